@@ -1,0 +1,96 @@
+//! actix's types to Wharf's and back. actix-web speaks version 0.2 of the `http` crate, Wharf
+//! version 1.
+
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, Version};
+use wharf_sdk::UpgradeRequest;
+
+/// `None` for a request that `http` cannot hold, such as one with an overlong path.
+pub(crate) fn to_upgrade_request(request: &HttpRequest) -> Option<UpgradeRequest> {
+    let mut headers = HeaderMap::with_capacity(request.headers().len());
+    for (name, value) in request.headers() {
+        headers.append(
+            HeaderName::from_bytes(name.as_str().as_bytes()).ok()?,
+            HeaderValue::from_bytes(value.as_bytes()).ok()?,
+        );
+    }
+    Some(UpgradeRequest {
+        method: Method::from_bytes(request.method().as_str().as_bytes()).ok()?,
+        uri: unprefixed_uri(request)?,
+        version: version(request.version()),
+        headers,
+        peer: request.peer_addr(),
+        is_secure: request.app_config().secure(),
+    })
+}
+
+pub(crate) fn from_response(response: Response<Bytes>) -> HttpResponse {
+    let (parts, body) = response.into_parts();
+    let mut builder = builder(&parts.headers, parts.status);
+    builder.body(body)
+}
+
+/// A response with this status and these headers, its body to be set.
+pub(crate) fn builder(headers: &HeaderMap, status: http::StatusCode) -> HttpResponseBuilder {
+    let status = actix_web::http::StatusCode::from_u16(status.as_u16())
+        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR);
+    let mut builder = HttpResponse::build(status);
+    for (name, value) in headers {
+        builder.append_header((name.as_str(), value.as_bytes()));
+    }
+    builder
+}
+
+/// The URI as on the request line, less the prefix of the scopes around the app.
+fn unprefixed_uri(request: &HttpRequest) -> Option<Uri> {
+    let uri = request.uri();
+    // actix matches a path that is partly decoded; segments are the same in both, since slashes
+    // are never decoded.
+    let matched = request.match_info().as_str();
+    let unmatched = request.match_info().unprocessed();
+    let prefix = &matched[..matched.len() - unmatched.len()];
+    let path = skip_segments(
+        uri.path(),
+        prefix.bytes().filter(|byte| *byte == b'/').count(),
+    );
+    let path = if path.is_empty() { "/" } else { path };
+    match uri.query() {
+        Some(query) => format!("{path}?{query}").parse().ok(),
+        None => path.parse().ok(),
+    }
+}
+
+/// What is left of a raw path after this many segments.
+fn skip_segments(path: &str, segments: usize) -> &str {
+    if segments == 0 {
+        return path;
+    }
+    match path.match_indices('/').nth(segments) {
+        Some((at, _)) => &path[at..],
+        None => "",
+    }
+}
+
+fn version(version: actix_web::http::Version) -> Version {
+    match version {
+        actix_web::http::Version::HTTP_09 => Version::HTTP_09,
+        actix_web::http::Version::HTTP_10 => Version::HTTP_10,
+        actix_web::http::Version::HTTP_2 => Version::HTTP_2,
+        actix_web::http::Version::HTTP_3 => Version::HTTP_3,
+        _ => Version::HTTP_11,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_cut_by_segments() {
+        assert_eq!(skip_segments("/api/ws/rooms/%C3%A9", 2), "/rooms/%C3%A9");
+        assert_eq!(skip_segments("/ws//echo", 1), "//echo");
+        assert_eq!(skip_segments("/ws", 1), "");
+        assert_eq!(skip_segments("/echo/", 0), "/echo/");
+    }
+}

@@ -1,0 +1,58 @@
+//! Requests to sockets.
+
+use std::rc::Rc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderValue},
+    web::{self, Payload, ServiceConfig},
+};
+use wharf_sdk::{App, Decision, Upgrade};
+
+use crate::{
+    DRIVER,
+    body::{HandoverBody, SharedBody},
+    convert,
+    lend::Lender,
+    transport,
+};
+
+pub(crate) fn mount(prefix: String, app: App) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        let route = web::route().to(move |request: HttpRequest, payload: Payload| {
+            let app = app.clone();
+            async move { handle(app, request, payload).await }
+        });
+        if prefix.is_empty() {
+            config.default_service(route);
+        } else {
+            config.service(web::scope(&prefix).default_service(route));
+        }
+    }
+}
+
+async fn handle(app: App, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let Some(head) = convert::to_upgrade_request(&request) else {
+        return HttpResponse::BadRequest().finish();
+    };
+    match app.decide(head, DRIVER).await {
+        Decision::Respond(response) => convert::from_response(response),
+        Decision::Upgrade(upgrade) => switch(&request, payload, upgrade),
+    }
+}
+
+/// Answers with the 101, behind which the session begins.
+fn switch(request: &HttpRequest, payload: Payload, upgrade: Upgrade) -> HttpResponse {
+    let mut builder = convert::builder(upgrade.response().headers(), upgrade.response().status());
+    // Tells actix that what follows is no HTTP; the header itself is there already.
+    builder.upgrade(HeaderValue::from_static("websocket"));
+    builder.insert_header((header::UPGRADE, HeaderValue::from_static("websocket")));
+    match request.conn_data::<Rc<Lender>>() {
+        Some(lender) => builder.body(HandoverBody::new(Rc::clone(lender), payload, upgrade)),
+        None => {
+            let (body, io) = SharedBody::new(payload);
+            transport::spawn(io, &bytes::Bytes::new(), upgrade, false);
+            builder.body(body)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What can go wrong in this driver, as Wharf errors.
+
+use wharf_sdk::{Error, ErrorKind};
+
+pub(crate) fn bind(address: &str, cause: std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "WHARF_BIND",
+        format!("{address} cannot be bound; choose a free port of this machine"),
+    )
+    .with_source(cause)
+}
+
+pub(crate) fn native(cause: impl Into<wharf_sdk::BoxError>) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "WHARF_NATIVE_FAILED",
+        "axum's own socket could not be made; the cause is private",
+    )
+    .with_source(cause)
+}

@@ -1,0 +1,60 @@
+#![doc = include_str!("../README.md")]
+
+mod convert;
+mod error;
+mod native;
+mod server;
+mod transport;
+mod upgrade;
+
+use axum::Router;
+use wharf_sdk::{App, Result, ShutdownReport};
+
+pub use self::{server::Server, transport::NativeWebSocket, upgrade::Service};
+
+/// The driver's name, as observers and snapshots see it.
+pub const DRIVER: &str = "axum";
+
+/// Makes a router that carries the app: serve it, nest it under a prefix, or merge it as a
+/// fallback.
+///
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` so that the app learns its
+/// peers' addresses. `TCP_NODELAY` is set on every upgraded TCP connection.
+///
+/// ```no_run
+/// # async fn run(app: wharf_sdk::App) -> std::io::Result<()> {
+/// let router = axum::Router::new()
+///     .route("/health", axum::routing::get(async || "ok"))
+///     .nest("/ws", wharf_axum::router(app));
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+/// let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+/// axum::serve(listener, service).await
+/// # }
+/// ```
+pub fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
+    Router::new().fallback_service(service(app))
+}
+
+/// Makes a service that carries the app, for `nest_service`, `route_service` and
+/// `fallback_service`, or for any other tower server.
+pub fn service(app: App) -> Service {
+    Service::new(app)
+}
+
+/// Binds an address. The server accepts once it is [run](Server::run).
+///
+/// # Errors
+///
+/// `WHARF_BIND` if the address cannot be bound.
+pub async fn bind(app: App, address: &str) -> Result<Server> {
+    Server::bind(app, address).await
+}
+
+/// Binds an address and serves the app until it is shut down or the process is told to stop.
+///
+/// # Errors
+///
+/// `WHARF_BIND` if the address cannot be bound, kind `Io` if accepting fails for good.
+pub async fn serve(app: App, address: &str) -> Result<ShutdownReport> {
+    bind(app, address).await?.run().await
+}

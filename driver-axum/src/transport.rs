@@ -1,0 +1,83 @@
+//! Upgraded connections as transports, and axum's own socket over them.
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+};
+
+use axum::extract::ws::WebSocket;
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use hyper::upgrade::Upgraded;
+use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use wharf_sdk::{
+    Capabilities, Result, Session, Upgrade,
+    wire::{NativePipe, NativeSocket, WireTransport},
+};
+
+use crate::{DRIVER, native};
+
+/// Runs a session over a connection that hyper has let go of.
+///
+/// Where it is plain TCP, the session gets the socket itself, without hyper's boxes around it.
+pub(crate) async fn run(upgraded: Upgraded, upgrade: Upgrade) {
+    match downcast::<TokioIo<TcpStream>>(upgraded) {
+        Ok(parts) => {
+            let stream = parts.io.into_inner();
+            // Wharf gathers writes itself; waiting for more in the kernel only adds latency.
+            let _ = stream.set_nodelay(true);
+            start(stream, &parts.read_buf, upgrade).await;
+        }
+        Err(upgraded) => start(TokioIo::new(upgraded), &Bytes::new(), upgrade).await,
+    }
+}
+
+/// Boxed and on its own, so that the task's future holds one session of one kind.
+fn start<IO>(io: IO, early: &Bytes, upgrade: Upgrade) -> BoxFuture<'static, ()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let subprotocol = upgrade.subprotocol().map(str::to_owned);
+    let transport = WireTransport::new(
+        io,
+        early,
+        upgrade.limits().wire(),
+        Capabilities::wire(DRIVER),
+    )
+    .with_native(make_native, subprotocol);
+    let session: Session<WireTransport<IO>> = upgrade.start(transport);
+    session.map(drop).boxed()
+}
+
+fn make_native(
+    pipe: NativePipe,
+    subprotocol: Option<String>,
+) -> BoxFuture<'static, Result<Box<dyn NativeSocket>>> {
+    Box::pin(async move {
+        let socket = native::make(pipe, subprotocol).await?;
+        Ok(Box::new(NativeWebSocket(socket)) as Box<dyn NativeSocket>)
+    })
+}
+
+/// axum's own [`WebSocket`], as `Socket::native` yields it.
+pub struct NativeWebSocket(pub WebSocket);
+
+impl NativeSocket for NativeWebSocket {
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<WebSocket>()
+    }
+
+    fn part(&mut self, id: TypeId) -> Option<&mut dyn Any> {
+        (id == TypeId::of::<WebSocket>()).then_some(&mut self.0 as &mut dyn Any)
+    }
+}
+
+impl fmt::Debug for NativeWebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NativeWebSocket")
+    }
+}

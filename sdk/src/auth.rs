@@ -1,0 +1,72 @@
+//! Who connects.
+
+use std::{sync::Arc, time::SystemTime};
+
+use http::Extensions;
+
+/// A party that an authenticator vouches for.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// Its id, such as a user's.
+    pub id: Arc<str>,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When its credential ends, and the session with it (1008).
+    pub expires_at: Option<SystemTime>,
+    /// Whatever else the authenticator learned, by type.
+    pub claims: Extensions,
+}
+
+impl Principal {
+    /// A principal without scopes, whose credential does not expire.
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
+        Self {
+            id: id.into(),
+            scopes: Vec::new(),
+            expires_at: None,
+            claims: Extensions::new(),
+        }
+    }
+
+    /// Adds scopes.
+    #[must_use]
+    pub fn with_scopes<I: IntoIterator<Item: Into<String>>>(mut self, scopes: I) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets when the credential ends.
+    #[must_use]
+    pub fn expiring_at(mut self, at: SystemTime) -> Self {
+        self.expires_at = Some(at);
+        self
+    }
+
+    /// Adds a claim.
+    #[must_use]
+    pub fn with_claim<T: Clone + Send + Sync + 'static>(mut self, claim: T) -> Self {
+        self.claims.insert(claim);
+        self
+    }
+
+    /// Whether it has this scope.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|own| own == scope)
+    }
+}
+
+/// What a route asks of whoever connects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct AuthRule {
+    /// There must be a principal.
+    pub(crate) required: bool,
+    /// It must have all of these.
+    pub(crate) scopes: Vec<String>,
+}
+
+impl AuthRule {
+    pub(crate) fn require_scopes<I: IntoIterator<Item: Into<String>>>(&mut self, scopes: I) {
+        self.required = true;
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+    }
+}

@@ -1,0 +1,134 @@
+//! What handlers take out of a request.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    auth::Principal,
+    error::{Error, ErrorKind, Result},
+    session::Socket,
+    upgrade::Context,
+};
+
+/// A handler's argument, taken out of the upgrade request.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be taken out of an upgrade request",
+    note = "use `Context`, `Path<T>`, `Query<T>`, `State<T>`, `Extension<T>`, `Arc<Principal>` or \
+            `Option` of one of them, or implement `FromContext`"
+)]
+pub trait FromContext: Sized {
+    /// Takes it out, before the upgrade.
+    ///
+    /// # Errors
+    ///
+    /// What refuses the upgrade; use a 4xx kind.
+    fn from_context(context: &Context) -> Result<Self>;
+}
+
+/// A handler's last argument, made from its socket.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a socket",
+    note = "the last argument of a handler is `Socket`, or something made from it"
+)]
+pub trait FromSocket {
+    /// Makes it.
+    fn from_socket(socket: Socket) -> Self;
+}
+
+impl FromSocket for Socket {
+    fn from_socket(socket: Socket) -> Self {
+        socket
+    }
+}
+
+impl FromContext for Context {
+    fn from_context(context: &Context) -> Result<Self> {
+        Ok(context.clone())
+    }
+}
+
+/// The query, decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromContext for Query<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        context.query_as().map(Self)
+    }
+}
+
+/// The path parameters, decoded: a struct of them by name, a tuple in order, or a single value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned> FromContext for Path<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        let invalid = |detail: String| {
+            Error::new(
+                ErrorKind::BadRequest,
+                "WHARF_PATH_PARAMETER",
+                format!("the path parameters do not fit: {detail}"),
+            )
+        };
+        crate::path_de::from_params(context.params().collect())
+            .map(Self)
+            .map_err(|error| invalid(error.to_string()))
+    }
+}
+
+/// A value of the app, set when it was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State<T>(pub T);
+
+impl<T: Clone + Send + Sync + 'static> FromContext for State<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        context.state::<T>().cloned().map(Self).ok_or_else(|| missing::<T>("state", "App::state"))
+    }
+}
+
+/// A value that middleware set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extension<T>(pub T);
+
+impl<T: Clone + Send + Sync + 'static> FromContext for Extension<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        let found = context.extension::<T>().cloned();
+        found.map(Self).ok_or_else(|| missing::<T>("extension", "Context::insert"))
+    }
+}
+
+impl FromContext for Arc<Principal> {
+    fn from_context(context: &Context) -> Result<Self> {
+        context.principal().cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unauthorized,
+                "WHARF_UNAUTHORIZED",
+                "connect with a valid credential",
+            )
+        })
+    }
+}
+
+impl FromContext for Principal {
+    fn from_context(context: &Context) -> Result<Self> {
+        Arc::<Self>::from_context(context).map(|principal| (*principal).clone())
+    }
+}
+
+/// `None` where it cannot be taken.
+impl<T: FromContext> FromContext for Option<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        Ok(T::from_context(context).ok())
+    }
+}
+
+/// The server's own mistake, so a 500 that names the type in its private context.
+fn missing<T>(what: &str, setter: &str) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "WHARF_MISSING_VALUE",
+        format!("the server has no such {what}; set it with {setter}"),
+    )
+    .with_context("type", std::any::type_name::<T>())
+}

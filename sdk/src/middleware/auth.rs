@@ -1,0 +1,123 @@
+//! Credentials into principals.
+
+use std::{future::Future, marker::PhantomData};
+
+use async_trait::async_trait;
+
+use super::{Middleware, Next, Response};
+use crate::{
+    auth::Principal,
+    error::{Error, ErrorKind, Result},
+    upgrade::Context,
+};
+
+/// Authenticates by the `Authorization: Bearer` header.
+///
+/// `verify` turns the credential into a principal, or `None` if it is not valid. A request without
+/// a credential passes on without a principal: routes say with `require_auth` who needs one.
+///
+/// ```
+/// use wharf_sdk::{Principal, middleware::bearer};
+///
+/// let auth = bearer(async |token: String| {
+///     Ok((token == "letmein").then(|| Principal::new("alice").with_scopes(["chat"])))
+/// });
+/// # let _ = auth;
+/// ```
+pub fn bearer<F, Fut>(verify: F) -> Authenticate<F, Fut>
+where
+    F: Fn(String) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Option<Principal>>> + Send + 'static,
+{
+    Authenticate::new(Source::Bearer, verify)
+}
+
+/// Authenticates by an offered subprotocol that begins with `prefix`, for browsers, whose
+/// `WebSocket` cannot send headers: `new WebSocket(url, ["chat.v1", "bearer." + token])`.
+///
+/// The offer is hidden from negotiation, so it is never selected or echoed.
+pub fn subprotocol_token<F, Fut>(prefix: impl Into<String>, verify: F) -> Authenticate<F, Fut>
+where
+    F: Fn(String) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Option<Principal>>> + Send + 'static,
+{
+    Authenticate::new(Source::Subprotocol(prefix.into()), verify)
+}
+
+/// Turns a credential into a principal: made by [`bearer`] and [`subprotocol_token`].
+pub struct Authenticate<F, Fut> {
+    source: Source,
+    verify: F,
+    future: PhantomData<fn() -> Fut>,
+}
+
+enum Source {
+    Bearer,
+    /// The prefix of the offer.
+    Subprotocol(String),
+}
+
+impl<F, Fut> Authenticate<F, Fut> {
+    fn new(source: Source, verify: F) -> Self {
+        Self {
+            source,
+            verify,
+            future: PhantomData,
+        }
+    }
+}
+
+impl Source {
+    fn take_credential(&self, context: &mut Context) -> Option<String> {
+        match self {
+            Self::Bearer => {
+                let (scheme, token) = context.header("authorization")?.split_once(' ')?;
+                let token = token.trim();
+                (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+                    .then(|| token.to_owned())
+            }
+            Self::Subprotocol(prefix) => {
+                let is_token = |offer: &&String| offer.starts_with(prefix.as_str());
+                let offer = context.offered_subprotocols().iter().find(is_token)?.clone();
+                context.hide_offer(&offer);
+                Some(offer[prefix.len()..].to_owned())
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl<F, Fut> Middleware for Authenticate<F, Fut>
+where
+    F: Fn(String) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Option<Principal>>> + Send + 'static,
+{
+    async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
+        context.mark_authenticated();
+        if let Some(credential) = self.source.take_credential(context) {
+            match (self.verify)(credential).await? {
+                Some(principal) => context.set_principal(principal),
+                None => return Err(invalid_credential()),
+            }
+        }
+        next.run(context).await
+    }
+}
+
+impl<F, Fut> std::fmt::Debug for Authenticate<F, Fut> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authenticate")
+    }
+}
+
+fn invalid_credential() -> Error {
+    Error::new(
+        ErrorKind::Unauthorized,
+        "WHARF_INVALID_CREDENTIAL",
+        "the credential is not valid; get a new one",
+    )
+    .with_header(
+        http::header::WWW_AUTHENTICATE,
+        http::HeaderValue::from_static("Bearer error=\"invalid_token\""),
+    )
+}

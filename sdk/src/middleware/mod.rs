@@ -1,0 +1,129 @@
+//! Code around the decision to upgrade.
+
+mod auth;
+mod from_fn;
+mod request_id;
+mod set_header;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Response as HttpResponse, StatusCode};
+
+pub use self::{
+    auth::{Authenticate, bearer, subprotocol_token},
+    from_fn::{FromFn, from_fn},
+    request_id::{RequestId, RequestIdLayer},
+    set_header::SetHeader,
+};
+use crate::{
+    error::Result,
+    handler::Prepared,
+    route::RouteEntry,
+    upgrade::{self, Context},
+};
+
+/// The answer to an upgrade request: the 101 that the chain's end makes, or something else.
+pub type Response = HttpResponse<Bytes>;
+
+/// Runs before the upgrade, around everything further in.
+///
+/// First added is outermost: of an app, a group and a route, the app's run first, and within each
+/// in the order in which they were added. A middleware may
+///
+/// - answer itself, by not calling `next`: that response is sent untouched;
+/// - refuse, by returning an error: the app's error mapper makes the response;
+/// - change the context for what is further in;
+/// - change the response on its way out, the 101 included, such as by adding headers.
+///
+/// The whole chain runs under the route's upgrade timeout, and a panic in it is a 500 and no more.
+#[async_trait]
+pub trait Middleware: Send + Sync + 'static {
+    /// Handles one request.
+    ///
+    /// # Errors
+    ///
+    /// What refuses the upgrade.
+    async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response>;
+}
+
+/// The rest of the chain, and at its end the decision to upgrade.
+#[derive(Debug)]
+pub struct Next<'a> {
+    rest: &'a [AnyMiddleware],
+    endpoint: &'a Endpoint,
+}
+
+impl<'a> Next<'a> {
+    pub(crate) fn new(rest: &'a [AnyMiddleware], endpoint: &'a Endpoint) -> Self {
+        Self { rest, endpoint }
+    }
+
+    /// Runs the rest of the chain.
+    ///
+    /// # Errors
+    ///
+    /// What refuses the upgrade further in. Pass it on, or answer in its place.
+    pub async fn run(self, context: &mut Context) -> Result<Response> {
+        match self.rest.split_first() {
+            Some((first, rest)) => {
+                first.0.handle(context, Next::new(rest, self.endpoint)).await
+            }
+            None => self.endpoint.reach(context),
+        }
+    }
+}
+
+/// A middleware of any type, shared by the routes that inherit it.
+#[derive(Clone)]
+pub(crate) struct AnyMiddleware(Arc<dyn Middleware>);
+
+impl AnyMiddleware {
+    pub(crate) fn new(middleware: impl Middleware) -> Self {
+        Self(Arc::new(middleware))
+    }
+}
+
+impl std::fmt::Debug for AnyMiddleware {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Middleware")
+    }
+}
+
+/// The end of the chain.
+pub(crate) struct Endpoint {
+    route: Arc<RouteEntry>,
+    prepared: Mutex<Option<Prepared>>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(route: Arc<RouteEntry>) -> Self {
+        Self {
+            route,
+            prepared: Mutex::new(None),
+        }
+    }
+
+    /// The handler with its arguments, if the chain came through to the end.
+    pub(crate) fn take(&self) -> Option<Prepared> {
+        self.slot().take()
+    }
+
+    fn reach(&self, context: &mut Context) -> Result<Response> {
+        *self.slot() = Some(upgrade::prepare(context, &self.route)?);
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        Ok(response)
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Prepared>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("route", &self.route.pattern).finish_non_exhaustive()
+    }
+}

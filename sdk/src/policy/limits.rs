@@ -1,0 +1,115 @@
+//! The settings in effect on a route, complete and free of contradictions.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::{OriginPolicy, RateLimit, SlowClient, Subprotocols};
+use crate::wire::WireLimits;
+
+/// Every limit and timer of a route. Durations serialize as milliseconds.
+#[non_exhaustive]
+#[derive(Debug, Clone, Serialize)]
+pub struct Limits {
+    /// The largest message that is read.
+    pub max_message_bytes: usize,
+    /// The largest message that is written.
+    pub max_outbound_message_bytes: usize,
+    /// The largest number of fragments of one message.
+    pub max_fragments: usize,
+    /// The send queue in payload bytes, counting the message being added.
+    pub queue_bytes: usize,
+    /// The send queue in messages, counting the message being added.
+    pub queue_messages: usize,
+    /// What happens to a message that finds the queue full.
+    pub slow_client: SlowClient,
+    /// How long the peer may take nothing of what was sent.
+    #[serde(serialize_with = "millis")]
+    pub write_deadline: Duration,
+    /// How much the peer may send.
+    pub rate_limit: Option<RateLimit>,
+    /// How long the first message may take.
+    #[serde(serialize_with = "optional_millis")]
+    pub first_message_timeout: Option<Duration>,
+    /// How old a session may become.
+    #[serde(serialize_with = "optional_millis")]
+    pub max_age: Option<Duration>,
+    /// How long the peer may send nothing.
+    #[serde(serialize_with = "optional_millis")]
+    pub idle_timeout: Option<Duration>,
+    /// After how much inbound silence a ping is sent.
+    #[serde(serialize_with = "optional_millis")]
+    pub heartbeat_interval: Option<Duration>,
+    /// How long its pong may take.
+    #[serde(serialize_with = "millis")]
+    pub heartbeat_timeout: Duration,
+    /// How long the close handshake may take.
+    #[serde(serialize_with = "millis")]
+    pub close_timeout: Duration,
+    /// How long a handler may go on after its connection ended, before it is dropped.
+    #[serde(serialize_with = "millis")]
+    pub handler_grace: Duration,
+    /// How long the middleware chain may take.
+    #[serde(serialize_with = "millis")]
+    pub upgrade_timeout: Duration,
+    /// Whether `read` yields pings, pongs and the peer's close.
+    pub control_frames: bool,
+    /// How many connections the route takes at once.
+    pub max_connections: Option<usize>,
+    /// Who may connect.
+    pub origins: OriginPolicy,
+    /// What is spoken.
+    pub subprotocols: Subprotocols,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            max_message_bytes: MIB,
+            max_outbound_message_bytes: MIB,
+            max_fragments: 4096,
+            queue_bytes: MIB,
+            queue_messages: 1024,
+            slow_client: SlowClient::Wait,
+            write_deadline: Duration::from_secs(10),
+            rate_limit: None,
+            first_message_timeout: None,
+            max_age: None,
+            idle_timeout: None,
+            heartbeat_interval: Some(Duration::from_secs(25)),
+            heartbeat_timeout: Duration::from_secs(20),
+            close_timeout: Duration::from_secs(5),
+            handler_grace: Duration::from_secs(30),
+            upgrade_timeout: Duration::from_secs(10),
+            control_frames: false,
+            max_connections: None,
+            origins: OriginPolicy::default(),
+            subprotocols: Subprotocols::default(),
+        }
+    }
+}
+
+impl Limits {
+    /// What a [`WireTransport`](crate::wire::WireTransport) enforces.
+    pub fn wire(&self) -> WireLimits {
+        WireLimits {
+            max_message_bytes: self.max_message_bytes,
+            max_fragments: self.max_fragments,
+        }
+    }
+}
+
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u128(duration.as_millis())
+}
+
+fn optional_millis<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => millis(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,129 @@
+//! How much a peer may send.
+
+use std::time::{Duration, Instant};
+
+/// What happens to a peer that sends more than its rate.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RatePolicy {
+    /// Stop reading until there are tokens again: TCP slows the peer down.
+    #[default]
+    Wait,
+    /// `read` yields a `WHARF_RATE_LIMITED` error in place of the message.
+    Error,
+    /// The session is closed with 1008.
+    Close,
+}
+
+/// A token bucket for messages and for bytes; control frames are exempt.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct RateLimit {
+    /// Messages per second, sustained. A burst of one second's worth is allowed.
+    pub messages_per_second: u32,
+    /// Payload bytes per second, sustained. A burst of one second's worth is allowed, and a
+    /// single message may exceed it on a full bucket.
+    pub bytes_per_second: u64,
+    /// What happens beyond the rate.
+    pub policy: RatePolicy,
+}
+
+impl RateLimit {
+    /// A limit in messages per second, with bytes unlimited.
+    pub fn messages(messages_per_second: u32) -> Self {
+        Self {
+            messages_per_second,
+            bytes_per_second: u64::MAX,
+            policy: RatePolicy::default(),
+        }
+    }
+
+    /// Limits bytes as well.
+    #[must_use]
+    pub fn and_bytes(mut self, bytes_per_second: u64) -> Self {
+        self.bytes_per_second = bytes_per_second;
+        self
+    }
+
+    /// Sets what happens beyond the rate.
+    #[must_use]
+    pub fn on_excess(mut self, policy: RatePolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+}
+
+/// The state of one peer's [`RateLimit`].
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    limit: RateLimit,
+    /// May go below zero: a message is taken whole when the bucket has anything.
+    messages: f64,
+    bytes: f64,
+    filled_at: Instant,
+}
+
+impl Bucket {
+    pub(crate) fn new(limit: RateLimit, now: Instant) -> Self {
+        Self {
+            limit,
+            messages: f64::from(limit.messages_per_second),
+            bytes: limit.bytes_per_second as f64,
+            filled_at: now,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> RatePolicy {
+        self.limit.policy
+    }
+
+    /// Takes a message's tokens, or tells when there will be some.
+    pub(crate) fn take(&mut self, payload_bytes: usize, now: Instant) -> Result<(), Instant> {
+        self.fill(now);
+        if self.messages >= 1.0 && self.bytes > 0.0 {
+            self.messages -= 1.0;
+            self.bytes -= payload_bytes as f64;
+            return Ok(());
+        }
+        let message_wait = (1.0 - self.messages) / f64::from(self.limit.messages_per_second);
+        let byte_wait = (1.0 - self.bytes) / self.limit.bytes_per_second as f64;
+        let wait = message_wait.max(byte_wait).clamp(0.001, 3600.0);
+        Err(now + Duration::from_secs_f64(wait))
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.filled_at = now;
+        let messages_per_second = f64::from(self.limit.messages_per_second);
+        let bytes_per_second = self.limit.bytes_per_second as f64;
+        self.messages = (self.messages + seconds * messages_per_second).min(messages_per_second);
+        self.bytes = (self.bytes + seconds * bytes_per_second).min(bytes_per_second);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_then_the_sustained_rate() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(RateLimit::messages(10), start);
+        for _ in 0..10 {
+            bucket.take(1, start).expect("the burst");
+        }
+        let next = bucket.take(1, start).expect_err("empty");
+        assert!(next > start + Duration::from_millis(90));
+        bucket.take(1, next).expect("one more");
+    }
+
+    #[test]
+    fn bytes_count_too() {
+        let start = Instant::now();
+        let limit = RateLimit::messages(1000).and_bytes(100);
+        let mut bucket = Bucket::new(limit, start);
+        bucket.take(150, start).expect("a full bucket takes one large message");
+        bucket.take(1, start).expect_err("in debt");
+        bucket.take(1, start + Duration::from_secs(1)).expect("paid back");
+    }
+}

@@ -1,0 +1,223 @@
+//! What waits to be sent: data bounded in bytes and messages, control frames ahead of it.
+
+use std::collections::VecDeque;
+
+use bytestring::ByteString;
+
+use crate::message::Message;
+
+/// Unsent answers to pings beyond this many: the oldest are dropped, since answering the latest
+/// ping is enough ([RFC 6455 §5.5.3](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.3)).
+const MAX_CONTROL: usize = 32;
+
+/// A bounded queue of messages on their way out.
+#[derive(Debug)]
+pub(crate) struct SendQueue {
+    max_bytes: usize,
+    max_messages: usize,
+    data: VecDeque<Entry>,
+    bytes: usize,
+    control: VecDeque<Message>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    message: Message,
+    /// Messages with the same key stand for the same thing; the latest is enough.
+    key: Option<ByteString>,
+}
+
+/// What was removed to make room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Removed {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+impl SendQueue {
+    pub(crate) fn new(max_bytes: usize, max_messages: usize) -> Self {
+        Self {
+            max_bytes,
+            max_messages,
+            data: VecDeque::new(),
+            bytes: 0,
+            control: VecDeque::new(),
+        }
+    }
+
+    /// Payload bytes waiting.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn has_data(&self) -> bool {
+        !self.data.is_empty()
+    }
+
+    pub(crate) fn has_control(&self) -> bool {
+        !self.control.is_empty()
+    }
+
+    /// Whether one more message of this size fits, when `behind_bytes` have left the queue but not
+    /// the process. One that is larger than the whole queue fits when there is nothing else.
+    pub(crate) fn has_room(&self, payload_bytes: usize, behind_bytes: usize) -> bool {
+        if self.data.is_empty() && behind_bytes == 0 {
+            return true;
+        }
+        self.data.len() < self.max_messages
+            && self
+                .bytes
+                .saturating_add(behind_bytes)
+                .saturating_add(payload_bytes)
+                <= self.max_bytes
+    }
+
+    pub(crate) fn push(&mut self, message: Message) {
+        self.push_entry(message, None);
+    }
+
+    /// Puts a message in the place of a waiting one with the same key, or behind all.
+    pub(crate) fn push_latest(&mut self, message: Message, key: ByteString) -> Removed {
+        let Some(at) = self.position_of(&key) else {
+            self.push_entry(message, Some(key));
+            return Removed::default();
+        };
+        let entry = &mut self.data[at];
+        let old_bytes = entry.message.payload_bytes();
+        self.bytes = self.bytes - old_bytes + message.payload_bytes();
+        entry.message = message;
+        Removed {
+            messages: 1,
+            bytes: old_bytes as u64,
+        }
+    }
+
+    /// Whether a message with this key is waiting, to be replaced without needing room.
+    pub(crate) fn holds(&self, key: &ByteString) -> bool {
+        self.position_of(key).is_some()
+    }
+
+    /// Drops the oldest messages until one of this size fits.
+    pub(crate) fn make_room(&mut self, payload_bytes: usize, behind_bytes: usize) -> Removed {
+        let mut removed = Removed::default();
+        while !self.has_room(payload_bytes, behind_bytes) {
+            let Some(entry) = self.data.pop_front() else {
+                break;
+            };
+            let bytes = entry.message.payload_bytes();
+            self.bytes -= bytes;
+            removed.messages += 1;
+            removed.bytes += bytes as u64;
+        }
+        removed
+    }
+
+    pub(crate) fn push_control(&mut self, message: Message) {
+        if self.control.len() == MAX_CONTROL {
+            self.control.pop_front();
+        }
+        self.control.push_back(message);
+    }
+
+    pub(crate) fn pop_control(&mut self) -> Option<Message> {
+        self.control.pop_front()
+    }
+
+    pub(crate) fn pop_data(&mut self) -> Option<Message> {
+        let entry = self.data.pop_front()?;
+        self.bytes -= entry.message.payload_bytes();
+        Some(entry.message)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.data = VecDeque::new();
+        self.control = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    /// Gives memory back that a burst needed.
+    pub(crate) fn rest(&mut self) {
+        const KEEP_ENTRIES: usize = 8;
+        if self.data.is_empty() && self.data.capacity() > KEEP_ENTRIES {
+            self.data.shrink_to(KEEP_ENTRIES);
+        }
+    }
+
+    fn position_of(&self, key: &ByteString) -> Option<usize> {
+        self.data.iter().position(|entry| entry.key.as_ref() == Some(key))
+    }
+
+    fn push_entry(&mut self, message: Message, key: Option<ByteString>) {
+        self.bytes += message.payload_bytes();
+        self.data.push_back(Entry { message, key });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue() -> SendQueue {
+        SendQueue::new(10, 3)
+    }
+
+    #[test]
+    fn the_message_being_added_counts() {
+        let mut queue = queue();
+        queue.push(Message::text("12345"));
+        assert!(queue.has_room(5, 0));
+        assert!(!queue.has_room(6, 0));
+        assert!(!queue.has_room(5, 1), "bytes behind the queue count too");
+        queue.push(Message::text(""));
+        queue.push(Message::text(""));
+        assert!(!queue.has_room(0, 0), "messages count too");
+    }
+
+    #[test]
+    fn a_message_over_the_whole_queue_goes_alone() {
+        let mut queue = queue();
+        assert!(queue.has_room(1000, 0));
+        queue.push(Message::text(""));
+        assert!(!queue.has_room(1000, 0));
+    }
+
+    #[test]
+    fn dropping_the_oldest_keeps_the_order_and_counts() {
+        let mut queue = queue();
+        for text in ["1111", "2222", "33"] {
+            queue.push(Message::text(text));
+        }
+        let removed = queue.make_room(4, 0);
+        assert_eq!((removed.messages, removed.bytes), (1, 4));
+        queue.push(Message::text("4444"));
+        assert_eq!(queue.pop_data(), Some(Message::text("2222")));
+        assert_eq!(queue.bytes(), 6);
+    }
+
+    #[test]
+    fn the_latest_of_a_key_takes_the_place_of_the_one_before() {
+        let mut queue = queue();
+        queue.push_latest(Message::text("a1"), "a".into());
+        queue.push_latest(Message::text("b1"), "b".into());
+        assert_eq!(queue.push_latest(Message::text("a22"), "a".into()).messages, 1);
+        assert_eq!(queue.bytes(), 5);
+        assert_eq!(queue.pop_data(), Some(Message::text("a22")));
+    }
+
+    #[test]
+    fn a_ping_flood_costs_a_fixed_number_of_answers() {
+        let mut queue = queue();
+        for n in 0..1000u32 {
+            queue.push_control(Message::Pong(n.to_be_bytes().to_vec().into()));
+        }
+        let mut count = 0;
+        let mut last = None;
+        while let Some(message) = queue.pop_control() {
+            count += 1;
+            last = Some(message);
+        }
+        assert_eq!(count, MAX_CONTROL);
+        assert_eq!(last, Some(Message::Pong(999u32.to_be_bytes().to_vec().into())));
+    }
+}

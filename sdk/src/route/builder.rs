@@ -1,0 +1,203 @@
+//! An app as it is written down.
+
+use std::sync::Arc;
+
+use http::Extensions;
+
+use super::{
+    App, ErrorMapper, Group, Route,
+    app::{AppInner, RouteEntry},
+    definition::{Common, common_methods},
+    matcher::Matcher,
+};
+use crate::{
+    auth::AuthRule,
+    error::{Error, Result},
+    middleware::{AnyMiddleware, Middleware},
+    observer::{Observer, Observers},
+    policy::{Configure, Policy},
+    session::registry::{Caps, Registry, RouteCount},
+    upgrade::TrustedProxies,
+};
+
+/// Routes, groups, middleware, observers and policy, before they are checked.
+#[derive(Default)]
+#[must_use = "call build() and serve or mount the app"]
+pub struct AppBuilder {
+    common: Common,
+    routes: Vec<Route>,
+    groups: Vec<Group>,
+    observers: Vec<Arc<dyn Observer>>,
+    mapper: Option<Box<dyn ErrorMapper>>,
+    state: Extensions,
+    trusted_proxies: TrustedProxies,
+    caps: Caps,
+    is_debug: bool,
+}
+
+impl AppBuilder {
+    /// Adds a route.
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// Adds a group of routes.
+    pub fn group(mut self, group: Group) -> Self {
+        self.groups.push(group);
+        self
+    }
+
+    /// Adds an observer, behind those that are there.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Decides what the peer sees of errors.
+    pub fn map_errors(mut self, mapper: impl ErrorMapper) -> Self {
+        self.mapper = Some(Box::new(mapper));
+        self
+    }
+
+    /// Sets a value for handlers, one of each type; they take it as
+    /// [`State`](crate::extract::State).
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.state.insert(value);
+        self
+    }
+
+    /// Believes the forwarding headers of these proxies.
+    pub fn trust_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
+    /// How many connections the whole app takes at once. Default: no limit. The answer is 503
+    /// beyond it.
+    pub fn max_app_connections(mut self, connections: usize) -> Self {
+        self.caps.app = Some(connections);
+        self
+    }
+
+    /// How many connections one peer address may hold at once. Default: no limit. The answer is
+    /// 503 beyond it.
+    pub fn max_connections_per_peer(mut self, connections: usize) -> Self {
+        self.caps.peer = Some(connections);
+        self
+    }
+
+    /// Shows private causes to peers, in problem documents and close reasons. Never in production.
+    pub fn debug(mut self, is_debug: bool) -> Self {
+        self.is_debug = is_debug;
+        self
+    }
+
+    common_methods!();
+
+    /// Checks everything and makes the app.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CONFIG`, naming the route and the value: a pattern that does not parse or clashes
+    /// with another, a limit of zero, limits that contradict each other.
+    pub fn build(self) -> Result<App> {
+        for (name, cap) in [
+            ("max_app_connections", self.caps.app),
+            ("max_connections_per_peer", self.caps.peer),
+        ] {
+            if cap == Some(0) {
+                return Err(Error::config(format!("{name} is 0; give it at least 1")));
+            }
+        }
+        let mut matcher = Matcher::default();
+        let mut routes = Vec::new();
+        let whole = Group {
+            prefix: String::new(),
+            common: self.common,
+            routes: self.routes,
+            groups: self.groups,
+        };
+        add_group(whole, "", None, &Common::default(), &mut |route| {
+            let route = Arc::new(route);
+            matcher.add(&route)?;
+            routes.push(route);
+            Ok(())
+        })?;
+        Ok(App {
+            inner: Arc::new(AppInner {
+                matcher,
+                routes,
+                observers: Observers::new(self.observers),
+                mapper: self.mapper,
+                state: Arc::new(self.state),
+                trusted_proxies: self.trusted_proxies,
+                caps: self.caps,
+                is_debug: self.is_debug,
+                registry: Arc::new(Registry::default()),
+            }),
+        })
+    }
+}
+
+impl Configure for AppBuilder {
+    fn policy_mut(&mut self) -> &mut Policy {
+        &mut self.common.policy
+    }
+}
+
+impl std::fmt::Debug for AppBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppBuilder")
+            .field("routes", &self.routes)
+            .field("groups", &self.groups)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Adds a group's routes with all that they inherit.
+fn add_group(
+    group: Group,
+    outer_prefix: &str,
+    outer_group: Option<&str>,
+    outer: &Common,
+    add: &mut impl FnMut(RouteEntry) -> Result<()>,
+) -> Result<()> {
+    let has_form = group.prefix.is_empty()
+        || (group.prefix.starts_with('/') && !group.prefix.ends_with('/'));
+    if !has_form {
+        return Err(Error::config(format!(
+            "group prefix {:?} must begin with a slash and not end with one",
+            group.prefix
+        )));
+    }
+    let prefix = format!("{outer_prefix}{}", group.prefix);
+    let name = if group.prefix.is_empty() { outer_group } else { Some(prefix.as_str()) };
+    let common = group.common.within(outer);
+    for route in group.routes {
+        add(entry(route, &prefix, name, &common)?)?;
+    }
+    for inner in group.groups {
+        add_group(inner, &prefix, name, &common, add)?;
+    }
+    Ok(())
+}
+
+fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Result<RouteEntry> {
+    let pattern = format!("{prefix}{}", route.pattern);
+    let common = route.common.within(outer);
+    let limits = common.policy.resolve(&pattern)?;
+    Ok(RouteEntry {
+        count: Arc::new(RouteCount::new(limits.max_connections)),
+        limits: Arc::new(limits),
+        pattern: pattern.into(),
+        name: route.name,
+        group: group.map(str::to_owned),
+        tags: common.tags,
+        auth: common.auth.unwrap_or_default(),
+        middleware: common.middleware,
+        handler: route.handler,
+        fallback: route.fallback,
+    })
+}
+

@@ -1,0 +1,87 @@
+//! An app from outside: its live connections, and their end.
+
+use std::{sync::Arc, time::Duration};
+
+use super::app::AppInner;
+use crate::{
+    close::{CloseCode, CloseFrame},
+    error::Result,
+    session::{
+        ConnectionId,
+        registry::{ShutdownOptions, ShutdownReport},
+    },
+};
+
+/// Watches and ends an app's sessions: a cheap clone, independent of the server that carries them.
+#[derive(Debug, Clone)]
+pub struct AppHandle {
+    pub(super) inner: Arc<AppInner>,
+}
+
+impl AppHandle {
+    /// How many connections there are, handshakes included.
+    pub fn connections(&self) -> usize {
+        self.inner.registry.live()
+    }
+
+    /// Refuses new upgrades with 503, closes every session with 1001 in jittered batches, waits,
+    /// aborts after `deadline` what is left, and counts.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the waiting, not the refusing; call it again to go on.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        self.shutdown_with(ShutdownOptions::within(deadline)).await
+    }
+
+    /// The same with another close frame or another spread.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`shutdown`](Self::shutdown).
+    pub async fn shutdown_with(&self, options: ShutdownOptions) -> ShutdownReport {
+        self.inner.registry.shutdown(options).await
+    }
+
+    /// Waits until a shutdown that somebody began is through.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn shut_down(&self) -> ShutdownReport {
+        self.inner.registry.shut_down().await
+    }
+
+    /// Closes one connection; `false` if it is not there (any more).
+    ///
+    /// # Errors
+    ///
+    /// What [`CloseFrame::new`] refuses.
+    pub fn disconnect(
+        &self,
+        id: ConnectionId,
+        code: impl Into<CloseCode>,
+        reason: &str,
+    ) -> Result<bool> {
+        let frame = CloseFrame::new(code, reason)?;
+        let closed = self.inner.registry.close_where(&frame, |shared| shared.info.id == id);
+        Ok(closed > 0)
+    }
+
+    /// Closes every connection of a principal; returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// What [`CloseFrame::new`] refuses.
+    pub fn disconnect_principal(
+        &self,
+        principal: &str,
+        code: impl Into<CloseCode>,
+        reason: &str,
+    ) -> Result<usize> {
+        let frame = CloseFrame::new(code, reason)?;
+        Ok(self.inner.registry.close_where(&frame, |shared| {
+            shared.info.principal.as_deref() == Some(principal)
+        }))
+    }
+}

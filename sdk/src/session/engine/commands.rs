@@ -1,0 +1,206 @@
+//! What a handler does to its session.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::Engine;
+use crate::{
+    close::{CloseCode, CloseFrame, Initiator},
+    error::{Error, ErrorKind, Phase, Result},
+    message::Message,
+    policy::SlowClient,
+    queue::Removed,
+};
+
+/// What became of a message that was to be written.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// It is queued, or was dropped by the policy and counted.
+    Done,
+    /// There is no room; try again when there is.
+    Wait(Message),
+}
+
+/// The largest payload of a ping.
+const MAX_PING_BYTES: usize = 125;
+
+impl Engine {
+    /// The next message for the handler; the inner `None` is the end, the outer `None` means that
+    /// there is nothing yet.
+    pub(crate) fn read(&mut self) -> Option<Option<Result<Message>>> {
+        match self.inbound.pop_front() {
+            Some(item) => {
+                if let Ok(message) = &item {
+                    self.inbound_bytes -= message.payload_bytes();
+                }
+                Some(Some(item))
+            }
+            None if self.input_ended => Some(None),
+            None => None,
+        }
+    }
+
+    /// Queues a message under the route's slow-client policy, or the given one. The clock is read
+    /// only when a refusal begins the end.
+    pub(crate) fn write(
+        &mut self,
+        message: Message,
+        policy: Option<SlowClient>,
+        now: impl Fn() -> Instant,
+    ) -> Result<Admission> {
+        self.check_write(&message, &now)?;
+        let bytes = message.payload_bytes();
+        if self.queue.has_room(bytes, self.unsent_bytes) {
+            self.queue.push(message);
+            return Ok(Admission::Done);
+        }
+        match policy.unwrap_or(self.limits.slow_client) {
+            SlowClient::Wait => return Ok(Admission::Wait(message)),
+            SlowClient::Error => return Err(backpressure()),
+            SlowClient::DropNewest => self.count_removed(Removed {
+                messages: 1,
+                bytes: bytes as u64,
+            }),
+            SlowClient::DropOldest => {
+                let removed = self.queue.make_room(bytes, self.unsent_bytes);
+                self.count_removed(removed);
+                if self.queue.has_room(bytes, self.unsent_bytes) {
+                    self.queue.push(message);
+                } else {
+                    // Everything older is past recall; the new message is what has to go.
+                    self.count_removed(Removed {
+                        messages: 1,
+                        bytes: bytes as u64,
+                    });
+                }
+            }
+            SlowClient::Close => {
+                let error = backpressure();
+                let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");
+                self.failures.push(backpressure().in_phase(Phase::Session));
+                self.begin_close(frame, Initiator::Server, now());
+                return Err(error);
+            }
+        }
+        Ok(Admission::Done)
+    }
+
+    /// Queues a message in the place of a waiting one with the same key, which needs no room.
+    pub(crate) fn write_latest(
+        &mut self,
+        message: Message,
+        key: &ByteString,
+        now: impl Fn() -> Instant,
+    ) -> Result<Admission> {
+        self.check_write(&message, &now)?;
+        let has_room = self.queue.has_room(message.payload_bytes(), self.unsent_bytes);
+        if !has_room && !self.queue.holds(key) {
+            return self.write(message, None, now);
+        }
+        let removed = self.queue.push_latest(message, key.clone());
+        self.count_removed(removed);
+        Ok(Admission::Done)
+    }
+
+    /// Queues a ping of the handler's, ahead of data.
+    pub(crate) fn ping(&mut self, payload: Bytes) -> Result<()> {
+        if payload.len() > MAX_PING_BYTES {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "WHARF_PING_TOO_LARGE",
+                format!(
+                    "a ping of {} bytes does not fit; send at most {MAX_PING_BYTES}",
+                    payload.len()
+                ),
+            ));
+        }
+        self.check_open()?;
+        self.queue.push_control(Message::Ping(payload));
+        Ok(())
+    }
+
+    /// Begins the end for the handler.
+    pub(crate) fn close(&mut self, frame: CloseFrame, now: Instant) {
+        self.begin_close(frame, Initiator::Handler, now);
+        self.end.refuse_writes();
+    }
+
+    /// The socket is dropped: nobody will read.
+    pub(crate) fn leave(&mut self) {
+        self.reader_gone = true;
+        self.inbound.clear();
+        self.inbound_bytes = 0;
+    }
+
+    /// The route's slow-client policy.
+    pub(crate) fn slow_client(&self) -> SlowClient {
+        self.limits.slow_client
+    }
+
+    /// What was dropped since the last call.
+    pub(crate) fn take_gap(&mut self) -> Removed {
+        std::mem::take(&mut self.gap)
+    }
+
+    /// Whether a message of this size would be queued now.
+    pub(crate) fn has_room(&self, payload_bytes: usize) -> bool {
+        self.end.refuses_writes() || self.queue.has_room(payload_bytes, self.unsent_bytes)
+    }
+
+    fn check_write(&mut self, message: &Message, now: impl Fn() -> Instant) -> Result<()> {
+        if !message.is_data() {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "WHARF_CONTROL_WRITE",
+                format!(
+                    "a {} message cannot be written; write text or binary, and use ping() or \
+                     close() for control frames",
+                    message.kind()
+                ),
+            ));
+        }
+        self.check_open()?;
+        let (bytes, limit) = (message.payload_bytes(), self.limits.max_outbound_message_bytes);
+        if bytes > limit {
+            let error = || {
+                Error::new(
+                    ErrorKind::TooLarge,
+                    "WHARF_OUTBOUND_TOO_LARGE",
+                    format!(
+                        "a message of {bytes} bytes is over the outbound limit of {limit}; send \
+                         less or raise max_outbound_message_bytes"
+                    ),
+                )
+            };
+            let frame = CloseFrame::cut(CloseCode::TOO_BIG, "the server's message is too big");
+            self.failures.push(error().in_phase(Phase::Handler));
+            self.begin_close(frame, Initiator::Server, now());
+            self.end.refuse_writes();
+            return Err(error());
+        }
+        Ok(())
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.end.refuses_writes() {
+            return Err(Error::closed());
+        }
+        Ok(())
+    }
+
+    fn count_removed(&mut self, removed: Removed) {
+        self.counts.messages_dropped += removed.messages;
+        self.gap.messages += removed.messages;
+        self.gap.bytes += removed.bytes;
+    }
+}
+
+pub(crate) fn backpressure() -> Error {
+    Error::new(
+        ErrorKind::Backpressure,
+        "WHARF_BACKPRESSURE",
+        "the send queue is full; wait for room, send less or choose another slow-client policy",
+    )
+}

@@ -1,0 +1,255 @@
+//! What happens to a session from outside its handler.
+
+use std::time::Instant;
+
+use super::{Engine, PROGRESS_BYTES, Timer};
+use crate::{
+    close::{CloseCode, CloseFrame, Initiator},
+    error::{Error, ErrorKind, Phase},
+    message::Message,
+    policy::RatePolicy,
+};
+
+impl Engine {
+    /// A message came.
+    pub(crate) fn handle_message(&mut self, message: Message, now: Instant) {
+        self.note_inbound(now);
+        match message {
+            Message::Ping(payload) => {
+                // A close that waits behind data does not stop pongs; one that left does.
+                if !self.end.is_close_sent() {
+                    self.queue.push_control(Message::Pong(payload.clone()));
+                }
+                self.deliver_control(Message::Ping(payload));
+            }
+            Message::Pong(payload) => {
+                self.take_pong(&payload, now);
+                self.note_inbound(now);
+                self.deliver_control(Message::Pong(payload));
+            }
+            Message::Close(frame) => {
+                self.deliver_control(Message::Close(frame.clone()));
+                self.take_peer_close(frame, now);
+            }
+            message => self.admit(message, now),
+        }
+    }
+
+    /// The peer broke the protocol, or a limit that its frames are checked against.
+    pub(crate) fn handle_violation(&mut self, error: Error, now: Instant) {
+        let frame = CloseFrame::cut(error.kind().close_code(), error.message());
+        self.failures.push(error.in_phase(Phase::Session));
+        self.begin_fail(frame, now);
+    }
+
+    /// The connection ended without a close handshake.
+    pub(crate) fn handle_gone(&mut self) {
+        self.abort(Initiator::Peer);
+    }
+
+    /// The transport was flushed, or `unsent_bytes` are stuck in it.
+    pub(crate) fn handle_flush(&mut self, unsent_bytes: usize, now: Instant) {
+        self.unsent_bytes = unsent_bytes;
+        if unsent_bytes == 0 {
+            self.note_flushed_ping(now);
+        }
+        if self.end.has_begun() {
+            // From here on the close deadline rules.
+            if unsent_bytes == 0 {
+                self.linger(now);
+            }
+            return;
+        }
+        if unsent_bytes == 0 && !self.queue.has_data() {
+            self.timers.stop(Timer::Write);
+            return;
+        }
+        let sent = self.taken_bytes.saturating_sub(unsent_bytes as u64);
+        if !self.timers.is_set(Timer::Write) || sent >= self.sent_mark + PROGRESS_BYTES {
+            self.sent_mark = sent;
+            self.timers.set(Timer::Write, now + self.limits.write_deadline);
+        }
+    }
+
+    /// Time passed. `received_bytes` tells slow peers from dead ones.
+    pub(crate) fn handle_time(&mut self, received_bytes: u64, now: Instant) {
+        while let Some(timer) = self.timers.expire(now) {
+            match timer {
+                Timer::Heartbeat => self.beat(received_bytes, now),
+                Timer::Pong => self.miss_pong(received_bytes, now),
+                Timer::Idle => self.idle(received_bytes, now),
+                Timer::Rate => {
+                    if let Some(message) = self.stalled.take() {
+                        self.admit(message, now);
+                    }
+                }
+                Timer::FirstMessage => self.expire(
+                    CloseCode::POLICY,
+                    "WHARF_FIRST_MESSAGE_TIMEOUT",
+                    "the first message did not come in time",
+                    now,
+                ),
+                Timer::MaxAge => self.expire(
+                    CloseCode::GOING_AWAY,
+                    "WHARF_MAX_AGE",
+                    "the session reached its maximum age; reconnect",
+                    now,
+                ),
+                Timer::Credential => self.expire(
+                    CloseCode::POLICY,
+                    "WHARF_CREDENTIAL_EXPIRED",
+                    "the credential expired; reconnect with a new one",
+                    now,
+                ),
+                Timer::Write => {
+                    self.fail_timeout(
+                        "WHARF_WRITE_DEADLINE",
+                        "the peer did not read what was sent in time; the connection was dropped",
+                    );
+                    self.abort(Initiator::Server);
+                }
+                Timer::Close => self.abort_late_close(),
+                // The loop drops the handler: it asks `is_grace_over`.
+                Timer::HandlerGrace => self.grace_over = true,
+            }
+        }
+    }
+
+    /// The handler ended, with the close frame that its result asks for.
+    pub(crate) fn handle_handler_end(
+        &mut self,
+        frame: CloseFrame,
+        failure: Option<Error>,
+        now: Instant,
+    ) {
+        if let Some(failure) = failure {
+            self.failures.push(failure.in_phase(Phase::Handler));
+        }
+        self.reader_gone = true;
+        self.drop_inbound();
+        self.begin_close(frame, Initiator::Handler, now);
+    }
+
+    /// The server wants the session to end: a shutdown, a disconnect.
+    pub(crate) fn handle_server_close(&mut self, frame: CloseFrame, now: Instant) {
+        self.begin_close(frame, Initiator::Server, now);
+    }
+
+    /// The session's task was dropped.
+    pub(crate) fn handle_abort(&mut self) {
+        self.abort(Initiator::Server);
+    }
+
+    /// The server drops the connection, and the handler with it.
+    pub(crate) fn handle_kill(&mut self) {
+        self.abort(Initiator::Server);
+        self.grace_over = true;
+    }
+
+    /// The connection is gone and the handler is not: it gets a while to notice.
+    pub(crate) fn start_handler_grace(&mut self, now: Instant) {
+        if !self.timers.is_set(Timer::HandlerGrace) && !self.grace_over {
+            self.timers.set(Timer::HandlerGrace, now + self.limits.handler_grace);
+        }
+    }
+
+    pub(crate) fn is_grace_over(&self) -> bool {
+        self.grace_over
+    }
+
+    /// Takes a data or unknown message through the rate limit.
+    fn admit(&mut self, message: Message, now: Instant) {
+        self.timers.stop(Timer::FirstMessage);
+        if let (Some(idle), false) = (self.limits.idle_timeout, self.end.has_begun()) {
+            self.timers.set(Timer::Idle, now + idle);
+        }
+        if let Some(bucket) = &mut self.bucket {
+            if let Err(refilled) = bucket.take(message.payload_bytes(), now) {
+                let error = rate_limited();
+                match bucket.policy() {
+                    RatePolicy::Wait => {
+                        self.stalled = Some(message);
+                        self.timers.set(Timer::Rate, refilled);
+                    }
+                    RatePolicy::Error => self.deliver(Err(error)),
+                    RatePolicy::Close => {
+                        let frame = CloseFrame::cut(CloseCode::POLICY, error.message());
+                        self.failures.push(error.in_phase(Phase::Session));
+                        self.begin_close(frame, Initiator::Server, now);
+                    }
+                }
+                return;
+            }
+        }
+        self.counts.messages_in += 1;
+        self.counts.bytes_in += message.payload_bytes() as u64;
+        self.deliver(Ok(message));
+    }
+
+    fn deliver(&mut self, item: Result<Message, Error>) {
+        // After our own close the handler is done with the peer's data.
+        if self.reader_gone || self.input_ended || self.end.is_close_sent() {
+            return;
+        }
+        if let Ok(message) = &item {
+            self.inbound_bytes += message.payload_bytes();
+        }
+        self.inbound.push_back(item);
+    }
+
+    fn deliver_control(&mut self, message: Message) {
+        if self.limits.control_frames {
+            self.deliver(Ok(message));
+        }
+    }
+
+    fn drop_inbound(&mut self) {
+        self.inbound.clear();
+        self.inbound_bytes = 0;
+        self.stalled = None;
+    }
+
+    fn idle(&mut self, received_bytes: u64, now: Instant) {
+        if self.is_input_held() || self.made_progress(received_bytes) {
+            if let Some(idle) = self.limits.idle_timeout {
+                self.timers.set(Timer::Idle, now + idle);
+            }
+            return;
+        }
+        self.expire(
+            CloseCode::GOING_AWAY,
+            "WHARF_IDLE_TIMEOUT",
+            "nothing was received for too long",
+            now,
+        );
+    }
+
+    /// Closes because a timer says so.
+    fn expire(&mut self, code: CloseCode, name: &'static str, message: &'static str, now: Instant) {
+        self.fail_timeout(name, message);
+        self.begin_close(CloseFrame::cut(code, message), Initiator::Server, now);
+    }
+
+    fn fail_timeout(&mut self, name: &'static str, message: &'static str) {
+        let error = Error::new(ErrorKind::Timeout, name, message);
+        self.failures.push(error.in_phase(Phase::Session));
+    }
+
+    /// The close handshake took too long; what is still unsaid stays so.
+    fn abort_late_close(&mut self) {
+        if self.is_closed() {
+            // Both frames are through: only the peer's end of the connection was missing.
+            self.handle_transport_closed();
+        } else {
+            self.abort(Initiator::Server);
+        }
+    }
+}
+
+fn rate_limited() -> Error {
+    Error::new(
+        ErrorKind::RateLimited,
+        "WHARF_RATE_LIMITED",
+        "too many messages or bytes per second; send less",
+    )
+}

@@ -1,0 +1,103 @@
+//! Pings of ours, each paired with its pong.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Engine, PROGRESS_BYTES, Timer};
+use crate::{
+    close::Initiator,
+    error::{Error, ErrorKind, Phase},
+    message::Message,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Heartbeat {
+    /// Counts pings, so that no two in a session carry the same payload.
+    serial: u64,
+    ping: Ping,
+    round_trip: Option<Duration>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Ping {
+    #[default]
+    None,
+    /// Queued, or in the transport's buffer: the pong clock does not run.
+    Unsent,
+    SentAt(Instant),
+}
+
+impl Heartbeat {
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    fn payload(&self) -> [u8; 8] {
+        self.serial.to_be_bytes()
+    }
+}
+
+impl Engine {
+    /// Starts the silence over.
+    pub(super) fn note_inbound(&mut self, now: Instant) {
+        if self.heartbeat.ping == Ping::None && !self.end.has_begun() {
+            if let Some(interval) = self.limits.heartbeat_interval {
+                self.timers.set(Timer::Heartbeat, now + interval);
+            }
+        }
+    }
+
+    /// Sends a ping, unless the silence is the handler's doing or a large message is arriving.
+    pub(super) fn beat(&mut self, received_bytes: u64, now: Instant) {
+        if self.is_input_held() || self.made_progress(received_bytes) {
+            return self.note_inbound(now);
+        }
+        self.heartbeat.serial += 1;
+        self.heartbeat.ping = Ping::Unsent;
+        let payload = Bytes::copy_from_slice(&self.heartbeat.payload());
+        self.queue.push_control(Message::Ping(payload));
+    }
+
+    /// The ping has left: the pong clock starts.
+    pub(super) fn note_flushed_ping(&mut self, now: Instant) {
+        if self.heartbeat.ping == Ping::Unsent && !self.queue.has_control() {
+            self.heartbeat.ping = Ping::SentAt(now);
+            self.timers.set(Timer::Pong, now + self.limits.heartbeat_timeout);
+        }
+    }
+
+    pub(super) fn take_pong(&mut self, payload: &[u8], now: Instant) {
+        if let Ping::SentAt(sent) = self.heartbeat.ping {
+            if payload == self.heartbeat.payload() {
+                self.heartbeat.round_trip = Some(now.saturating_duration_since(sent));
+                self.heartbeat.ping = Ping::None;
+                self.timers.stop(Timer::Pong);
+            }
+        }
+    }
+
+    /// No pong in time.
+    pub(super) fn miss_pong(&mut self, received_bytes: u64, now: Instant) {
+        if self.is_input_held() || self.made_progress(received_bytes) {
+            // The pong may be waiting behind what is not read yet.
+            return self.timers.set(Timer::Pong, now + self.limits.heartbeat_timeout);
+        }
+        self.failures.push(
+            Error::new(
+                ErrorKind::Timeout,
+                "WHARF_HEARTBEAT_TIMEOUT",
+                "the peer did not answer a ping in time; the connection was dropped",
+            )
+            .in_phase(Phase::Session),
+        );
+        self.abort(Initiator::Server);
+    }
+
+    /// Whether a large message made progress since a timer last asked.
+    pub(super) fn made_progress(&mut self, received_bytes: u64) -> bool {
+        let moved = received_bytes - self.received_mark;
+        self.received_mark = received_bytes;
+        moved >= PROGRESS_BYTES
+    }
+}

@@ -1,0 +1,348 @@
+//! The one loop around the engine.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use futures::future::BoxFuture;
+use tokio::time::Sleep;
+
+use super::{
+    Ending,
+    engine::{Engine, Stage},
+    shared::{NativeRequest, Shared, State, now},
+};
+use crate::{
+    close::{CloseCode, CloseFrame, CloseOutcome},
+    error::{Error, ErrorKind, Result},
+    transport::Transport,
+};
+
+/// A session yields to its neighbours after this many rounds without a pause.
+const MAX_ROUNDS: u32 = 32;
+
+/// One connection's life: a future that a driver runs on the connection's task.
+///
+/// It polls the handler inside itself. Whenever the handler yields, what it wrote is flushed, so
+/// the writes of one turn leave together; pings are answered and timers fire meanwhile. It has no
+/// `Send` bound of its own: it is as sendable as the transport.
+#[must_use = "a session does nothing unless it is spawned or awaited"]
+pub struct Session<T: Transport> {
+    shared: Arc<Shared>,
+    transport: Option<T>,
+    handler: Option<BoxFuture<'static, Result<()>>>,
+    handler_waker: Waker,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// When `sleep` fires. It may be early: deadlines mostly move on, and are not worth a reset.
+    sleep_until: Option<Instant>,
+    /// The last `poll_recv` was not `Pending`, so nothing will wake the task for input.
+    input_unpolled: bool,
+    told_closing: bool,
+    told_closed: bool,
+    ending: Option<Ending>,
+}
+
+impl<T: Transport> Session<T> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        transport: T,
+        handler: BoxFuture<'static, Result<()>>,
+        ending: Ending,
+    ) -> Self {
+        Self {
+            handler_waker: Waker::from(Arc::clone(&shared)),
+            shared,
+            transport: Some(transport),
+            handler: Some(handler),
+            sleep: None,
+            sleep_until: None,
+            input_unpolled: false,
+            told_closing: false,
+            told_closed: false,
+            ending: Some(ending),
+        }
+    }
+
+    /// Takes in what arrived and what time brought.
+    fn input(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let mut state = self.shared.lock();
+        let engine = &mut state.engine;
+        if let Some(transport) = &mut self.transport {
+            self.input_unpolled = true;
+            while engine.wants_input() {
+                match transport.poll_recv(cx) {
+                    Poll::Ready(Some(Ok(message))) => engine.handle_message(message, now),
+                    Poll::Ready(Some(Err(error))) if error.kind() == ErrorKind::Io => {
+                        engine.handle_gone();
+                    }
+                    Poll::Ready(Some(Err(violation))) => engine.handle_violation(violation, now),
+                    Poll::Ready(None) => engine.handle_gone(),
+                    Poll::Pending => {
+                        self.input_unpolled = false;
+                        break;
+                    }
+                }
+            }
+        }
+        if engine.poll_timeout().is_some_and(|at| at <= now) {
+            let received = self.transport.as_ref().map_or(0, Transport::received_bytes);
+            engine.handle_time(received, now);
+        }
+        self.wake_reader(state);
+    }
+
+    fn wake_reader(&self, mut state: std::sync::MutexGuard<'_, State>) {
+        if !state.is_reader_waiting || !state.engine.is_readable() {
+            return;
+        }
+        state.is_reader_waiting = false;
+        match &state.reader {
+            Some(reader) if reader.will_wake(&self.handler_waker) => self.shared.wake_handler(),
+            Some(reader) => {
+                let reader = reader.clone();
+                drop(state);
+                reader.wake();
+            }
+            None => {}
+        }
+    }
+
+    /// Gives the handler its turn, if something woke it.
+    fn run_handler(&mut self, now: Instant) {
+        let Some(handler) = &mut self.handler else {
+            return;
+        };
+        if !self.shared.take_handler_woken() {
+            return;
+        }
+        let mut cx = Context::from_waker(&self.handler_waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut cx)));
+        let result = match polled {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(result)) => result,
+            Err(panic) => Err(Error::panicked(&*panic)),
+        };
+        self.drop_handler();
+        let (frame, failure) = match (result, &self.ending) {
+            (Err(error), Some(ending)) => (ending.close_frame_for(&error), Some(error)),
+            _ => (CloseFrame::cut(CloseCode::NORMAL, ""), None),
+        };
+        // A handler that only passes on that its socket is closed did not fail.
+        let failure = failure.filter(|error| error.kind() != ErrorKind::Closed);
+        self.shared.lock().engine.handle_handler_end(frame, failure, now);
+    }
+
+    fn drop_handler(&mut self) {
+        if let Some(handler) = self.handler.take() {
+            // A destructor of the application's may panic; it must not take the session along.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(handler)));
+        }
+    }
+
+    /// Sends what there is to send, and closes or drops the transport when it is time.
+    fn output(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        let mut dropped = None;
+        if let Some(transport) = &mut self.transport {
+            if let Err(_gone) = send(transport, &mut state.engine, cx, now) {
+                state.engine.handle_gone();
+            }
+            if matches!(state.native, NativeRequest::Wanted(_)) {
+                poll_native(transport, &mut state.native, cx);
+            }
+            if state.engine.stage() == Stage::Closing {
+                match transport.poll_close(cx) {
+                    Poll::Pending => {}
+                    Poll::Ready(_) => state.engine.handle_transport_closed(),
+                }
+            }
+            if state.engine.stage() == Stage::Dropped {
+                dropped = self.transport.take();
+            }
+        }
+        if self.transport.is_none() && self.handler.is_some() {
+            state.engine.start_handler_grace(now);
+        }
+        self.tell(state);
+        drop(dropped);
+    }
+
+    /// Wakes whoever waits for what just happened, and tells the observers of failures.
+    fn tell(&mut self, mut state: std::sync::MutexGuard<'_, State>) {
+        let wakes_room = state.are_writers_waiting
+            && (state.engine.has_room(0) || state.engine.is_flushed());
+        state.are_writers_waiting &= !wakes_room;
+        let tells_closing = !self.told_closing && state.engine.is_closing();
+        let tells_closed = !self.told_closed && state.engine.is_closed();
+        let failures = if state.engine.has_failures() {
+            state.engine.take_failures()
+        } else {
+            Vec::new()
+        };
+        self.told_closing |= tells_closing;
+        self.told_closed |= tells_closed;
+        if tells_closing || tells_closed {
+            // The end of the input may have begun with it.
+            self.wake_reader(state);
+        } else {
+            drop(state);
+        }
+        if wakes_room || tells_closing || tells_closed {
+            self.shared.room.notify_waiters();
+        }
+        if tells_closing || tells_closed {
+            self.shared.ending.notify_waiters();
+        }
+        if let Some(ending) = &self.ending {
+            for failure in failures {
+                ending.tell_failed(&failure);
+            }
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.transport.is_some() {
+            return false;
+        }
+        if self.handler.is_some() && self.shared.lock().engine.is_grace_over() {
+            self.drop_handler();
+        }
+        self.handler.is_none()
+    }
+
+    fn finish(&mut self) -> CloseOutcome {
+        let (outcome, counts) = {
+            let state = self.shared.lock();
+            (state.engine.outcome(), state.engine.counts())
+        };
+        if let Some(ending) = self.ending.take() {
+            ending.tell_closed(&outcome, counts);
+        }
+        outcome
+    }
+
+    /// Sleeps until the next deadline; `true` if it has passed already.
+    fn sleep(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> bool {
+        let Some(deadline) = deadline else {
+            return false;
+        };
+        if self.sleep_until.is_none_or(|until| until > deadline) {
+            let at = tokio::time::Instant::from_std(deadline);
+            match &mut self.sleep {
+                Some(sleep) => sleep.as_mut().reset(at),
+                None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+            }
+            self.sleep_until = Some(deadline);
+        }
+        let fired = self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+        if fired {
+            self.sleep_until = None;
+        }
+        fired
+    }
+}
+
+impl<T: Transport + Unpin> Future for Session<T> {
+    type Output = CloseOutcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseOutcome> {
+        let this = self.get_mut();
+        this.shared.enter(cx.waker());
+        for _ in 0..MAX_ROUNDS {
+            let now = now();
+            this.shared.look();
+            this.input(cx, now);
+            this.run_handler(now);
+            this.output(cx, now);
+            if this.is_over() {
+                return Poll::Ready(this.finish());
+            }
+            let (wants_input, has_output, deadline) = {
+                let state = this.shared.lock();
+                (
+                    state.engine.wants_input() && this.input_unpolled && this.transport.is_some(),
+                    state.engine.has_failures(),
+                    state.engine.poll_timeout(),
+                )
+            };
+            if wants_input || has_output || this.sleep(cx, deadline) || !this.shared.leave() {
+                continue;
+            }
+            if let Some(transport) = &mut this.transport {
+                transport.rest();
+            }
+            this.shared.lock().engine.rest();
+            return Poll::Pending;
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// A session whose task is dropped has ended too.
+impl<T: Transport> Drop for Session<T> {
+    fn drop(&mut self) {
+        if self.ending.is_none() {
+            return;
+        }
+        self.shared.lock().engine.handle_abort();
+        self.transport = None;
+        self.drop_handler();
+        self.shared.ending.notify_waiters();
+        self.shared.room.notify_waiters();
+        self.finish();
+    }
+}
+
+impl<T: Transport> std::fmt::Debug for Session<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("info", &self.shared.info)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}
+
+fn send<T: Transport>(
+    transport: &mut T,
+    engine: &mut Engine,
+    cx: &mut Context<'_>,
+    now: Instant,
+) -> Result<()> {
+    while engine.has_output() {
+        if transport.poll_ready(cx)?.is_pending() {
+            engine.handle_flush(transport.unsent_bytes(), now);
+            return Ok(());
+        }
+        match engine.poll_transmit() {
+            Some(message) => transport.start_send(message)?,
+            None => break,
+        }
+    }
+    match transport.poll_flush(cx)? {
+        Poll::Ready(()) => engine.handle_flush(0, now),
+        Poll::Pending => engine.handle_flush(transport.unsent_bytes(), now),
+    }
+    Ok(())
+}
+
+fn poll_native<T: Transport>(
+    transport: &mut T,
+    request: &mut NativeRequest,
+    cx: &mut Context<'_>,
+) {
+    if let Poll::Ready(made) = transport.poll_native(cx) {
+        if let NativeRequest::Wanted(Some(waiting)) =
+            std::mem::replace(request, NativeRequest::Made(made))
+        {
+            // The handler's waker takes no lock.
+            waiting.wake();
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What can only write.
+
+use std::{fmt, pin::pin, sync::Arc};
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use tokio::sync::Notify;
+
+use super::{
+    ConnectionId, SessionInfo,
+    engine::{Admission, backpressure},
+    shared::{Shared, State, now},
+    socket::Gap,
+};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    error::Result,
+    message::Message,
+    policy::SlowClient,
+};
+
+/// Writes to one session, from anywhere: a cheap `Clone + Send + Sync + 'static`.
+///
+/// A sender does not keep its session alive: once that has ended, every method says
+/// `WHARF_CLOSED`.
+#[derive(Clone)]
+pub struct Sender {
+    shared: Arc<Shared>,
+}
+
+impl Sender {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Queues a text or binary message under the route's slow-client policy; with the default one
+    /// it waits for room, and the write deadline ends the wait.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CONTROL_WRITE` for other kinds, `WHARF_OUTBOUND_TOO_LARGE` (which also closes with
+    /// 1009), `WHARF_BACKPRESSURE` under the policies that refuse, `WHARF_CLOSED` after the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Atomic: the message is queued whole or, if the future is dropped before it completes, not
+    /// at all.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<()> {
+        match self.start_send(message.into(), None)? {
+            Admission::Done => Ok(()),
+            Admission::Wait(message) => self.send_when_room(message).await,
+        }
+    }
+
+    /// Queues a text or binary message or says at once that there is no room.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); `WHARF_BACKPRESSURE` instead of waiting.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<()> {
+        let policy = match self.shared.lock().engine.slow_client() {
+            SlowClient::Wait => Some(SlowClient::Error),
+            _ => None,
+        };
+        self.start_send(message.into(), policy).map(drop)
+    }
+
+    /// Queues a message that stands for the latest state of `key`: one with the same key that is
+    /// still waiting is replaced, and counted as dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send).
+    pub fn send_latest(
+        &self,
+        key: impl Into<ByteString>,
+        message: impl Into<Message>,
+    ) -> Result<()> {
+        let admission =
+            self.shared.lock().engine.write_latest(message.into(), &key.into(), now)?;
+        self.shared.touch();
+        match admission {
+            Admission::Done => Ok(()),
+            Admission::Wait(_) => Err(backpressure()),
+        }
+    }
+
+    /// Queues a ping with this payload, ahead of data.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_PING_TOO_LARGE` over 125 bytes, `WHARF_CLOSED` after the end.
+    pub fn ping(&self, payload: impl Into<Bytes>) -> Result<()> {
+        self.shared.lock().engine.ping(payload.into())?;
+        self.shared.touch();
+        Ok(())
+    }
+
+    /// Begins to close with this code and reason, behind what is queued, and does not wait.
+    /// Idempotent.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CLOSE_CODE` and `WHARF_CLOSE_REASON` for what may not be sent.
+    pub fn start_close(
+        &self,
+        code: impl Into<CloseCode>,
+        reason: impl Into<ByteString>,
+    ) -> Result<()> {
+        let frame = CloseFrame::new(code, reason)?;
+        self.shared.lock().engine.close(frame, now());
+        self.shared.touch();
+        Ok(())
+    }
+
+    /// Waits until everything written has been handed to the operating system, or the session has
+    /// ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn flush(&self) {
+        self.wait_for(&self.shared.room, |state| {
+            state.are_writers_waiting = true;
+            (state.engine.is_flushed() || state.engine.is_closed()).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the end of the session has begun.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn closing(&self) {
+        self.wait_for(&self.shared.ending, |state| state.engine.is_closing().then_some(())).await;
+    }
+
+    /// Waits until the close handshake is over or the connection is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn closed(&self) {
+        self.wait_for(&self.shared.ending, |state| state.engine.is_closed().then_some(())).await;
+    }
+
+    /// Whether the end of the session has begun.
+    pub fn is_closing(&self) -> bool {
+        self.shared.lock().engine.is_closing()
+    }
+
+    /// Payload bytes that wait to be sent, in the queue and behind it.
+    pub fn queued_bytes(&self) -> usize {
+        self.shared.lock().engine.queued_bytes()
+    }
+
+    /// What was dropped since the last call, if anything was.
+    pub fn take_gap(&self) -> Option<Gap> {
+        let removed = self.shared.lock().engine.take_gap();
+        (removed.messages > 0).then_some(Gap {
+            messages: removed.messages,
+            bytes: removed.bytes,
+        })
+    }
+
+    /// What is known of the session.
+    pub fn info(&self) -> &SessionInfo {
+        &self.shared.info
+    }
+
+    /// The connection's id.
+    pub fn id(&self) -> ConnectionId {
+        self.shared.info.id
+    }
+
+    fn start_send(&self, message: Message, policy: Option<SlowClient>) -> Result<Admission> {
+        let admission = self.shared.lock().engine.write(message, policy, now);
+        // A refusal may have begun the end.
+        self.shared.touch();
+        admission
+    }
+
+    async fn send_when_room(&self, message: Message) -> Result<()> {
+        let mut waiting = Some(message);
+        self.wait_for(&self.shared.room, |state| {
+            let message = waiting.take()?;
+            match state.engine.write(message, None, now) {
+                Ok(Admission::Wait(message)) => {
+                    waiting = Some(message);
+                    state.are_writers_waiting = true;
+                    None
+                }
+                Ok(Admission::Done) => Some(Ok(())),
+                Err(error) => Some(Err(error)),
+            }
+        })
+        .await
+        .inspect(|()| self.shared.touch())
+    }
+
+    /// Looks at the state whenever `notify` rings, until `check` yields.
+    async fn wait_for<T>(
+        &self,
+        notify: &Notify,
+        mut check: impl FnMut(&mut State) -> Option<T>,
+    ) -> T {
+        loop {
+            let mut rung = pin!(notify.notified());
+            // Listen first, look second: what happens in between rings.
+            rung.as_mut().enable();
+            if let Some(found) = check(&mut self.shared.lock()) {
+                return found;
+            }
+            rung.await;
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("info", self.info()).finish_non_exhaustive()
+    }
+}

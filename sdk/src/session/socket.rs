@@ -1,0 +1,322 @@
+//! What a handler holds.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use bytestring::ByteString;
+use futures::{Stream, stream};
+
+use super::{
+    ConnectionId, Sender, SessionInfo,
+    shared::{NativeRequest, Shared},
+};
+use crate::{
+    close::{CloseCode, CloseFrame, CloseOutcome},
+    error::{Error, ErrorKind, Result},
+    message::Message,
+    websocket::WebSocket,
+    wire::NativeSocket,
+};
+
+/// A handler's socket: reads, and writes through a [`Sender`] of its own.
+///
+/// It is `Send + 'static` on every driver, and its methods box nothing. Dropping it does not close
+/// the session as long as the handler runs; inbound data is discarded from then on, while senders
+/// go on.
+pub struct Socket {
+    sender: Sender,
+    /// Never locked: the mutex only makes the socket `Sync`.
+    native: Mutex<Option<Box<dyn NativeSocket>>>,
+}
+
+/// Messages that the slow-client policy dropped: the peer has a gap and should resynchronize.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// How many messages.
+    pub messages: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+}
+
+impl Socket {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            sender: Sender::new(shared),
+            native: Mutex::new(None),
+        }
+    }
+
+    /// The next message; `None` once the session ends.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_RATE_LIMITED` in place of a message, on routes that ask for it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a message is either returned or stays queued, so `select!` loses none.
+    pub async fn read(&mut self) -> Result<Option<Message>> {
+        poll_fn(|cx| self.poll_read(cx)).await
+    }
+
+    /// Polls for the next message; see [`read`](Self::read).
+    pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>>> {
+        let mut state = self.shared().lock();
+        if let Some(item) = state.engine.read() {
+            return Poll::Ready(item.transpose());
+        }
+        match &mut state.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        state.is_reader_waiting = true;
+        Poll::Pending
+    }
+
+    /// Queues a text or binary message, waiting for room if the route's policy says so. It leaves
+    /// at the latest when the handler yields.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CONTROL_WRITE` for other kinds, `WHARF_OUTBOUND_TOO_LARGE` (which also closes with
+    /// 1009), `WHARF_BACKPRESSURE` under the policies that refuse, `WHARF_CLOSED` after the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Atomic: the message is queued whole or, if the future is dropped before it completes, not
+    /// at all.
+    pub async fn write(&mut self, message: impl Into<Message>) -> Result<()> {
+        self.sender.send(message).await
+    }
+
+    /// Queues a ping with this payload, ahead of data. The answer feeds nothing; the heartbeat
+    /// sends its own.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_PING_TOO_LARGE` over 125 bytes, `WHARF_CLOSED` after the end.
+    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<()> {
+        self.sender.ping(payload)
+    }
+
+    /// Flushes what is queued, closes with this code and reason, and waits until the peer has
+    /// answered or the close timeout has passed. Idempotent.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CLOSE_CODE` and `WHARF_CLOSE_REASON` for what may not be sent; the socket stays
+    /// usable.
+    ///
+    /// # Cancel safety
+    ///
+    /// The close is begun at the first poll and goes on if the future is dropped.
+    pub async fn close(
+        &mut self,
+        code: impl Into<CloseCode>,
+        reason: impl Into<ByteString>,
+    ) -> Result<()> {
+        self.sender.start_close(code, reason)?;
+        self.closed().await;
+        Ok(())
+    }
+
+    /// Waits until everything written has been handed to the operating system, or the session has
+    /// ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn flush(&mut self) {
+        self.sender.flush().await;
+    }
+
+    /// Waits until the end of the session has begun: the peer closed or vanished, the server is
+    /// shutting down, a timer or a limit ended it. Abandon work then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn closing(&self) {
+        self.sender.closing().await;
+    }
+
+    /// Waits until the close handshake is over or the connection is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn closed(&self) {
+        self.sender.closed().await;
+    }
+
+    /// The framework's own socket.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_NO_NATIVE` where the driver has none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn native(&mut self) -> Result<&mut dyn NativeSocket> {
+        if self.native_mut().is_none() {
+            let native = poll_fn(|cx| self.poll_make_native(cx)).await?;
+            *self.native_mut() = Some(native);
+        }
+        match self.native_mut() {
+            Some(native) => Ok(&mut **native),
+            None => Err(no_native("this driver has no native socket")),
+        }
+    }
+
+    /// The part of the framework's own socket that is a `T`, such as
+    /// `axum::extract::ws::WebSocket` or `actix_ws::Session`.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_NO_NATIVE` where the driver has none or it is something else.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn native_as<T: 'static>(&mut self) -> Result<&mut T> {
+        let native = self.native().await?;
+        let name = native.type_name();
+        native
+            .part(std::any::TypeId::of::<T>())
+            .and_then(|part| part.downcast_mut())
+            .ok_or_else(|| {
+                no_native("the native socket of this driver is another type").with_context("native", name)
+            })
+    }
+
+    /// A sender: a cheap clone that can only write.
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// Splits into a stream of messages and a sender. The stream ends with the session.
+    pub fn split(self) -> (impl Stream<Item = Result<Message>> + Send + Unpin, Sender) {
+        let sender = self.sender();
+        let reader = Box::pin(stream::unfold(self, async |mut socket| {
+            let item = socket.read().await.transpose()?;
+            Some((item, socket))
+        }));
+        (reader, sender)
+    }
+
+    /// The selected subprotocol.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.info().subprotocol.as_deref()
+    }
+
+    /// What is known of the session.
+    pub fn info(&self) -> &SessionInfo {
+        &self.shared().info
+    }
+
+    /// The connection's id.
+    pub fn id(&self) -> ConnectionId {
+        self.info().id
+    }
+
+    /// The time between the last heartbeat ping and its pong.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.shared().lock().engine.round_trip()
+    }
+
+    /// What was dropped since the last call, if anything was.
+    pub fn take_gap(&mut self) -> Option<Gap> {
+        self.sender.take_gap()
+    }
+
+    /// How the session ended, once the close handshake is over or the connection is gone.
+    pub fn outcome(&self) -> Option<CloseOutcome> {
+        let state = self.shared().lock();
+        state.engine.is_closed().then(|| state.engine.outcome())
+    }
+
+    fn native_mut(&mut self) -> &mut Option<Box<dyn NativeSocket>> {
+        self.native.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        self.sender.shared()
+    }
+
+    fn poll_make_native(&self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
+        let mut state = self.shared().lock();
+        match std::mem::take(&mut state.native) {
+            NativeRequest::Made(made) => return Poll::Ready(made),
+            NativeRequest::None | NativeRequest::Wanted(_) if state.engine.is_closed() => {
+                return Poll::Ready(Err(Error::closed()));
+            }
+            _ => state.native = NativeRequest::Wanted(Some(cx.waker().clone())),
+        }
+        drop(state);
+        self.shared().touch();
+        Poll::Pending
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.shared().lock().engine.leave();
+        self.shared().touch();
+    }
+}
+
+#[async_trait]
+impl WebSocket for Socket {
+    async fn read(&mut self) -> Result<Option<Message>> {
+        Self::read(self).await
+    }
+
+    async fn write(&mut self, message: Message) -> Result<()> {
+        Self::write(self, message).await
+    }
+
+    async fn close(&mut self, frame: CloseFrame) -> Result<()> {
+        Self::close(self, frame.code, frame.reason).await
+    }
+
+    fn subprotocol(&self) -> Option<&str> {
+        Self::subprotocol(self)
+    }
+
+    fn ping(&mut self, payload: Bytes) -> Result<()> {
+        Self::ping(self, payload)
+    }
+
+    async fn native(&mut self) -> Result<&mut dyn NativeSocket> {
+        Self::native(self).await
+    }
+}
+
+/// Yields what `read` yields.
+impl Stream for Socket {
+    type Item = Result<Message>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_read(cx).map(Result::transpose)
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("info", self.info()).finish_non_exhaustive()
+    }
+}
+
+fn no_native(message: &'static str) -> Error {
+    Error::new(ErrorKind::Unsupported, "WHARF_NO_NATIVE", message)
+}

@@ -1,0 +1,136 @@
+//! What a driver owes the core.
+
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use crate::{error::Result, message::Message, wire::NativeSocket};
+
+/// Moves whole messages and control frames between one peer and a session.
+///
+/// Object-safe, poll-based and without a `Send` bound: a transport lives inside its session's
+/// task, and on some frameworks that task is bound to a thread. Most drivers carry bytes and use
+/// [`WireTransport`](crate::wire::WireTransport); implement this trait over a library that speaks
+/// messages.
+///
+/// # Contract
+///
+/// - A transport decides nothing: it answers no ping, limits no queue, keeps no timer. The session
+///   does, for every driver.
+/// - Messages that arrived before a violation are yielded before it.
+/// - Inbound sizes are checked before a message is held in memory.
+/// - A method that returns `Pending` has arranged for `cx` to be woken. Every method may be called
+///   again after any `Pending`, and dropping the transport at any point drops the connection.
+pub trait Transport: fmt::Debug {
+    /// What this transport can do. Constant over its life.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The next message from the peer; `None` when the peer's side has ended.
+    ///
+    /// # Errors
+    ///
+    /// A violation, with kind `Protocol`, `InvalidData` or `TooLarge`, after which only
+    /// [`poll_close`](Self::poll_close) is called for this direction; kind `Io` when the
+    /// connection failed.
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>>;
+
+    /// Waits until [`start_send`](Self::start_send) may be called.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Io` when the connection failed.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
+
+    /// Takes one message, of any kind but `Unknown`, into the transport's own buffer. Small
+    /// messages are gathered until [`poll_flush`](Self::poll_flush).
+    ///
+    /// # Errors
+    ///
+    /// Kind `Io` when the connection failed.
+    fn start_send(&mut self, message: Message) -> Result<()>;
+
+    /// Hands everything that was taken to the operating system.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Io` when the connection failed.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
+
+    /// Flushes, ends the outbound direction, and discards what still arrives until the peer ends
+    /// its own, so that the last frames are not lost to a reset. The session bounds the wait.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Io` when the connection failed.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
+
+    /// The session is about to sleep: buffers that hold nothing can be given back.
+    fn rest(&mut self);
+
+    /// How many bytes were taken and not yet handed to the operating system.
+    fn unsent_bytes(&self) -> usize;
+
+    /// How many bytes have arrived since the start, those of incomplete messages included.
+    fn received_bytes(&self) -> u64;
+
+    /// The framework's own socket, made on first demand. While a handler holds it, data that it
+    /// asks for goes to it rather than to `read`.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Unsupported` where there is none, or where it was taken already.
+    fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>>;
+}
+
+/// What a transport can do. Behaviour never depends on a driver's name, only on these.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The driver's name: for logs, metrics and the route snapshot only.
+    pub driver: &'static str,
+    /// Whether [`poll_native`](Transport::poll_native) yields a framework's socket.
+    pub native: bool,
+    /// Whether frames without a name in the protocol reach the session as
+    /// [`Message::Unknown`](crate::Message::Unknown); if not, they are violations.
+    pub unknown_frames: bool,
+    /// Whether a connection whose peer does not read can be dropped at once.
+    pub abort: bool,
+    /// Whether messages can be compressed (permessage-deflate).
+    pub compression: bool,
+}
+
+impl Capabilities {
+    /// Capabilities of a driver that carries bytes through
+    /// [`WireTransport`](crate::wire::WireTransport).
+    pub const fn wire(driver: &'static str) -> Self {
+        Self {
+            driver,
+            native: false,
+            unknown_frames: false,
+            abort: true,
+            compression: false,
+        }
+    }
+
+    /// The same with [`native`](Self::native) set.
+    #[must_use]
+    pub const fn with_native(mut self, native: bool) -> Self {
+        self.native = native;
+        self
+    }
+
+    /// The same with [`unknown_frames`](Self::unknown_frames) set.
+    #[must_use]
+    pub const fn with_unknown_frames(mut self, unknown_frames: bool) -> Self {
+        self.unknown_frames = unknown_frames;
+        self
+    }
+
+    /// The same with [`abort`](Self::abort) set.
+    #[must_use]
+    pub const fn with_abort(mut self, abort: bool) -> Self {
+        self.abort = abort;
+        self
+    }
+}

@@ -1,0 +1,125 @@
+//! The checks that come before anybody's code, in the contract's order
+//! ([RFC 6455 §4.2.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1)).
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use sha1::{Digest, Sha1};
+
+use super::request::{UpgradeRequest, single};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The largest header block of an upgrade request, names and values.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// Checks method, upgrade, version and key, and that there is no body.
+pub(super) fn check(request: &UpgradeRequest) -> Result<()> {
+    if request.method != Method::GET {
+        return Err(Error::new(
+            ErrorKind::MethodNotAllowed,
+            "WHARF_METHOD",
+            "open a WebSocket with GET",
+        )
+        .with_header(header::ALLOW, HeaderValue::from_static("GET")));
+    }
+    if !request.is_upgrade() {
+        return Err(Error::new(
+            ErrorKind::UpgradeRequired,
+            "WHARF_NOT_AN_UPGRADE",
+            "this is a WebSocket endpoint; connect with Connection: Upgrade and Upgrade: websocket",
+        )
+        .with_header(header::UPGRADE, HeaderValue::from_static("websocket"))
+        .with_header(header::CONNECTION, HeaderValue::from_static("Upgrade")));
+    }
+    if single(&request.headers, &header::SEC_WEBSOCKET_VERSION).map(str::trim) != Some("13") {
+        return Err(Error::new(
+            ErrorKind::UpgradeRequired,
+            "WHARF_VERSION",
+            "only version 13 of the protocol is spoken; send Sec-WebSocket-Version: 13",
+        )
+        .with_header(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")));
+    }
+    if key(&request.headers).is_none() {
+        return Err(Error::new(
+            ErrorKind::BadRequest,
+            "WHARF_KEY",
+            "send Sec-WebSocket-Key once, with 16 random bytes in base64",
+        ));
+    }
+    if has_body(&request.headers) {
+        return Err(Error::new(
+            ErrorKind::BadRequest,
+            "WHARF_BODY",
+            "an upgrade request has no body; leave Content-Length and Transfer-Encoding out",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a header block that no honest client sends, before anything is made of it.
+pub(super) fn check_size(headers: &HeaderMap) -> Result<()> {
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if bytes > MAX_HEADER_BYTES {
+        return Err(Error::new(
+            ErrorKind::BadRequest,
+            "WHARF_HEADERS_TOO_LARGE",
+            "the request's headers are over 32 KiB; send fewer or smaller ones",
+        )
+        .with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+    Ok(())
+}
+
+/// The answer to the client's key.
+pub(super) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut hash = Sha1::new();
+    hash.update(key(headers)?);
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    HeaderValue::try_from(STANDARD.encode(hash.finalize())).ok()
+}
+
+/// The key, if it came once and is what it should be.
+fn key(headers: &HeaderMap) -> Option<&str> {
+    let key = single(headers, &header::SEC_WEBSOCKET_KEY)?.trim();
+    // 16 bytes are 24 characters: checked first, so that nothing long is decoded.
+    let decoded = (key.len() == 24).then(|| STANDARD.decode(key).ok())??;
+    (decoded.len() == 16).then_some(key)
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers
+            .get_all(header::CONTENT_LENGTH)
+            .iter()
+            .any(|length| length.as_bytes() != b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(key: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_static(key));
+        headers
+    }
+
+    #[test]
+    fn the_rfcs_example() {
+        let accept = accept(&headers("dGhlIHNhbXBsZSBub25jZQ==")).expect("valid");
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn keys_must_be_sixteen_bytes_once() {
+        for wrong in ["", "dGVzdA==", "not base64 at all!!!!!!!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            assert!(key(&headers(wrong)).is_none(), "{wrong}");
+        }
+        let mut twice = headers("dGhlIHNhbXBsZSBub25jZQ==");
+        let again = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
+        twice.append(header::SEC_WEBSOCKET_KEY, again);
+        assert!(key(&twice).is_none());
+    }
+}

@@ -1,0 +1,126 @@
+//! The request as a driver hands it over.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, Method, Uri, Version, header};
+
+use crate::policy::RequestOrigin;
+
+/// An HTTP request that may become a socket, without its body.
+///
+/// Header lines must be as the client sent them, in its order; the path must be raw, as it was on
+/// the request line, less the prefix under which the app is mounted.
+#[derive(Debug, Clone)]
+pub struct UpgradeRequest {
+    /// The method.
+    pub method: Method,
+    /// The path and query, raw.
+    pub uri: Uri,
+    /// The HTTP version.
+    pub version: Version,
+    /// The header lines.
+    pub headers: HeaderMap,
+    /// The address at the other end of the connection.
+    pub peer: Option<SocketAddr>,
+    /// Whether the connection is TLS.
+    pub is_secure: bool,
+}
+
+impl UpgradeRequest {
+    /// Whether this asks for a WebSocket: `Upgrade` names `websocket` and `Connection` has the
+    /// token `upgrade`. HTTP/1.0 has no upgrades.
+    pub(crate) fn is_upgrade(&self) -> bool {
+        self.version >= Version::HTTP_11
+            && has_token(&self.headers, &header::UPGRADE, "websocket")
+            && has_token(&self.headers, &header::CONNECTION, "upgrade")
+    }
+
+    /// The origin that the request was sent to, as the client saw it.
+    pub(crate) fn own_origin(&self, trust: &TrustedProxies) -> Option<RequestOrigin> {
+        let forwarded = self.forwarded(trust);
+        let scheme = match forwarded.scheme {
+            Some(scheme) => scheme,
+            None if self.is_secure => "https",
+            None => "http",
+        };
+        let host = match forwarded.host {
+            Some(host) => host,
+            None => match self.uri.authority() {
+                Some(authority) => authority.as_str(),
+                None => single(&self.headers, &header::HOST)?,
+            },
+        };
+        RequestOrigin::new(scheme, host)
+    }
+
+    /// The client's address, the forwarded one behind a trusted proxy.
+    pub(crate) fn client_address(&self, trust: &TrustedProxies) -> Option<SocketAddr> {
+        match (self.peer, self.forwarded(trust).client) {
+            (Some(peer), Some(client)) => Some(SocketAddr::new(client, peer.port())),
+            (peer, _) => peer,
+        }
+    }
+
+    fn forwarded(&self, trust: &TrustedProxies) -> Forwarded<'_> {
+        if !self.peer.is_some_and(|peer| trust.trusts(peer.ip())) {
+            return Forwarded::default();
+        }
+        Forwarded {
+            // The nearest proxy appends; what stands before its entry is the client's claim.
+            client: last(&self.headers, "x-forwarded-for").and_then(|text| text.parse().ok()),
+            scheme: last(&self.headers, "x-forwarded-proto"),
+            host: last(&self.headers, "x-forwarded-host"),
+        }
+    }
+}
+
+/// The proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies {
+    addresses: Vec<IpAddr>,
+}
+
+impl TrustedProxies {
+    /// Believes these addresses. Each must overwrite or append to the forwarding headers.
+    pub fn at(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self {
+            addresses: addresses.into_iter().collect(),
+        }
+    }
+
+    fn trusts(&self, peer: IpAddr) -> bool {
+        self.addresses.contains(&peer.to_canonical())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Forwarded<'a> {
+    client: Option<IpAddr>,
+    scheme: Option<&'a str>,
+    host: Option<&'a str>,
+}
+
+/// The last entry over all lines of a comma-separated header.
+fn last<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let line = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    line.rsplit(',').next().map(str::trim).filter(|entry| !entry.is_empty())
+}
+
+/// The value of a header that comes exactly once.
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => line.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// Whether a comma-separated header has this token, in any case.
+fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|entry| entry.trim().eq_ignore_ascii_case(token))
+}

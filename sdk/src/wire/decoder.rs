@@ -1,0 +1,299 @@
+//! Frames in: headers checked, payloads unmasked, text validated, fragments joined.
+
+use bytes::{Buf, Bytes, BytesMut};
+use bytestring::ByteString;
+
+use super::{
+    WireLimits,
+    frame::{Head, OpCode, Origin},
+    invalid_utf8, mask, protocol,
+    utf8::Utf8Stream,
+};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    error::{Error, ErrorKind},
+    message::Message,
+};
+
+/// How far a buffer grows ahead of what has arrived: an announced length costs nothing until its
+/// bytes come.
+const GROWTH_BYTES: usize = 64 * 1024;
+
+/// Turns bytes into messages. Sans-IO: it owns no buffer and knows no clock.
+#[derive(Debug)]
+pub struct Decoder {
+    origin: Origin,
+    limits: WireLimits,
+    /// The frame whose payload is arriving.
+    frame: Option<Frame>,
+    /// The message whose fragments are arriving.
+    message: Option<Assembly>,
+}
+
+#[derive(Debug)]
+struct Frame {
+    head: Head,
+    payload_bytes: usize,
+    /// How much of the payload is unmasked, and validated if it is text.
+    done_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Assembly {
+    is_text: bool,
+    payload: BytesMut,
+    fragments: usize,
+    utf8: Utf8Stream,
+}
+
+impl Decoder {
+    /// Decodes what a client sends.
+    pub fn new(limits: WireLimits) -> Self {
+        Self {
+            origin: Origin::Client,
+            limits,
+            frame: None,
+            message: None,
+        }
+    }
+
+    /// Decodes what a server sends: for test clients.
+    pub fn for_client(limits: WireLimits) -> Self {
+        Self {
+            origin: Origin::Server,
+            ..Self::new(limits)
+        }
+    }
+
+    /// Takes the next message out of `buffer`; `None` asks for more bytes.
+    ///
+    /// # Errors
+    ///
+    /// The violation, with the kind that tells its close code. The decoder is done after one.
+    pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Message>, Error> {
+        loop {
+            let Some(frame) = &mut self.frame else {
+                match Head::parse(buffer, self.origin)? {
+                    None => return Ok(None),
+                    Some(head) => {
+                        let payload_bytes = self.admit(&head)?;
+                        buffer.advance(head.head_bytes);
+                        self.frame = Some(Frame {
+                            head,
+                            payload_bytes,
+                            done_bytes: 0,
+                        });
+                        continue;
+                    }
+                }
+            };
+            if buffer.len() < frame.payload_bytes {
+                return self.take_part(buffer).map(|()| None);
+            }
+            let mut payload = buffer.split_to(frame.payload_bytes);
+            let (head, done_bytes) = (frame.head, frame.done_bytes);
+            self.frame = None;
+            mask::apply(&mut payload[done_bytes..], head.mask, done_bytes);
+            if let Some(message) = self.finish_frame(head, payload, done_bytes)? {
+                return Ok(Some(message));
+            }
+        }
+    }
+
+    /// Whether the bytes so far end between two messages.
+    pub fn is_at_boundary(&self) -> bool {
+        self.frame.is_none() && self.message.is_none()
+    }
+
+    /// Whether the bytes so far end between two frames.
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.frame.is_none()
+    }
+
+    /// Whether a message's fragments are arriving.
+    pub(super) fn is_inside_message(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// How many bytes the buffer should have room for beyond what it holds.
+    pub(super) fn wanted_bytes(&self, held: usize) -> usize {
+        let missing = self
+            .frame
+            .as_ref()
+            .map_or(0, |frame| frame.payload_bytes.saturating_sub(held));
+        missing.min(GROWTH_BYTES.max(held))
+    }
+
+    /// Checks a header against the message in progress and the limits, before any of its payload
+    /// is held.
+    fn admit(&mut self, head: &Head) -> Result<usize, Error> {
+        let held = self.message.as_ref().map_or(0, |message| message.payload.len());
+        match (head.opcode, &mut self.message) {
+            (OpCode::Continuation, None) => {
+                return Err(protocol(
+                    "WHARF_UNEXPECTED_CONTINUATION",
+                    "a continuation came without a message to continue; start with text or binary",
+                ));
+            }
+            (OpCode::Text | OpCode::Binary, Some(_)) => {
+                return Err(protocol(
+                    "WHARF_EXPECTED_CONTINUATION",
+                    "a new message began inside a fragmented one; finish that one first",
+                ));
+            }
+            (OpCode::Continuation, Some(message)) => {
+                message.fragments += 1;
+                if message.fragments > self.limits.max_fragments {
+                    return Err(Error::new(
+                        ErrorKind::TooLarge,
+                        "WHARF_TOO_MANY_FRAGMENTS",
+                        format!(
+                            "a message has more than {} fragments; send fewer and larger ones",
+                            self.limits.max_fragments
+                        ),
+                    ));
+                }
+            }
+            _ => {}
+        }
+        if head.opcode.is_control() {
+            // At most 125 by the header check.
+            return Ok(head.payload_bytes as usize);
+        }
+        usize::try_from(head.payload_bytes)
+            .ok()
+            .filter(|bytes| {
+                held.checked_add(*bytes)
+                    .is_some_and(|total| total <= self.limits.max_message_bytes)
+            })
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::TooLarge,
+                    "WHARF_MESSAGE_TOO_LARGE",
+                    format!(
+                        "a message is over the limit of {} bytes; send less or raise \
+                         max_message_bytes",
+                        self.limits.max_message_bytes
+                    ),
+                )
+            })
+    }
+
+    /// Unmasks and validates what has come of a frame that is not complete.
+    fn take_part(&mut self, buffer: &mut BytesMut) -> Result<(), Error> {
+        let Some(frame) = &mut self.frame else {
+            return Ok(());
+        };
+        if frame.head.opcode.is_control() {
+            return Ok(());
+        }
+        if frame.head.opcode != OpCode::Continuation && self.message.is_none() {
+            self.message = Some(Assembly::new(frame.head.opcode == OpCode::Text));
+        }
+        let part = &mut buffer[frame.done_bytes..];
+        mask::apply(part, frame.head.mask, frame.done_bytes);
+        frame.done_bytes += part.len();
+        match &mut self.message {
+            Some(message) if message.is_text => message.check_text(part),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a whole, unmasked frame of which `done_bytes` are validated.
+    fn finish_frame(
+        &mut self,
+        head: Head,
+        payload: BytesMut,
+        done_bytes: usize,
+    ) -> Result<Option<Message>, Error> {
+        match head.opcode {
+            OpCode::Ping => return Ok(Some(Message::Ping(payload.freeze()))),
+            OpCode::Pong => return Ok(Some(Message::Pong(payload.freeze()))),
+            OpCode::Close => return parse_close(&payload).map(|frame| Some(Message::Close(frame))),
+            OpCode::Text if head.fin && self.message.is_none() => {
+                return text(payload.freeze()).map(Some);
+            }
+            OpCode::Binary if head.fin && self.message.is_none() => {
+                return Ok(Some(Message::Binary(payload.freeze())));
+            }
+            OpCode::Text | OpCode::Binary | OpCode::Continuation => {}
+        }
+
+        let message = self
+            .message
+            .get_or_insert_with(|| Assembly::new(head.opcode == OpCode::Text));
+        if message.is_text {
+            message.check_text(&payload[done_bytes..])?;
+        }
+        if message.payload.is_empty() && head.fin {
+            // The only fragment with a payload: no copy.
+            message.payload = payload;
+        } else {
+            message.payload.extend_from_slice(&payload);
+        }
+        if !head.fin {
+            return Ok(None);
+        }
+        let Some(message) = self.message.take() else {
+            return Ok(None);
+        };
+        let bytes = message.payload.freeze();
+        if !message.is_text {
+            return Ok(Some(Message::Binary(bytes)));
+        }
+        if !message.utf8.is_complete() {
+            return Err(invalid_utf8());
+        }
+        text(bytes).map(Some)
+    }
+}
+
+impl Assembly {
+    fn new(is_text: bool) -> Self {
+        Self {
+            is_text,
+            payload: BytesMut::new(),
+            fragments: 1,
+            utf8: Utf8Stream::default(),
+        }
+    }
+
+    fn check_text(&mut self, piece: &[u8]) -> Result<(), Error> {
+        if self.utf8.feed(piece) {
+            Ok(())
+        } else {
+            Err(invalid_utf8())
+        }
+    }
+}
+
+fn text(bytes: Bytes) -> Result<Message, Error> {
+    ByteString::try_from(bytes)
+        .map(Message::Text)
+        .map_err(|_| invalid_utf8())
+}
+
+/// Parses a close payload ([RFC 6455 §5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
+fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Error> {
+    let (code, reason) = match payload {
+        [] => return Ok(None),
+        [_] => {
+            return Err(protocol(
+                "WHARF_INVALID_CLOSE",
+                "a close payload of one byte has no room for a code; send none or at least two",
+            ));
+        }
+        [a, b, reason @ ..] => (CloseCode::new(u16::from_be_bytes([*a, *b])), reason),
+    };
+    if !code.is_sendable() {
+        return Err(protocol(
+            "WHARF_INVALID_CLOSE",
+            "the peer closed with a code that may not be sent; use 1000 or one from 3000-4999",
+        ));
+    }
+    let reason = std::str::from_utf8(reason).map_err(|_| invalid_utf8())?;
+    Ok(Some(CloseFrame {
+        code,
+        reason: reason.into(),
+    }))
+}

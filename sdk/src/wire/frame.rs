@@ -1,0 +1,170 @@
+//! Frame headers ([RFC 6455 §5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
+
+use super::protocol;
+use crate::error::Error;
+
+/// What a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpCode {
+    /// The next fragment of a message.
+    Continuation,
+    /// The first or only fragment of a text message.
+    Text,
+    /// The first or only fragment of a binary message.
+    Binary,
+    /// A close frame.
+    Close,
+    /// A ping.
+    Ping,
+    /// A pong.
+    Pong,
+}
+
+impl OpCode {
+    /// The four bits on the wire.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::Continuation => 0x0,
+            Self::Text => 0x1,
+            Self::Binary => 0x2,
+            Self::Close => 0x8,
+            Self::Ping => 0x9,
+            Self::Pong => 0xA,
+        }
+    }
+
+    const fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            0x0 => Some(Self::Continuation),
+            0x1 => Some(Self::Text),
+            0x2 => Some(Self::Binary),
+            0x8 => Some(Self::Close),
+            0x9 => Some(Self::Ping),
+            0xA => Some(Self::Pong),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn is_control(self) -> bool {
+        self.bits() & 0x8 != 0
+    }
+}
+
+/// The largest payload of a control frame.
+pub(super) const MAX_CONTROL_BYTES: usize = 125;
+
+/// Which side wrote the bytes that are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A client: its frames must be masked.
+    Client,
+    /// A server: its frames must not be. Only the test client decodes these.
+    Server,
+}
+
+/// A parsed and checked header.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head {
+    pub(super) fin: bool,
+    pub(super) opcode: OpCode,
+    pub(super) mask: [u8; 4],
+    pub(super) payload_bytes: u64,
+    /// How many bytes the header itself takes.
+    pub(super) head_bytes: usize,
+}
+
+impl Head {
+    /// Parses a header as soon as enough bytes are there, and refuses it as early as they show
+    /// that it is wrong.
+    pub(super) fn parse(bytes: &[u8], origin: Origin) -> Result<Option<Self>, Error> {
+        let &[first, ..] = bytes else {
+            return Ok(None);
+        };
+        if first & 0x70 != 0 {
+            return Err(protocol(
+                "WHARF_RESERVED_BITS",
+                "reserved bits are set but no extension was negotiated; clear them",
+            ));
+        }
+        let fin = first & 0x80 != 0;
+        let Some(opcode) = OpCode::from_bits(first & 0x0F) else {
+            return Err(protocol(
+                "WHARF_RESERVED_OPCODE",
+                "the opcode is reserved; send text, binary, close, ping or pong",
+            ));
+        };
+        let &[_, second, ..] = bytes else {
+            return Ok(None);
+        };
+        let masked = second & 0x80 != 0;
+        check_masking(masked, origin)?;
+        let short = second & 0x7F;
+        if opcode.is_control() {
+            check_control(fin, short)?;
+        }
+
+        let (payload_bytes, length_end) = match short {
+            126 => match bytes.get(2..4) {
+                Some(&[a, b]) => (u64::from(u16::from_be_bytes([a, b])), 4),
+                _ => return Ok(None),
+            },
+            127 => match bytes.get(2..10).and_then(|raw| raw.try_into().ok()) {
+                Some(raw) => (u64::from_be_bytes(raw), 10),
+                None => return Ok(None),
+            },
+            short => (u64::from(short), 2),
+        };
+        if payload_bytes >> 63 != 0 {
+            return Err(protocol(
+                "WHARF_INVALID_LENGTH",
+                "the payload length has its top bit set; send a 63-bit length",
+            ));
+        }
+        let head_bytes = length_end + if masked { 4 } else { 0 };
+        let mask = if masked {
+            match bytes.get(length_end..head_bytes).and_then(|raw| raw.try_into().ok()) {
+                Some(mask) => mask,
+                None => return Ok(None),
+            }
+        } else {
+            [0; 4]
+        };
+        Ok(Some(Self {
+            fin,
+            opcode,
+            mask,
+            payload_bytes,
+            head_bytes,
+        }))
+    }
+}
+
+fn check_masking(masked: bool, origin: Origin) -> Result<(), Error> {
+    match origin {
+        Origin::Client if !masked => Err(protocol(
+            "WHARF_UNMASKED_FRAME",
+            "a client must mask its frames; set the mask bit and a random key",
+        )),
+        Origin::Server if masked => Err(protocol(
+            "WHARF_MASKED_FRAME",
+            "a server must not mask its frames",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_control(fin: bool, short: u8) -> Result<(), Error> {
+    if !fin {
+        return Err(protocol(
+            "WHARF_FRAGMENTED_CONTROL",
+            "a control frame must not be fragmented; send it whole",
+        ));
+    }
+    if usize::from(short) > MAX_CONTROL_BYTES {
+        return Err(protocol(
+            "WHARF_OVERSIZED_CONTROL",
+            "a control frame carries at most 125 bytes; send less",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Encoded bytes on their way to the peer.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio::io::AsyncWrite;
+
+use super::{encoder, frame::OpCode, pool};
+use crate::message::Message;
+
+/// Payloads up to this size are copied behind each other, so that many leave in one write; larger
+/// ones are written from where they are.
+const COPY_BYTES: usize = 8 * 1024;
+
+/// With this much waiting, the transport asks for a flush before it takes more.
+pub(super) const HIGH_WATER_BYTES: usize = 64 * 1024;
+
+/// How many pieces one vectored write is offered.
+const MAX_SLICES: usize = 16;
+
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Before `tail`, in order.
+    chunks: VecDeque<Bytes>,
+    chunk_bytes: usize,
+    /// What is still being appended to.
+    tail: BytesMut,
+}
+
+impl Outbox {
+    pub(super) fn len(&self) -> usize {
+        self.chunk_bytes + self.tail.len()
+    }
+
+    /// Appends a message, by reference where its payload is large.
+    pub(super) fn push(&mut self, message: Message) {
+        if self.tail.capacity() == 0 {
+            self.tail = pool::lend();
+        }
+        match message {
+            Message::Text(text) => self.push_data(OpCode::Text, text.into_bytes()),
+            Message::Binary(bytes) => self.push_data(OpCode::Binary, bytes),
+            Message::Ping(bytes) => self.push_small(OpCode::Ping, &bytes),
+            Message::Pong(bytes) => self.push_small(OpCode::Pong, &bytes),
+            Message::Close(frame) => encoder::put_close(&mut self.tail, frame.as_ref()),
+            // Refused long before: `write` takes text and binary only.
+            Message::Unknown(_) => debug_assert!(false, "unknown frames are never written"),
+        }
+    }
+
+    /// Appends bytes that are frames already.
+    pub(super) fn push_raw(&mut self, bytes: &[u8]) {
+        self.tail.put_slice(bytes);
+    }
+
+    /// Writes until nothing is left.
+    pub(super) fn poll_write<IO: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut IO,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.chunks.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let pieces = self.chunks.iter().map(|chunk| &chunk[..]).chain([&self.tail[..]]);
+            let mut used = 0;
+            for (slice, piece) in slices.iter_mut().zip(pieces) {
+                *slice = IoSlice::new(piece);
+                used += 1;
+            }
+            let written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices[..used]))?;
+            self.advance(nonzero(written)?);
+        }
+        let mut written = 0;
+        while written < self.tail.len() {
+            match Pin::new(&mut *io).poll_write(cx, &self.tail[written..])? {
+                Poll::Ready(count) => written += nonzero(count)?,
+                Poll::Pending => {
+                    self.tail.advance(written);
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.tail.clear();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives buffers back that hold nothing.
+    pub(super) fn rest(&mut self) {
+        if self.chunks.is_empty() {
+            self.chunks.shrink_to(0);
+            if self.tail.is_empty() && self.tail.capacity() > 0 {
+                pool::give_back(std::mem::take(&mut self.tail));
+            }
+        }
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(chunk) = self.chunks.front_mut() {
+            if written < chunk.len() {
+                chunk.advance(written);
+                self.chunk_bytes -= written;
+                return;
+            }
+            written -= chunk.len();
+            self.chunk_bytes -= chunk.len();
+            self.chunks.pop_front();
+        }
+        self.tail.advance(written);
+    }
+
+    fn push_small(&mut self, opcode: OpCode, payload: &[u8]) {
+        encoder::put_head(&mut self.tail, opcode, payload.len());
+        self.tail.put_slice(payload);
+    }
+
+    fn push_data(&mut self, opcode: OpCode, payload: Bytes) {
+        if payload.len() <= COPY_BYTES {
+            return self.push_small(opcode, &payload);
+        }
+        encoder::put_head(&mut self.tail, opcode, payload.len());
+        let head = self.tail.split().freeze();
+        self.chunk_bytes += head.len() + payload.len();
+        self.chunks.push_back(head);
+        self.chunks.push_back(payload);
+    }
+}
+
+fn nonzero(written: usize) -> io::Result<usize> {
+    match written {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        written => Ok(written),
+    }
+}

@@ -1,0 +1,41 @@
+//! Buffers that belong to a thread, not to a connection.
+//!
+//! A connection needs a buffer only while its task runs. Lending them out for that time means
+//! that an idle connection holds none, and that a busy one allocates none.
+
+use std::cell::RefCell;
+
+use bytes::BytesMut;
+
+/// The capacity of a lent buffer. One read fills at most this much, so a connection with 30
+/// messages of 1 KiB in flight is served by one system call.
+pub(super) const BUFFER_BYTES: usize = 32 * 1024;
+
+/// More spare buffers than this per thread are freed: more are needed only while messages cut
+/// from them are held by handlers.
+const MAX_SPARE: usize = 8;
+
+thread_local! {
+    static SPARE: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends an empty buffer of [`BUFFER_BYTES`].
+pub(super) fn lend() -> BytesMut {
+    SPARE
+        .with_borrow_mut(Vec::pop)
+        .unwrap_or_else(|| BytesMut::with_capacity(BUFFER_BYTES))
+}
+
+/// Takes a buffer back; frees it if it is no longer a whole one (messages cut from it are still
+/// alive, or it grew).
+pub(super) fn give_back(mut buffer: BytesMut) {
+    buffer.clear();
+    if !buffer.try_reclaim(BUFFER_BYTES) || buffer.capacity() > 2 * BUFFER_BYTES {
+        return;
+    }
+    SPARE.with_borrow_mut(|spare| {
+        if spare.len() < MAX_SPARE {
+            spare.push(buffer);
+        }
+    });
+}

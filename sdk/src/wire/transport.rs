@@ -1,0 +1,257 @@
+//! A [`Transport`] over anything that reads and writes bytes.
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use super::{
+    NativePipe, NativeSocket, WireLimits,
+    bridge::{self, PipeEnd},
+    decoder::Decoder,
+    frame::{Head, Origin},
+    outbox::{HIGH_WATER_BYTES, Outbox},
+    pool,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    message::Message,
+    transport::{Capabilities, Transport},
+};
+
+/// A resting connection keeps an incomplete frame of up to this size in a buffer of its own and
+/// gives the big one back.
+const KEEP_BYTES: usize = 4 * 1024;
+
+/// Makes a driver's native socket over a pipe. The second argument is the selected subprotocol.
+pub type NativeFactory =
+    fn(NativePipe, Option<String>) -> BoxFuture<'static, Result<Box<dyn NativeSocket>>>;
+
+/// Speaks WebSocket over any byte stream: what drivers that carry bytes hand to a session.
+pub struct WireTransport<IO> {
+    io: IO,
+    capabilities: Capabilities,
+    decoder: Decoder,
+    inbound: BytesMut,
+    outbox: Outbox,
+    received_bytes: u64,
+    is_shut_down: bool,
+    native: Native,
+}
+
+/// The way to the framework's socket; boxed, since nearly no connection asks for it.
+enum Native {
+    None,
+    Factory(NativeFactory, Option<String>),
+    Building(Box<Bridge>, BoxFuture<'static, Result<Box<dyn NativeSocket>>>),
+    Open(Box<Bridge>),
+}
+
+struct Bridge {
+    end: PipeEnd,
+    /// Bytes of the current frame that still go to the native socket.
+    pass_bytes: u64,
+    /// The current message goes to the native socket.
+    passes_message: bool,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
+    /// Wraps a connection right after its 101; `early` are bytes that came with the request.
+    pub fn new(io: IO, early: &Bytes, limits: WireLimits, capabilities: Capabilities) -> Self {
+        Self {
+            io,
+            capabilities,
+            decoder: Decoder::new(limits),
+            inbound: BytesMut::from(&early[..]),
+            outbox: Outbox::default(),
+            received_bytes: early.len() as u64,
+            is_shut_down: false,
+            native: Native::None,
+        }
+    }
+
+    /// Makes the framework's socket reachable.
+    #[must_use]
+    pub fn with_native(mut self, factory: NativeFactory, subprotocol: Option<String>) -> Self {
+        self.capabilities.native = true;
+        self.native = Native::Factory(factory, subprotocol);
+        self
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.inbound.capacity() <= KEEP_BYTES {
+            let mut buffer = pool::lend();
+            buffer.extend_from_slice(&self.inbound);
+            pool::give_back(std::mem::replace(&mut self.inbound, buffer));
+        }
+        let wanted = self.decoder.wanted_bytes(self.inbound.len());
+        // Grow when the frame in progress needs it, or when messages cut off the front have used
+        // the buffer up; the latter costs nothing once those messages are gone.
+        if self.inbound.capacity() - self.inbound.len() < wanted.max(KEEP_BYTES) {
+            self.inbound.reserve(wanted.max(pool::BUFFER_BYTES));
+        }
+        let count = ready!(pin!(self.io.read_buf(&mut self.inbound)).poll(cx))?;
+        self.received_bytes += count as u64;
+        Poll::Ready(Ok(count))
+    }
+
+    /// Serves the native socket: takes what it wrote, passes on what it waits for.
+    fn pump_bridge(&mut self, cx: &Context<'_>) -> Result<()> {
+        let (Native::Open(bridge) | Native::Building(bridge, _)) = &mut self.native else {
+            return Ok(());
+        };
+        let outbox = &mut self.outbox;
+        bridge.end.take_written(cx, |bytes| outbox.push_raw(bytes));
+        if bridge.end.is_gone() {
+            self.native = Native::None;
+            return Ok(());
+        }
+        loop {
+            if bridge.pass_bytes > 0 {
+                let count = self.inbound.len().min(usize::try_from(bridge.pass_bytes).unwrap_or(usize::MAX));
+                if count == 0 {
+                    return Ok(());
+                }
+                bridge.end.pass(&self.inbound[..count]);
+                self.inbound.advance(count);
+                bridge.pass_bytes -= count as u64;
+                continue;
+            }
+            let may_pass = bridge.passes_message
+                || (self.decoder.is_at_boundary() && bridge.end.wants_message());
+            if !may_pass || !self.decoder.is_between_frames() || self.decoder.is_inside_message() {
+                return Ok(());
+            }
+            match Head::parse(&self.inbound, Origin::Client)? {
+                // Control frames stay the session's: it answers pings and counts pongs.
+                Some(head) if !head.opcode.is_control() => {
+                    bridge.passes_message = !head.fin;
+                    bridge.pass_bytes = head.head_bytes as u64 + head.payload_bytes;
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
+        loop {
+            if !matches!(self.native, Native::None | Native::Factory(..)) {
+                self.pump_bridge(cx)?;
+            }
+            if !self.inbound.is_empty() {
+                if let Some(message) = self.decoder.decode(&mut self.inbound)? {
+                    return Poll::Ready(Some(Ok(message)));
+                }
+            }
+            if ready!(self.poll_fill(cx))? == 0 {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.outbox.len() >= HIGH_WATER_BYTES {
+            ready!(self.outbox.poll_write(&mut self.io, cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(&mut self, message: Message) -> Result<()> {
+        self.outbox.push(message);
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.outbox.poll_write(&mut self.io, cx))?;
+        Pin::new(&mut self.io).poll_flush(cx).map_err(Error::from)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if !self.is_shut_down {
+            ready!(self.poll_flush(cx))?;
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            self.is_shut_down = true;
+        }
+        loop {
+            self.inbound.clear();
+            if ready!(self.poll_fill(cx))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn rest(&mut self) {
+        self.outbox.rest();
+        let held = self.inbound.len();
+        if held <= KEEP_BYTES && self.inbound.capacity() > KEEP_BYTES {
+            if held > 0 {
+                let kept = BytesMut::from(&self.inbound[..]);
+                pool::give_back(std::mem::replace(&mut self.inbound, kept));
+            } else if self.inbound.try_reclaim(pool::BUFFER_BYTES) {
+                pool::give_back(std::mem::take(&mut self.inbound));
+            }
+        }
+    }
+
+    fn unsent_bytes(&self) -> usize {
+        self.outbox.len()
+    }
+
+    fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
+        loop {
+            match std::mem::replace(&mut self.native, Native::None) {
+                Native::Factory(factory, subprotocol) => {
+                    let (pipe, end) = bridge::pipe();
+                    let bridge = Box::new(Bridge {
+                        end,
+                        pass_bytes: 0,
+                        passes_message: false,
+                    });
+                    self.native = Native::Building(bridge, factory(pipe, subprotocol));
+                }
+                Native::Building(bridge, mut building) => {
+                    let Poll::Ready(native) = building.as_mut().poll(cx) else {
+                        self.native = Native::Building(bridge, building);
+                        return Poll::Pending;
+                    };
+                    self.native = Native::Open(bridge);
+                    return Poll::Ready(native);
+                }
+                taken @ (Native::Open(_) | Native::None) => {
+                    self.native = taken;
+                    return Poll::Ready(Err(Error::new(
+                        ErrorKind::Unsupported,
+                        "WHARF_NO_NATIVE",
+                        "this driver has no native socket; check capabilities().native first",
+                    )));
+                }
+            }
+        }
+    }
+}
+
+impl<IO> std::fmt::Debug for WireTransport<IO> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WireTransport")
+            .field("driver", &self.capabilities.driver)
+            .field("received_bytes", &self.received_bytes)
+            .field("unsent_bytes", &self.outbox.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! The driver that the features choose.
+
+#[cfg(all(feature = "axum", not(feature = "actix")))]
+pub use wharf_axum::{bind, serve};
+
+#[cfg(all(feature = "actix", not(feature = "axum")))]
+pub use wharf_actix::{bind, serve};
+
+#[cfg(not(any(
+    all(feature = "axum", not(feature = "actix")),
+    all(feature = "actix", not(feature = "axum"))
+)))]
+pub use undecided::{bind, serve};
+
+#[cfg(not(any(
+    all(feature = "axum", not(feature = "actix")),
+    all(feature = "actix", not(feature = "axum"))
+)))]
+mod undecided {
+    use wharf_sdk::{App, Result, ShutdownReport};
+
+    /// Implemented by nothing: it exists for its message.
+    #[diagnostic::on_unimplemented(
+        message = "the features of `wharf` do not say which driver `wharf::serve` is to use",
+        label = "cannot choose a driver",
+        note = "enable exactly one of the features `axum` and `actix`: \
+                `wharf = {{ version = \"…\", default-features = false, features = [\"actix\"] }}`",
+        note = "or name the driver: `wharf::axum::serve(app, address)`, \
+                `wharf::actix::serve(app, address)`"
+    )]
+    pub trait OneDriver {}
+
+    /// Serves the app on the driver that the features choose. They choose none: see the compile
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// Never: it cannot be called.
+    pub async fn serve<A: OneDriver>(_: App, _: A) -> Result<ShutdownReport> {
+        Ok(ShutdownReport::default())
+    }
+
+    /// Binds an address for the driver that the features choose. They choose none: see the
+    /// compile error.
+    ///
+    /// # Errors
+    ///
+    /// Never: it cannot be called.
+    pub async fn bind<A: OneDriver>(_: App, _: A) -> Result<()> {
+        Ok(())
+    }
+}
