@@ -97,10 +97,7 @@ impl CloseFrame {
     ///
     /// `WHARF_CLOSE_CODE` for a code that may not be sent ([`CloseCode::is_sendable`]),
     /// `WHARF_CLOSE_REASON` for a reason over [`MAX_REASON_BYTES`].
-    pub fn new(
-        code: impl Into<CloseCode>,
-        reason: impl Into<ByteString>,
-    ) -> Result<Self, Error> {
+    pub fn new(code: impl Into<CloseCode>, reason: impl Into<ByteString>) -> Result<Self, Error> {
         let (code, reason) = (code.into(), reason.into());
         if !code.is_sendable() {
             return Err(Error::new(

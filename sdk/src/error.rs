@@ -208,7 +208,10 @@ impl Error {
 
     /// The private facts, in the order in which they were added.
     pub fn context(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.context.iter().map(|(key, value)| (*key, value.as_str()))
+        self.0
+            .context
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
     }
 
     /// The status that answers the upgrade request.

@@ -83,7 +83,11 @@ pub struct State<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> FromContext for State<T> {
     fn from_context(context: &Context) -> Result<Self> {
-        context.state::<T>().cloned().map(Self).ok_or_else(|| missing::<T>("state", "App::state"))
+        context
+            .state::<T>()
+            .cloned()
+            .map(Self)
+            .ok_or_else(|| missing::<T>("state", "App::state"))
     }
 }
 
@@ -94,7 +98,9 @@ pub struct Extension<T>(pub T);
 impl<T: Clone + Send + Sync + 'static> FromContext for Extension<T> {
     fn from_context(context: &Context) -> Result<Self> {
         let found = context.extension::<T>().cloned();
-        found.map(Self).ok_or_else(|| missing::<T>("extension", "Context::insert"))
+        found
+            .map(Self)
+            .ok_or_else(|| missing::<T>("extension", "Context::insert"))
     }
 }
 

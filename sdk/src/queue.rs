@@ -145,7 +145,9 @@ impl SendQueue {
     }
 
     fn position_of(&self, key: &ByteString) -> Option<usize> {
-        self.data.iter().position(|entry| entry.key.as_ref() == Some(key))
+        self.data
+            .iter()
+            .position(|entry| entry.key.as_ref() == Some(key))
     }
 
     fn push_entry(&mut self, message: Message, key: Option<ByteString>) {
@@ -200,7 +202,10 @@ mod tests {
         let mut queue = queue();
         queue.push_latest(Message::text("a1"), "a".into());
         queue.push_latest(Message::text("b1"), "b".into());
-        assert_eq!(queue.push_latest(Message::text("a22"), "a".into()).messages, 1);
+        assert_eq!(
+            queue.push_latest(Message::text("a22"), "a".into()).messages,
+            1
+        );
         assert_eq!(queue.bytes(), 5);
         assert_eq!(queue.pop_data(), Some(Message::text("a22")));
     }
@@ -218,6 +223,9 @@ mod tests {
             last = Some(message);
         }
         assert_eq!(count, MAX_CONTROL);
-        assert_eq!(last, Some(Message::Pong(999u32.to_be_bytes().to_vec().into())));
+        assert_eq!(
+            last,
+            Some(Message::Pong(999u32.to_be_bytes().to_vec().into()))
+        );
     }
 }

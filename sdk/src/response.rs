@@ -13,7 +13,11 @@ pub fn text(status: StatusCode, body: impl Into<String>) -> Response {
 
 /// A response of HTML.
 pub fn html(body: impl Into<String>) -> Response {
-    with_type(StatusCode::OK, body.into().into(), "text/html; charset=utf-8")
+    with_type(
+        StatusCode::OK,
+        body.into().into(),
+        "text/html; charset=utf-8",
+    )
 }
 
 /// A response of JSON; 500 if the value does not serialize.
@@ -22,7 +26,10 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
         Ok(body) => with_type(status, body.into(), "application/json"),
         Err(error) => {
             tracing::error!(%error, "a response does not serialize");
-            text(StatusCode::INTERNAL_SERVER_ERROR, "the response does not serialize")
+            text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the response does not serialize",
+            )
         }
     }
 }
@@ -31,6 +38,8 @@ fn with_type(status: StatusCode, body: Bytes, content_type: &'static str) -> Res
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let content_type = HeaderValue::from_static(content_type);
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
     response
 }

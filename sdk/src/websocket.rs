@@ -3,12 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{
-    close::CloseFrame,
-    error::Result,
-    message::Message,
-    wire::NativeSocket,
-};
+use crate::{close::CloseFrame, error::Result, message::Message, wire::NativeSocket};
 
 /// A WebSocket, on any driver.
 ///
@@ -53,7 +48,11 @@ pub trait WebSocket: Send {
     /// # Errors
     ///
     /// `WHARF_PING_TOO_LARGE` over 125 bytes, `WHARF_CLOSED` after the end.
-    fn ping(&mut self, payload: Bytes) -> Result<()>;
+    ///
+    /// # Cancel safety
+    ///
+    /// Atomic: queued whole, or not at all.
+    async fn ping(&mut self, payload: Bytes) -> Result<()>;
 
     /// Flushes what is queued, sends the frame and waits for the peer's under the close timeout.
     /// Idempotent.

@@ -78,7 +78,11 @@ impl Source {
             }
             Self::Subprotocol(prefix) => {
                 let is_token = |offer: &&String| offer.starts_with(prefix.as_str());
-                let offer = context.offered_subprotocols().iter().find(is_token)?.clone();
+                let offer = context
+                    .offered_subprotocols()
+                    .iter()
+                    .find(is_token)?
+                    .clone();
                 context.hide_offer(&offer);
                 Some(offer[prefix.len()..].to_owned())
             }

@@ -68,7 +68,10 @@ impl<'a> Next<'a> {
     pub async fn run(self, context: &mut Context) -> Result<Response> {
         match self.rest.split_first() {
             Some((first, rest)) => {
-                first.0.handle(context, Next::new(rest, self.endpoint)).await
+                first
+                    .0
+                    .handle(context, Next::new(rest, self.endpoint))
+                    .await
             }
             None => self.endpoint.reach(context),
         }
@@ -124,6 +127,8 @@ impl Endpoint {
 
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("route", &self.route.pattern).finish_non_exhaustive()
+        f.debug_struct("Endpoint")
+            .field("route", &self.route.pattern)
+            .finish_non_exhaustive()
     }
 }

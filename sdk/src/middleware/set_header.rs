@@ -24,7 +24,9 @@ impl SetHeader {
 impl Middleware for SetHeader {
     async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
         let mut response = next.run(context).await?;
-        response.headers_mut().append(self.name.clone(), self.value.clone());
+        response
+            .headers_mut()
+            .append(self.name.clone(), self.value.clone());
         Ok(response)
     }
 }

@@ -17,11 +17,7 @@ pub use self::{
     settings::{Configure, Policy},
     subprotocol::Subprotocols,
 };
-pub(crate) use self::{
-    origin::RequestOrigin,
-    rate::Bucket,
-    subprotocol::parse_offers,
-};
+pub(crate) use self::{origin::RequestOrigin, rate::Bucket, subprotocol::parse_offers};
 
 /// What happens to a message that finds the send queue full.
 #[non_exhaustive]

@@ -71,7 +71,9 @@ impl OriginPolicy {
         let mut lines = headers.get_all(header::ORIGIN).iter();
         let Some(line) = lines.next() else {
             return if self.requires_origin {
-                Err(denied("this endpoint requires an Origin header; connect from a page"))
+                Err(denied(
+                    "this endpoint requires an Origin header; connect from a page",
+                ))
             } else {
                 Ok(())
             };
@@ -89,7 +91,9 @@ impl OriginPolicy {
         if is_allowed {
             Ok(())
         } else {
-            Err(denied("pages of this origin may not connect here; ask for it to be allowed"))
+            Err(denied(
+                "pages of this origin may not connect here; ask for it to be allowed",
+            ))
         }
     }
 }
@@ -250,21 +254,34 @@ mod tests {
     fn default_ports_are_the_schemes() {
         let own = RequestOrigin::new("https", "a.example").expect("valid");
         assert_eq!(RequestOrigin::parse("https://a.example:443"), Some(own));
-        assert_eq!(RequestOrigin::parse("http://[::1]:80"), RequestOrigin::new("http", "[::1]"));
+        assert_eq!(
+            RequestOrigin::parse("http://[::1]:80"),
+            RequestOrigin::new("http", "[::1]")
+        );
     }
 
     #[test]
     fn a_wildcard_means_subdomains_only() {
         let policy = OriginPolicy::list(["https://*.app.example"]).expect("valid");
         assert!(check(&policy, "https://eu.app.example"));
-        for other in ["https://app.example", "https://evilapp.example", "https://.app.example"] {
+        for other in [
+            "https://app.example",
+            "https://evilapp.example",
+            "https://.app.example",
+        ] {
             assert!(!check(&policy, other), "{other}");
         }
     }
 
     #[test]
     fn lists_refuse_what_is_no_origin() {
-        for text in ["app.example", "https://app.example/", "https://a*.example", "*", "https://"] {
+        for text in [
+            "app.example",
+            "https://app.example/",
+            "https://a*.example",
+            "*",
+            "https://",
+        ] {
             assert!(OriginPolicy::list([text]).is_err(), "{text}");
         }
     }
@@ -273,6 +290,11 @@ mod tests {
     fn a_missing_origin_is_allowed_unless_required() {
         let headers = HeaderMap::new();
         assert!(OriginPolicy::same_origin().check(&headers, None).is_ok());
-        assert!(OriginPolicy::same_origin().require_origin().check(&headers, None).is_err());
+        assert!(
+            OriginPolicy::same_origin()
+                .require_origin()
+                .check(&headers, None)
+                .is_err()
+        );
     }
 }

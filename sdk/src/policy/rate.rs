@@ -122,8 +122,12 @@ mod tests {
         let start = Instant::now();
         let limit = RateLimit::messages(1000).and_bytes(100);
         let mut bucket = Bucket::new(limit, start);
-        bucket.take(150, start).expect("a full bucket takes one large message");
+        bucket
+            .take(150, start)
+            .expect("a full bucket takes one large message");
         bucket.take(1, start).expect_err("in debt");
-        bucket.take(1, start + Duration::from_secs(1)).expect("paid back");
+        bucket
+            .take(1, start + Duration::from_secs(1))
+            .expect("paid back");
     }
 }

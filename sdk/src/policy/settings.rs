@@ -268,7 +268,9 @@ impl Policy {
             first_message_timeout: self.first_message_timeout.unwrap_or(None),
             max_age: self.max_age.unwrap_or(None),
             idle_timeout: self.idle_timeout.unwrap_or(None),
-            heartbeat_interval: self.heartbeat_interval.unwrap_or(defaults.heartbeat_interval),
+            heartbeat_interval: self
+                .heartbeat_interval
+                .unwrap_or(defaults.heartbeat_interval),
             heartbeat_timeout: self.heartbeat_timeout.unwrap_or(defaults.heartbeat_timeout),
             close_timeout: self.close_timeout.unwrap_or(defaults.close_timeout),
             handler_grace: self.handler_grace.unwrap_or(defaults.handler_grace),
@@ -283,7 +285,10 @@ impl Policy {
     fn check(&self) -> Result<()> {
         let sizes = [
             ("max_message_bytes", self.max_message_bytes),
-            ("max_outbound_message_bytes", self.max_outbound_message_bytes),
+            (
+                "max_outbound_message_bytes",
+                self.max_outbound_message_bytes,
+            ),
             ("max_fragments", self.max_fragments),
             ("queue_bytes", self.queue_bytes),
             ("queue_messages", self.queue_messages),
@@ -296,10 +301,16 @@ impl Policy {
         }
         let times = [
             ("write_deadline", self.write_deadline),
-            ("first_message_timeout", self.first_message_timeout.flatten()),
+            (
+                "first_message_timeout",
+                self.first_message_timeout.flatten(),
+            ),
             ("max_age", self.max_age.flatten()),
             ("idle_timeout", self.idle_timeout.flatten()),
-            ("the heartbeat's interval", self.heartbeat_interval.flatten()),
+            (
+                "the heartbeat's interval",
+                self.heartbeat_interval.flatten(),
+            ),
             ("the heartbeat's timeout", self.heartbeat_timeout),
             ("close_timeout", self.close_timeout),
             ("upgrade_timeout", self.upgrade_timeout),
@@ -343,7 +354,11 @@ mod tests {
         let route = Policy::new().max_message_bytes(20);
         let limits = route.or(&app).resolve("/").expect("valid");
         assert_eq!((limits.max_message_bytes, limits.queue_messages), (20, 7));
-        assert_eq!(limits.max_outbound_message_bytes, 1 << 20, "inbound limits are not outbound");
+        assert_eq!(
+            limits.max_outbound_message_bytes,
+            1 << 20,
+            "inbound limits are not outbound"
+        );
     }
 
     #[test]
@@ -351,12 +366,18 @@ mod tests {
         let app = Policy::new().idle_timeout(Duration::from_secs(1));
         let route = Policy::new().idle_timeout(None).no_heartbeat();
         let limits = route.or(&app).resolve("/").expect("valid");
-        assert_eq!((limits.idle_timeout, limits.heartbeat_interval), (None, None));
+        assert_eq!(
+            (limits.idle_timeout, limits.heartbeat_interval),
+            (None, None)
+        );
     }
 
     #[test]
     fn a_large_message_gets_a_queue_it_fits() {
-        let limits = Policy::new().max_message_bytes(64 << 20).resolve("/").expect("valid");
+        let limits = Policy::new()
+            .max_message_bytes(64 << 20)
+            .resolve("/")
+            .expect("valid");
         assert_eq!(limits.queue_bytes, 64 << 20);
     }
 

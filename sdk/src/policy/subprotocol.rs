@@ -40,7 +40,11 @@ impl Subprotocols {
 
     /// The preferred name among the client's offers.
     pub(crate) fn choose(&self, offers: &[String]) -> Result<Option<String>> {
-        let chosen = self.names.iter().find(|name| offers.contains(name)).cloned();
+        let chosen = self
+            .names
+            .iter()
+            .find(|name| offers.contains(name))
+            .cloned();
         if chosen.is_none() && self.required {
             return Err(Error::new(
                 ErrorKind::BadRequest,
@@ -62,7 +66,9 @@ impl Subprotocols {
                 )));
             }
             if self.names[..at].contains(name) {
-                return Err(Error::config(format!("subprotocol {name:?} is listed twice")));
+                return Err(Error::config(format!(
+                    "subprotocol {name:?} is listed twice"
+                )));
             }
         }
         if self.required && self.names.is_empty() {
@@ -114,20 +120,33 @@ mod tests {
     fn offers(lines: &[&'static str]) -> Result<Vec<String>> {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(line));
+            headers.append(
+                header::SEC_WEBSOCKET_PROTOCOL,
+                HeaderValue::from_static(line),
+            );
         }
         parse_offers(&headers)
     }
 
     #[test]
     fn offers_keep_the_clients_order_over_all_lines() {
-        assert_eq!(offers(&["zeta, alpha", "beta"]).expect("valid"), ["zeta", "alpha", "beta"]);
+        assert_eq!(
+            offers(&["zeta, alpha", "beta"]).expect("valid"),
+            ["zeta", "alpha", "beta"]
+        );
         assert!(offers(&[]).expect("valid").is_empty());
     }
 
     #[test]
     fn malformed_and_repeated_offers_are_refused() {
-        for lines in [&["a,,b"][..], &[""], &["a, a"], &["a", "a"], &["a b"], &["a;b"]] {
+        for lines in [
+            &["a,,b"][..],
+            &[""],
+            &["a, a"],
+            &["a", "a"],
+            &["a b"],
+            &["a;b"],
+        ] {
             let error = offers(lines).expect_err("malformed");
             assert_eq!(error.code(), "WHARF_INVALID_SUBPROTOCOL", "{lines:?}");
         }
@@ -137,9 +156,14 @@ mod tests {
     fn the_routes_preference_decides() {
         let route = Subprotocols::optional(["chat.v2", "chat.v1"]);
         let offers = ["chat.v1".to_owned(), "chat.v2".to_owned()];
-        assert_eq!(route.choose(&offers).expect("fits").as_deref(), Some("chat.v2"));
+        assert_eq!(
+            route.choose(&offers).expect("fits").as_deref(),
+            Some("chat.v2")
+        );
         assert_eq!(route.choose(&[]).expect("optional"), None);
-        let error = Subprotocols::required(["x"]).choose(&offers).expect_err("none");
+        let error = Subprotocols::required(["x"])
+            .choose(&offers)
+            .expect_err("none");
         assert!(error.message().contains('x'));
     }
 }

@@ -42,7 +42,11 @@ impl App {
 
     /// All routes with everything in effect on them.
     pub fn routes(&self) -> Vec<RouteSnapshot> {
-        self.inner.routes.iter().map(|route| RouteSnapshot::from(&**route)).collect()
+        self.inner
+            .routes
+            .iter()
+            .map(|route| RouteSnapshot::from(&**route))
+            .collect()
     }
 
     /// Decides on a request: what a driver calls.
@@ -74,13 +78,19 @@ impl AppInner {
     }
 
     pub(crate) fn error_response(&self, error: &Error, context: &Context) -> Response<Bytes> {
-        let mapped = self.mapper.as_ref().and_then(|mapper| mapper.response(error, context));
+        let mapped = self
+            .mapper
+            .as_ref()
+            .and_then(|mapper| mapper.response(error, context));
         mapped.unwrap_or_else(|| upgrade::problem_response(error, self.is_debug))
     }
 
     /// The close frame that a handler's error asks for. What failed is hidden outside debug mode.
     pub(crate) fn close_frame_for(&self, error: &Error) -> CloseFrame {
-        let mapped = self.mapper.as_ref().and_then(|mapper| mapper.close_frame(error));
+        let mapped = self
+            .mapper
+            .as_ref()
+            .and_then(|mapper| mapper.close_frame(error));
         if let Some(frame) = mapped.or_else(|| error.close_frame().cloned()) {
             return frame;
         }
@@ -119,6 +129,8 @@ pub(crate) struct RouteEntry {
 
 impl std::fmt::Debug for RouteEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RouteEntry").field("pattern", &self.pattern).finish_non_exhaustive()
+        f.debug_struct("RouteEntry")
+            .field("pattern", &self.pattern)
+            .finish_non_exhaustive()
     }
 }

@@ -163,8 +163,8 @@ fn add_group(
     outer: &Common,
     add: &mut impl FnMut(RouteEntry) -> Result<()>,
 ) -> Result<()> {
-    let has_form = group.prefix.is_empty()
-        || (group.prefix.starts_with('/') && !group.prefix.ends_with('/'));
+    let has_form =
+        group.prefix.is_empty() || (group.prefix.starts_with('/') && !group.prefix.ends_with('/'));
     if !has_form {
         return Err(Error::config(format!(
             "group prefix {:?} must begin with a slash and not end with one",
@@ -172,7 +172,11 @@ fn add_group(
         )));
     }
     let prefix = format!("{outer_prefix}{}", group.prefix);
-    let name = if group.prefix.is_empty() { outer_group } else { Some(prefix.as_str()) };
+    let name = if group.prefix.is_empty() {
+        outer_group
+    } else {
+        Some(prefix.as_str())
+    };
     let common = group.common.within(outer);
     for route in group.routes {
         add(entry(route, &prefix, name, &common)?)?;
@@ -200,4 +204,3 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         fallback: route.fallback,
     })
 }
-

@@ -95,7 +95,10 @@ macro_rules! common_methods {
         /// Requires a principal with all of these scopes: 401 without one, 403 if it lacks a
         /// scope.
         pub fn require_scopes<I: IntoIterator<Item: Into<String>>>(mut self, scopes: I) -> Self {
-            self.common.auth.get_or_insert_default().require_scopes(scopes);
+            self.common
+                .auth
+                .get_or_insert_default()
+                .require_scopes(scopes);
             self
         }
 
@@ -179,7 +182,9 @@ impl Configure for Group {
 
 impl std::fmt::Debug for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Route").field("pattern", &self.pattern).finish_non_exhaustive()
+        f.debug_struct("Route")
+            .field("pattern", &self.pattern)
+            .finish_non_exhaustive()
     }
 }
 

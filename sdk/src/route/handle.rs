@@ -64,7 +64,10 @@ impl AppHandle {
         reason: &str,
     ) -> Result<bool> {
         let frame = CloseFrame::new(code, reason)?;
-        let closed = self.inner.registry.close_where(&frame, |shared| shared.info.id == id);
+        let closed = self
+            .inner
+            .registry
+            .close_where(&frame, |shared| shared.info.id == id);
         Ok(closed > 0)
     }
 

@@ -20,6 +20,7 @@ use std::{
 
 use futures::future::BoxFuture;
 
+use self::engine::Engine;
 pub(crate) use self::shared::{Shared, now};
 pub use self::{
     engine::Counts,
@@ -28,10 +29,14 @@ pub use self::{
     sender::Sender,
     socket::{Gap, Socket},
 };
-use self::engine::Engine;
 use crate::{
-    close::{CloseFrame, CloseOutcome}, error::{Error, Result}, observer::Observers, policy::Limits, route::AppInner,
-    transport::Transport, upgrade::Guards,
+    close::{CloseFrame, CloseOutcome},
+    error::{Error, Result},
+    observer::Observers,
+    policy::Limits,
+    route::AppInner,
+    transport::Transport,
+    upgrade::Guards,
 };
 
 /// Identifies a connection within its process: unique, and never used again.

@@ -107,7 +107,10 @@ impl Registry {
         peer: Option<IpAddr>,
     ) -> Result<Slot, Error> {
         if self.is_draining.load(Ordering::Acquire) {
-            return Err(unavailable("WHARF_SHUTTING_DOWN", "the server is shutting down"));
+            return Err(unavailable(
+                "WHARF_SHUTTING_DOWN",
+                "the server is shutting down",
+            ));
         }
         let full = || unavailable("WHARF_FULL", "too many connections; try again later");
         // Built up step by step, so that a refusal gives back what was taken before it.
@@ -156,8 +159,11 @@ impl Registry {
         frame: &CloseFrame,
         matches: impl Fn(&Shared) -> bool,
     ) -> usize {
-        let picked: Vec<_> =
-            lock(&self.sessions).values().filter(|shared| matches(shared)).cloned().collect();
+        let picked: Vec<_> = lock(&self.sessions)
+            .values()
+            .filter(|shared| matches(shared))
+            .cloned()
+            .collect();
         for shared in &picked {
             close(shared, frame);
         }
@@ -225,13 +231,18 @@ impl Registry {
 }
 
 fn close(shared: &Shared, frame: &CloseFrame) {
-    shared.lock().engine.handle_server_close(frame.clone(), now());
+    shared
+        .lock()
+        .engine
+        .handle_server_close(frame.clone(), now());
     shared.touch();
 }
 
 fn unavailable(code: &'static str, message: &'static str) -> Error {
-    Error::new(ErrorKind::Unavailable, code, message)
-        .with_header(http::header::RETRY_AFTER, http::HeaderValue::from_static("5"))
+    Error::new(ErrorKind::Unavailable, code, message).with_header(
+        http::header::RETRY_AFTER,
+        http::HeaderValue::from_static("5"),
+    )
 }
 
 /// A fraction that differs from process to process and from batch to batch.
@@ -289,7 +300,9 @@ impl Drop for Slot {
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Slot")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 

@@ -134,7 +134,10 @@ impl<T: Transport> Session<T> {
         };
         // A handler that only passes on that its socket is closed did not fail.
         let failure = failure.filter(|error| error.kind() != ErrorKind::Closed);
-        self.shared.lock().engine.handle_handler_end(frame, failure, now);
+        self.shared
+            .lock()
+            .engine
+            .handle_handler_end(frame, failure, now);
     }
 
     fn drop_handler(&mut self) {
@@ -175,8 +178,8 @@ impl<T: Transport> Session<T> {
 
     /// Wakes whoever waits for what just happened, and tells the observers of failures.
     fn tell(&mut self, mut state: std::sync::MutexGuard<'_, State>) {
-        let wakes_room = state.are_writers_waiting
-            && (state.engine.has_room(0) || state.engine.is_flushed());
+        let wakes_room =
+            state.are_writers_waiting && (state.engine.has_room(0) || state.engine.is_flushed());
         state.are_writers_waiting &= !wakes_room;
         let tells_closing = !self.told_closing && state.engine.is_closing();
         let tells_closed = !self.told_closed && state.engine.is_closed();
@@ -240,7 +243,10 @@ impl<T: Transport> Session<T> {
             }
             self.sleep_until = Some(deadline);
         }
-        let fired = self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+        let fired = self
+            .sleep
+            .as_mut()
+            .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
         if fired {
             self.sleep_until = None;
         }
@@ -332,11 +338,7 @@ fn send<T: Transport>(
     Ok(())
 }
 
-fn poll_native<T: Transport>(
-    transport: &mut T,
-    request: &mut NativeRequest,
-    cx: &mut Context<'_>,
-) {
+fn poll_native<T: Transport>(transport: &mut T, request: &mut NativeRequest, cx: &mut Context<'_>) {
     if let Poll::Ready(made) = transport.poll_native(cx) {
         if let NativeRequest::Wanted(Some(waiting)) =
             std::mem::replace(request, NativeRequest::Made(made))

@@ -80,8 +80,11 @@ impl Sender {
         key: impl Into<ByteString>,
         message: impl Into<Message>,
     ) -> Result<()> {
-        let admission =
-            self.shared.lock().engine.write_latest(message.into(), &key.into(), now)?;
+        let admission = self
+            .shared
+            .lock()
+            .engine
+            .write_latest(message.into(), &key.into(), now)?;
         self.shared.touch();
         match admission {
             Admission::Done => Ok(()),
@@ -137,7 +140,10 @@ impl Sender {
     ///
     /// Cancel-safe.
     pub async fn closing(&self) {
-        self.wait_for(&self.shared.ending, |state| state.engine.is_closing().then_some(())).await;
+        self.wait_for(&self.shared.ending, |state| {
+            state.engine.is_closing().then_some(())
+        })
+        .await;
     }
 
     /// Waits until the close handshake is over or the connection is gone.
@@ -146,7 +152,10 @@ impl Sender {
     ///
     /// Cancel-safe.
     pub async fn closed(&self) {
-        self.wait_for(&self.shared.ending, |state| state.engine.is_closed().then_some(())).await;
+        self.wait_for(&self.shared.ending, |state| {
+            state.engine.is_closed().then_some(())
+        })
+        .await;
     }
 
     /// Whether the end of the session has begun.
@@ -223,6 +232,8 @@ impl Sender {
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("info", self.info()).finish_non_exhaustive()
+        f.debug_struct("Sender")
+            .field("info", self.info())
+            .finish_non_exhaustive()
     }
 }

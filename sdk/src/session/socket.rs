@@ -195,7 +195,8 @@ impl Socket {
             .part(std::any::TypeId::of::<T>())
             .and_then(|part| part.downcast_mut())
             .ok_or_else(|| {
-                no_native("the native socket of this driver is another type").with_context("native", name)
+                no_native("the native socket of this driver is another type")
+                    .with_context("native", name)
             })
     }
 
@@ -246,7 +247,9 @@ impl Socket {
     }
 
     fn native_mut(&mut self) -> &mut Option<Box<dyn NativeSocket>> {
-        self.native.get_mut().unwrap_or_else(PoisonError::into_inner)
+        self.native
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -293,7 +296,7 @@ impl WebSocket for Socket {
         Self::subprotocol(self)
     }
 
-    fn ping(&mut self, payload: Bytes) -> Result<()> {
+    async fn ping(&mut self, payload: Bytes) -> Result<()> {
         Self::ping(self, payload)
     }
 
@@ -313,7 +316,9 @@ impl Stream for Socket {
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("info", self.info()).finish_non_exhaustive()
+        f.debug_struct("Socket")
+            .field("info", self.info())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,11 +1,6 @@
 //! The upgrade request and what middleware learned from it.
 
-use std::{
-    any::Any,
-    fmt,
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{any::Any, fmt, net::SocketAddr, sync::Arc};
 
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri};
 use serde::de::DeserializeOwned;
@@ -53,7 +48,9 @@ enum Choice {
 
 /// Values that are dropped when the session ends.
 #[derive(Clone, Default)]
-pub(crate) struct Guards(#[allow(dead_code, reason = "held for its drop")] Vec<Arc<dyn Any + Send + Sync>>);
+pub(crate) struct Guards(
+    #[allow(dead_code, reason = "held for its drop")] Vec<Arc<dyn Any + Send + Sync>>,
+);
 
 impl Context {
     pub(crate) fn new(
@@ -152,13 +149,15 @@ impl Context {
     ///
     /// `WHARF_PATH_PARAMETER`, a 400, naming the parameter.
     pub fn param_as<T: std::str::FromStr>(&self, name: &'static str) -> Result<T> {
-        self.param(name).and_then(|value| value.parse().ok()).ok_or_else(|| {
-            Error::new(
-                ErrorKind::BadRequest,
-                "WHARF_PATH_PARAMETER",
-                format!("the path parameter {name} is missing or of the wrong form"),
-            )
-        })
+        self.param(name)
+            .and_then(|value| value.parse().ok())
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::BadRequest,
+                    "WHARF_PATH_PARAMETER",
+                    format!("the path parameter {name} is missing or of the wrong form"),
+                )
+            })
     }
 
     /// All path parameters, percent-decoded, in the pattern's order.

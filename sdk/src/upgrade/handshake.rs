@@ -36,7 +36,10 @@ pub(super) fn check(request: &UpgradeRequest) -> Result<()> {
             "WHARF_VERSION",
             "only version 13 of the protocol is spoken; send Sec-WebSocket-Version: 13",
         )
-        .with_header(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")));
+        .with_header(
+            header::SEC_WEBSOCKET_VERSION,
+            HeaderValue::from_static("13"),
+        ));
     }
     if key(&request.headers).is_none() {
         return Err(Error::new(
@@ -114,7 +117,12 @@ mod tests {
 
     #[test]
     fn keys_must_be_sixteen_bytes_once() {
-        for wrong in ["", "dGVzdA==", "not base64 at all!!!!!!!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        for wrong in [
+            "",
+            "dGVzdA==",
+            "not base64 at all!!!!!!!",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ] {
             assert!(key(&headers(wrong)).is_none(), "{wrong}");
         }
         let mut twice = headers("dGhlIHNhbXBsZSBub25jZQ==");

@@ -12,11 +12,11 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderValue, Response, StatusCode, header};
 
-pub(crate) use self::{context::Guards, params::Params, problem::response as problem_response};
 pub use self::{
     context::Context,
     request::{TrustedProxies, UpgradeRequest},
 };
+pub(crate) use self::{context::Guards, params::Params, problem::response as problem_response};
 use crate::{
     error::{Error, ErrorKind, Phase, Result},
     handler::Prepared,
@@ -79,13 +79,17 @@ impl Upgrade {
         .with_source(cause)
         .in_phase(Phase::Upgrade);
         let status = self.response.status();
-        self.seed.observers.rejected(&self.context, status, Some(&error));
+        self.seed
+            .observers
+            .rejected(&self.context, status, Some(&error));
     }
 }
 
 impl std::fmt::Debug for Upgrade {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upgrade").field("context", &self.context).finish_non_exhaustive()
+        f.debug_struct("Upgrade")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +118,8 @@ pub(crate) async fn decide(
         }
         Err(error) => {
             let response = app.error_response(&error, &context);
-            app.observers.rejected(&context, response.status(), Some(&error));
+            app.observers
+                .rejected(&context, response.status(), Some(&error));
             Decision::Respond(response)
         }
     }
@@ -131,7 +136,9 @@ enum Outcome {
 async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
     let in_handshake = |error: Error| error.in_phase(Phase::Handshake);
     handshake::check_size(context.headers()).map_err(in_handshake)?;
-    let (route, params) = app.find(context.path()).map_err(|error| error.in_phase(Phase::Match))?;
+    let (route, params) = app
+        .find(context.path())
+        .map_err(|error| error.in_phase(Phase::Match))?;
     context.set_route(Arc::clone(&route), params);
 
     let peer = context.peer().map(|peer| peer.ip().to_canonical());
@@ -141,7 +148,9 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         .map_err(in_handshake)?;
 
     if let (false, Some(fallback)) = (context.is_upgrade(), &route.fallback) {
-        let answer = AssertUnwindSafe(fallback(context.clone())).catch_unwind().await;
+        let answer = AssertUnwindSafe(fallback(context.clone()))
+            .catch_unwind()
+            .await;
         let answer = answer.map_err(|panic| Error::panicked(&*panic).in_phase(Phase::Handler))?;
         return Ok(Outcome::Respond(Box::new(answer)));
     }
@@ -172,7 +181,11 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         .in_phase(Phase::Middleware)
     })?;
     let response = switching_protocols(context, &answer)?;
-    Ok(Outcome::Upgrade(Box::new(response), Box::new(prepared), slot))
+    Ok(Outcome::Upgrade(
+        Box::new(response),
+        Box::new(prepared),
+        slot,
+    ))
 }
 
 fn check_request(app: &AppInner, context: &mut Context, route: &RouteEntry) -> Result<()> {
@@ -212,7 +225,12 @@ fn authorize(context: &Context, route: &RouteEntry) -> Result<()> {
         )
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
     };
-    match route.auth.scopes.iter().find(|scope| !principal.has_scope(scope)) {
+    match route
+        .auth
+        .scopes
+        .iter()
+        .find(|scope| !principal.has_scope(scope))
+    {
         None => Ok(()),
         Some(scope) => Err(Error::new(
             ErrorKind::Forbidden,
@@ -225,21 +243,31 @@ fn authorize(context: &Context, route: &RouteEntry) -> Result<()> {
 /// The 101 with what middleware added, its own headers set last so that nothing can bend them.
 fn switching_protocols(context: &Context, answer: &Response<Bytes>) -> Result<Response<()>> {
     let accept = handshake::accept(context.headers()).ok_or_else(|| {
-        Error::new(ErrorKind::Internal, "WHARF_KEY", "the key vanished during the upgrade")
-            .in_phase(Phase::Upgrade)
+        Error::new(
+            ErrorKind::Internal,
+            "WHARF_KEY",
+            "the key vanished during the upgrade",
+        )
+        .in_phase(Phase::Upgrade)
     })?;
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.clone_from(answer.headers());
-    for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::SEC_WEBSOCKET_EXTENSIONS] {
+    for name in [
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::SEC_WEBSOCKET_EXTENSIONS,
+    ] {
         headers.remove(name);
     }
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     headers.remove(header::SEC_WEBSOCKET_PROTOCOL);
-    let subprotocol = context.subprotocol().and_then(|name| HeaderValue::from_str(name).ok());
+    let subprotocol = context
+        .subprotocol()
+        .and_then(|name| HeaderValue::from_str(name).ok());
     if let Some(subprotocol) = subprotocol {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
@@ -261,10 +289,12 @@ fn seed(app: &Arc<AppInner>, context: &Context, slot: Slot) -> Seed {
         }),
         limits: route.map_or_else(Default::default, |route| Arc::clone(&route.limits)),
         app: Arc::clone(app),
-        expires_in: principal.and_then(|principal| principal.expires_at).map(|at| {
-            // Expired already: the session ends at its first turn.
-            at.duration_since(SystemTime::now()).unwrap_or_default()
-        }),
+        expires_in: principal
+            .and_then(|principal| principal.expires_at)
+            .map(|at| {
+                // Expired already: the session ends at its first turn.
+                at.duration_since(SystemTime::now()).unwrap_or_default()
+            }),
         observers,
         slot,
         guards: context.guards(),

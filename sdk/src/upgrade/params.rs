@@ -29,11 +29,15 @@ impl Params {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let params = self.0.as_deref().unwrap_or_default();
-        params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        params
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }

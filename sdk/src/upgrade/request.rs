@@ -103,7 +103,10 @@ struct Forwarded<'a> {
 /// The last entry over all lines of a comma-separated header.
 fn last<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let line = headers.get_all(name).iter().next_back()?.to_str().ok()?;
-    line.rsplit(',').next().map(str::trim).filter(|entry| !entry.is_empty())
+    line.rsplit(',')
+        .next()
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
 }
 
 /// The value of a header that comes exactly once.

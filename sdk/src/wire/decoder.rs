@@ -127,7 +127,10 @@ impl Decoder {
     /// Checks a header against the message in progress and the limits, before any of its payload
     /// is held.
     fn admit(&mut self, head: &Head) -> Result<usize, Error> {
-        let held = self.message.as_ref().map_or(0, |message| message.payload.len());
+        let held = self
+            .message
+            .as_ref()
+            .map_or(0, |message| message.payload.len());
         match (head.opcode, &mut self.message) {
             (OpCode::Continuation, None) => {
                 return Err(protocol(
@@ -297,3 +300,6 @@ fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Error> {
         reason: reason.into(),
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,7 +122,10 @@ impl Head {
         }
         let head_bytes = length_end + if masked { 4 } else { 0 };
         let mask = if masked {
-            match bytes.get(length_end..head_bytes).and_then(|raw| raw.try_into().ok()) {
+            match bytes
+                .get(length_end..head_bytes)
+                .and_then(|raw| raw.try_into().ok())
+            {
                 Some(mask) => mask,
                 None => return Ok(None),
             }

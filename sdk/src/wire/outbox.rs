@@ -66,7 +66,11 @@ impl Outbox {
     ) -> Poll<io::Result<()>> {
         while !self.chunks.is_empty() {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let pieces = self.chunks.iter().map(|chunk| &chunk[..]).chain([&self.tail[..]]);
+            let pieces = self
+                .chunks
+                .iter()
+                .map(|chunk| &chunk[..])
+                .chain([&self.tail[..]]);
             let mut used = 0;
             for (slice, piece) in slices.iter_mut().zip(pieces) {
                 *slice = IoSlice::new(piece);

@@ -49,7 +49,10 @@ pub struct WireTransport<IO> {
 enum Native {
     None,
     Factory(NativeFactory, Option<String>),
-    Building(Box<Bridge>, BoxFuture<'static, Result<Box<dyn NativeSocket>>>),
+    Building(
+        Box<Bridge>,
+        BoxFuture<'static, Result<Box<dyn NativeSocket>>>,
+    ),
     Open(Box<Bridge>),
 }
 
@@ -114,7 +117,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
         }
         loop {
             if bridge.pass_bytes > 0 {
-                let count = self.inbound.len().min(usize::try_from(bridge.pass_bytes).unwrap_or(usize::MAX));
+                let count = self
+                    .inbound
+                    .len()
+                    .min(usize::try_from(bridge.pass_bytes).unwrap_or(usize::MAX));
                 if count == 0 {
                     return Ok(());
                 }

@@ -95,7 +95,9 @@ impl Engine {
         now: impl Fn() -> Instant,
     ) -> Result<Admission> {
         self.check_write(&message, &now)?;
-        let has_room = self.queue.has_room(message.payload_bytes(), self.unsent_bytes);
+        let has_room = self
+            .queue
+            .has_room(message.payload_bytes(), self.unsent_bytes);
         if !has_room && !self.queue.holds(key) {
             return self.write(message, None, now);
         }
@@ -162,7 +164,10 @@ impl Engine {
             ));
         }
         self.check_open()?;
-        let (bytes, limit) = (message.payload_bytes(), self.limits.max_outbound_message_bytes);
+        let (bytes, limit) = (
+            message.payload_bytes(),
+            self.limits.max_outbound_message_bytes,
+        );
         if bytes > limit {
             let error = || {
                 Error::new(

@@ -130,7 +130,8 @@ impl Engine {
         });
         self.end.queued = Some(Some(frame));
         self.timers.stop_all();
-        self.timers.set(Timer::Close, now + self.limits.close_timeout);
+        self.timers
+            .set(Timer::Close, now + self.limits.close_timeout);
     }
 
     /// The same, with nothing more to expect from a peer that broke the rules.
@@ -158,7 +159,8 @@ impl Engine {
         });
         self.end.queued = Some(frame);
         self.timers.stop_all();
-        self.timers.set(Timer::Close, now + self.limits.close_timeout);
+        self.timers
+            .set(Timer::Close, now + self.limits.close_timeout);
     }
 
     /// Drops the connection now; the outcome is 1006 unless a close frame began the end.

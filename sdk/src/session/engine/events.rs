@@ -67,7 +67,8 @@ impl Engine {
         let sent = self.taken_bytes.saturating_sub(unsent_bytes as u64);
         if !self.timers.is_set(Timer::Write) || sent >= self.sent_mark + PROGRESS_BYTES {
             self.sent_mark = sent;
-            self.timers.set(Timer::Write, now + self.limits.write_deadline);
+            self.timers
+                .set(Timer::Write, now + self.limits.write_deadline);
         }
     }
 
@@ -149,7 +150,8 @@ impl Engine {
     /// The connection is gone and the handler is not: it gets a while to notice.
     pub(crate) fn start_handler_grace(&mut self, now: Instant) {
         if !self.timers.is_set(Timer::HandlerGrace) && !self.grace_over {
-            self.timers.set(Timer::HandlerGrace, now + self.limits.handler_grace);
+            self.timers
+                .set(Timer::HandlerGrace, now + self.limits.handler_grace);
         }
     }
 

@@ -63,7 +63,8 @@ impl Engine {
     pub(super) fn note_flushed_ping(&mut self, now: Instant) {
         if self.heartbeat.ping == Ping::Unsent && !self.queue.has_control() {
             self.heartbeat.ping = Ping::SentAt(now);
-            self.timers.set(Timer::Pong, now + self.limits.heartbeat_timeout);
+            self.timers
+                .set(Timer::Pong, now + self.limits.heartbeat_timeout);
         }
     }
 
@@ -81,7 +82,9 @@ impl Engine {
     pub(super) fn miss_pong(&mut self, received_bytes: u64, now: Instant) {
         if self.is_input_held() || self.made_progress(received_bytes) {
             // The pong may be waiting behind what is not read yet.
-            return self.timers.set(Timer::Pong, now + self.limits.heartbeat_timeout);
+            return self
+                .timers
+                .set(Timer::Pong, now + self.limits.heartbeat_timeout);
         }
         self.failures.push(
             Error::new(

@@ -94,11 +94,7 @@ pub struct Counts {
 }
 
 impl Engine {
-    pub(crate) fn new(
-        limits: Arc<Limits>,
-        expires_at: Option<Instant>,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn new(limits: Arc<Limits>, expires_at: Option<Instant>, now: Instant) -> Self {
         let mut timers = TimerTable::default();
         let mut start = |timer, after: Option<Duration>| {
             if let Some(after) = after {
@@ -236,3 +232,5 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod tests;

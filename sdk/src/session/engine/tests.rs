@@ -1,0 +1,488 @@
+//! The engine without a socket, a task or a sleep: events in, actions out, time as a parameter.
+
+use super::*;
+use crate::{
+    close::{CloseCode, CloseFrame, Initiator},
+    error::ErrorKind,
+    policy::{Configure, Policy, RateLimit, RatePolicy, SlowClient},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Rig {
+    engine: Engine,
+    now: Instant,
+}
+
+impl Rig {
+    fn new(policy: Policy) -> Self {
+        let now = Instant::now();
+        let limits = policy.resolve("/test").expect("valid");
+        Self {
+            engine: Engine::new(Arc::new(limits), None, now),
+            now,
+        }
+    }
+
+    fn receive(&mut self, message: impl Into<Message>) {
+        self.engine.handle_message(message.into(), self.now);
+    }
+
+    fn write(&mut self, text: &str) -> Result<Admission> {
+        let now = self.now;
+        self.engine.write(Message::text(text), None, || now)
+    }
+
+    /// Sends everything, and says that it reached the peer.
+    fn flush(&mut self) -> Vec<Message> {
+        let sent: Vec<_> = std::iter::from_fn(|| self.engine.poll_transmit()).collect();
+        self.engine.handle_flush(0, self.now);
+        sent
+    }
+
+    /// Lets time pass up to each deadline in turn.
+    fn pass(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(deadline) = self.engine.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(deadline);
+            self.engine.handle_time(0, self.now);
+            if self.engine.poll_timeout() == Some(deadline) {
+                panic!("a timer was not stopped when it fired");
+            }
+        }
+        self.now = end;
+    }
+
+    fn failure_codes(&mut self) -> Vec<String> {
+        let failures = self.engine.take_failures();
+        failures
+            .iter()
+            .map(|error| error.code().to_owned())
+            .collect()
+    }
+
+    fn outcome(&self) -> (u16, bool, Initiator) {
+        let outcome = self.engine.outcome();
+        (outcome.code.as_u16(), outcome.clean, outcome.initiator)
+    }
+}
+
+fn quiet() -> Policy {
+    Policy::new().no_heartbeat()
+}
+
+fn frame(code: u16) -> CloseFrame {
+    CloseFrame::new(code, "").expect("sendable")
+}
+
+fn ping_payload(sent: &[Message]) -> bytes::Bytes {
+    match sent {
+        [Message::Ping(payload)] => payload.clone(),
+        other => panic!("expected a ping alone, but got {other:?}"),
+    }
+}
+
+#[test]
+fn a_ping_is_answered_ahead_of_data_and_hidden() {
+    let mut rig = Rig::new(quiet());
+    rig.write("data").expect("room");
+    rig.receive(Message::Ping("p".into()));
+    assert!(rig.engine.read().is_none());
+    assert_eq!(
+        rig.flush(),
+        [Message::Pong("p".into()), Message::text("data")]
+    );
+}
+
+#[test]
+fn control_frames_are_shown_where_asked_for() {
+    let mut rig = Rig::new(quiet().control_frames(true));
+    rig.receive(Message::Ping("p".into()));
+    rig.receive(Message::Close(Some(frame(1000))));
+    let mut read = || {
+        rig.engine
+            .read()
+            .expect("ready")
+            .transpose()
+            .expect("no error")
+    };
+    assert_eq!(read(), Some(Message::Ping("p".into())));
+    assert_eq!(read(), Some(Message::Close(Some(frame(1000)))));
+    assert_eq!(read(), None);
+}
+
+#[test]
+fn the_peers_close_is_answered_behind_queued_data() {
+    let mut rig = Rig::new(quiet());
+    rig.write("last words").expect("room");
+    rig.receive(Message::Close(Some(frame(4001))));
+    assert!(rig.engine.read().expect("ended").is_none());
+    assert_eq!(
+        rig.flush(),
+        [
+            Message::text("last words"),
+            Message::Close(Some(frame(4001)))
+        ]
+    );
+    assert_eq!(rig.engine.stage(), Stage::Closing);
+    rig.engine.handle_transport_closed();
+    assert_eq!(rig.outcome(), (4001, true, Initiator::Peer));
+}
+
+#[test]
+fn an_empty_close_is_answered_empty_and_reported_as_1005() {
+    let mut rig = Rig::new(quiet());
+    rig.receive(Message::Close(None));
+    assert_eq!(rig.flush(), [Message::Close(None)]);
+    assert_eq!(rig.outcome(), (1005, true, Initiator::Peer));
+}
+
+#[test]
+fn what_the_handler_answers_to_messages_before_a_violation_still_leaves() {
+    let mut rig = Rig::new(quiet());
+    rig.receive("valid");
+    let violation = Error::new(ErrorKind::Protocol, "WHARF_TEST", "broken");
+    rig.engine.handle_violation(violation, rig.now);
+    assert!(matches!(rig.engine.read(), Some(Some(Ok(_)))));
+    assert!(rig.engine.read().expect("ended").is_none());
+    rig.write("echo").expect("the close has not left yet");
+    let sent = rig.flush();
+    assert_eq!(sent.first(), Some(&Message::text("echo")));
+    assert!(matches!(&sent[1], Message::Close(Some(frame)) if frame.code == CloseCode::PROTOCOL));
+    assert_eq!(
+        rig.write("late").expect_err("closed").code(),
+        "WHARF_CLOSED"
+    );
+    assert_eq!(rig.failure_codes(), ["WHARF_TEST"]);
+    assert_eq!(rig.outcome(), (1002, false, Initiator::Server));
+}
+
+#[test]
+fn a_close_without_an_answer_is_aborted_at_its_deadline() {
+    let mut rig = Rig::new(quiet());
+    rig.engine.close(frame(4000), rig.now);
+    rig.flush();
+    rig.pass(4 * SECOND);
+    assert_eq!(rig.engine.stage(), Stage::Running);
+    rig.pass(SECOND);
+    assert_eq!(rig.engine.stage(), Stage::Dropped);
+    assert_eq!(rig.outcome(), (4000, false, Initiator::Handler));
+}
+
+#[test]
+fn a_peer_that_keeps_its_end_open_after_the_handshake_is_not_waited_for_long() {
+    let mut rig = Rig::new(quiet());
+    rig.receive(Message::Close(Some(frame(1000))));
+    rig.flush();
+    rig.pass(SECOND);
+    assert_eq!(rig.engine.stage(), Stage::Dropped);
+    assert_eq!(rig.outcome(), (1000, true, Initiator::Peer));
+}
+
+#[test]
+fn writers_cannot_delay_the_close_forever() {
+    let mut rig = Rig::new(quiet());
+    rig.engine.handle_server_close(frame(1001), rig.now);
+    rig.write("answer").expect("the handler's turn");
+    assert_eq!(rig.engine.poll_transmit(), Some(Message::text("answer")));
+    assert_eq!(
+        rig.write("more").expect_err("closing").code(),
+        "WHARF_CLOSED"
+    );
+    assert_eq!(
+        rig.engine.poll_transmit(),
+        Some(Message::Close(Some(frame(1001))))
+    );
+}
+
+#[test]
+fn the_heartbeat_pings_after_silence_and_drops_without_a_pong() {
+    let mut rig = Rig::new(Policy::new());
+    rig.pass(24 * SECOND);
+    assert!(rig.flush().is_empty());
+    rig.pass(SECOND);
+    ping_payload(&rig.flush());
+    rig.pass(19 * SECOND);
+    assert_eq!(rig.engine.stage(), Stage::Running);
+    rig.pass(SECOND);
+    assert_eq!(rig.engine.stage(), Stage::Dropped);
+    assert_eq!(rig.failure_codes(), ["WHARF_HEARTBEAT_TIMEOUT"]);
+    assert_eq!(rig.outcome(), (1006, false, Initiator::Server));
+}
+
+#[test]
+fn only_the_pong_of_this_ping_counts() {
+    let mut rig = Rig::new(Policy::new());
+    rig.pass(25 * SECOND);
+    let payload = ping_payload(&rig.flush());
+    rig.receive(Message::Pong("wrong".into()));
+    assert_eq!(rig.engine.round_trip(), None);
+    rig.pass(SECOND);
+    rig.receive(Message::Pong(payload));
+    assert_eq!(rig.engine.round_trip(), Some(SECOND));
+    rig.pass(24 * SECOND);
+    assert_eq!(
+        rig.engine.stage(),
+        Stage::Running,
+        "the silence started over"
+    );
+}
+
+#[test]
+fn the_pong_clock_starts_when_the_ping_is_flushed() {
+    let mut rig = Rig::new(Policy::new().write_deadline(100 * SECOND));
+    rig.pass(25 * SECOND);
+    assert!(rig.engine.poll_transmit().is_some());
+    rig.engine.handle_flush(8, rig.now);
+    rig.pass(30 * SECOND);
+    assert_eq!(
+        rig.engine.stage(),
+        Stage::Running,
+        "the ping is still in our buffer"
+    );
+    rig.engine.handle_flush(0, rig.now);
+    rig.pass(20 * SECOND);
+    assert_eq!(rig.engine.stage(), Stage::Dropped);
+}
+
+#[test]
+fn a_handler_that_does_not_read_is_not_the_peers_silence() {
+    let mut rig = Rig::new(Policy::new());
+    while rig.engine.wants_input() {
+        rig.receive("flood");
+    }
+    rig.pass(100 * SECOND);
+    assert!(
+        rig.flush().is_empty(),
+        "no ping: its pong could not be read"
+    );
+    assert_eq!(rig.engine.stage(), Stage::Running);
+}
+
+#[test]
+fn read_ahead_is_bounded_in_messages_and_bytes() {
+    let mut rig = Rig::new(quiet());
+    let mut messages = 0;
+    while rig.engine.wants_input() {
+        rig.receive("");
+        messages += 1;
+    }
+    assert_eq!(messages, READ_AHEAD_MESSAGES);
+
+    let mut rig = Rig::new(quiet());
+    rig.receive(vec![0; READ_AHEAD_BYTES]);
+    assert!(!rig.engine.wants_input());
+    assert!(rig.engine.read().is_some());
+    assert!(rig.engine.wants_input());
+}
+
+#[test]
+fn a_stuck_write_ends_at_its_deadline_and_progress_extends_it() {
+    let mut rig = Rig::new(quiet());
+    rig.engine
+        .write(Message::binary(vec![0; 100_000]), None, Instant::now)
+        .expect("room");
+    assert!(rig.engine.poll_transmit().is_some());
+    rig.engine.handle_flush(90_000, rig.now);
+    rig.pass(9 * SECOND);
+    rig.engine.handle_flush(50_000, rig.now);
+    rig.pass(9 * SECOND);
+    assert_eq!(rig.engine.stage(), Stage::Running, "40,000 bytes moved");
+    rig.engine.handle_flush(49_000, rig.now);
+    rig.pass(SECOND);
+    assert_eq!(
+        rig.engine.stage(),
+        Stage::Dropped,
+        "1,000 bytes are no progress"
+    );
+    assert_eq!(rig.failure_codes(), ["WHARF_WRITE_DEADLINE"]);
+}
+
+#[test]
+fn idle_first_message_age_and_credential_close_with_their_codes() {
+    let cases = [
+        (quiet().idle_timeout(SECOND), 1001, "WHARF_IDLE_TIMEOUT"),
+        (
+            quiet().first_message_timeout(SECOND),
+            1008,
+            "WHARF_FIRST_MESSAGE_TIMEOUT",
+        ),
+        (quiet().max_age(SECOND), 1001, "WHARF_MAX_AGE"),
+    ];
+    for (policy, code, failure) in cases {
+        let mut rig = Rig::new(policy);
+        rig.pass(SECOND);
+        assert_eq!(rig.flush(), [Message::Close(Some(sent(&rig, code)))]);
+        assert_eq!(rig.failure_codes(), [failure]);
+    }
+    let now = Instant::now();
+    let limits = Arc::new(quiet().resolve("/").expect("valid"));
+    let mut rig = Rig {
+        engine: Engine::new(limits, Some(now + SECOND), now),
+        now,
+    };
+    rig.pass(SECOND);
+    assert_eq!(rig.outcome(), (1008, false, Initiator::Server));
+}
+
+fn sent(rig: &Rig, code: u16) -> CloseFrame {
+    let outcome = rig.engine.outcome();
+    assert_eq!(outcome.code.as_u16(), code);
+    CloseFrame::new(outcome.code, outcome.reason).expect("sendable")
+}
+
+#[test]
+fn data_keeps_a_session_from_idling_but_pings_do_not() {
+    let mut rig = Rig::new(quiet().idle_timeout(2 * SECOND));
+    rig.pass(SECOND);
+    rig.receive("data");
+    rig.pass(SECOND);
+    rig.receive(Message::Ping("".into()));
+    assert!(!rig.engine.is_closing());
+    rig.pass(SECOND);
+    assert!(rig.engine.is_closing());
+}
+
+#[test]
+fn slow_client_policies() {
+    let policy = |slow| quiet().queue_bytes(4).slow_client(slow);
+    let mut rig = Rig::new(policy(SlowClient::Wait));
+    rig.write("1234").expect("room");
+    assert!(matches!(rig.write("5"), Ok(Admission::Wait(_))));
+
+    let mut rig = Rig::new(policy(SlowClient::Error));
+    rig.write("1234").expect("room");
+    assert_eq!(
+        rig.write("5").expect_err("full").code(),
+        "WHARF_BACKPRESSURE"
+    );
+
+    let mut rig = Rig::new(policy(SlowClient::DropNewest));
+    rig.write("1234").expect("room");
+    rig.write("5").expect("dropped");
+    assert_eq!(rig.engine.take_gap().messages, 1);
+    assert_eq!(rig.flush(), [Message::text("1234")]);
+
+    let mut rig = Rig::new(policy(SlowClient::DropOldest));
+    rig.write("12").expect("room");
+    rig.write("34").expect("room");
+    rig.write("5").expect("the oldest makes room");
+    assert_eq!(rig.engine.counts().messages_dropped, 1);
+    assert_eq!(rig.flush(), [Message::text("34"), Message::text("5")]);
+
+    let mut rig = Rig::new(policy(SlowClient::Close));
+    rig.write("1234").expect("room");
+    assert_eq!(
+        rig.write("5").expect_err("full").code(),
+        "WHARF_BACKPRESSURE"
+    );
+    assert_eq!(rig.outcome().0, 1013);
+}
+
+#[test]
+fn bytes_behind_the_queue_count() {
+    let mut rig = Rig::new(quiet().queue_bytes(10).slow_client(SlowClient::Error));
+    rig.write("12345678").expect("room");
+    assert!(rig.engine.poll_transmit().is_some());
+    rig.engine.handle_flush(8, rig.now);
+    assert_eq!(rig.engine.queued_bytes(), 8);
+    rig.write("123").expect_err("8 + 3 is over 10");
+    rig.engine.handle_flush(0, rig.now);
+    rig.write("123").expect("room");
+}
+
+#[test]
+fn control_messages_cannot_be_written_and_cost_nothing() {
+    let mut rig = Rig::new(quiet());
+    for message in [Message::Ping("".into()), Message::Close(None)] {
+        let error = rig
+            .engine
+            .write(message, None, Instant::now)
+            .expect_err("control");
+        assert_eq!(error.code(), "WHARF_CONTROL_WRITE");
+    }
+    rig.write("still usable").expect("room");
+}
+
+#[test]
+fn an_oversized_outbound_message_closes_with_1009() {
+    let mut rig = Rig::new(quiet().max_outbound_message_bytes(3));
+    assert_eq!(
+        rig.write("1234").expect_err("too large").code(),
+        "WHARF_OUTBOUND_TOO_LARGE"
+    );
+    assert_eq!(rig.outcome(), (1009, false, Initiator::Server));
+}
+
+#[test]
+fn rate_policies() {
+    let policy = |rate| quiet().rate_limit(RateLimit::messages(1).on_excess(rate));
+    let mut rig = Rig::new(policy(RatePolicy::Wait));
+    rig.receive("1");
+    rig.receive("2");
+    assert!(!rig.engine.wants_input());
+    assert!(rig.engine.read().is_some());
+    assert!(rig.engine.read().is_none());
+    rig.pass(SECOND);
+    assert!(matches!(rig.engine.read(), Some(Some(Ok(_)))));
+
+    let mut rig = Rig::new(policy(RatePolicy::Error));
+    rig.receive("1");
+    rig.receive("2");
+    rig.engine.read();
+    let error = rig
+        .engine
+        .read()
+        .flatten()
+        .expect("an item")
+        .expect_err("limited");
+    assert_eq!(error.code(), "WHARF_RATE_LIMITED");
+
+    let mut rig = Rig::new(policy(RatePolicy::Close));
+    rig.receive("1");
+    rig.receive("2");
+    assert_eq!(rig.outcome().0, 1008);
+}
+
+#[test]
+fn the_first_end_names_the_outcome() {
+    let mut rig = Rig::new(quiet());
+    rig.engine.close(frame(4000), rig.now);
+    rig.engine.handle_server_close(frame(1001), rig.now);
+    rig.receive(Message::Close(Some(frame(4999))));
+    rig.flush();
+    assert_eq!(rig.outcome(), (4000, true, Initiator::Handler));
+    rig.engine.handle_gone();
+    assert_eq!(rig.outcome().0, 4000);
+}
+
+#[test]
+fn a_peer_that_vanishes_is_1006() {
+    let mut rig = Rig::new(quiet());
+    rig.receive("unread");
+    rig.engine.handle_gone();
+    assert!(
+        matches!(rig.engine.read(), Some(Some(Ok(_)))),
+        "what came before is not lost"
+    );
+    assert!(rig.engine.read().expect("ended").is_none());
+    assert_eq!(rig.outcome(), (1006, false, Initiator::Peer));
+    assert_eq!(
+        rig.engine.poll_timeout(),
+        None,
+        "nothing is left to wait for"
+    );
+}
+
+#[test]
+fn a_handler_that_ends_closes_and_outlives_no_grace() {
+    let mut rig = Rig::new(quiet());
+    rig.engine.handle_handler_end(frame(1000), None, rig.now);
+    assert_eq!(rig.flush(), [Message::Close(Some(frame(1000)))]);
+
+    let mut rig = Rig::new(quiet());
+    rig.engine.handle_gone();
+    rig.engine.start_handler_grace(rig.now);
+    rig.pass(30 * SECOND);
+    assert!(rig.engine.is_grace_over());
+}

@@ -1,0 +1,190 @@
+//! A request in the making.
+
+use std::{
+    future::{Future, IntoFuture},
+    net::SocketAddr,
+    pin::Pin,
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header,
+};
+
+use super::{Answer, TestHost, client::TestSocket};
+use crate::upgrade::UpgradeRequest;
+
+/// A connection or request that is being prepared; await it to make it.
+#[derive(Debug, Clone)]
+#[must_use = "await it, or call expect_rejected or send"]
+pub struct Connect {
+    host: TestHost,
+    request: UpgradeRequest,
+    answers_pings: bool,
+}
+
+/// A response in place of a socket.
+#[derive(Debug)]
+pub struct Rejected {
+    /// The response.
+    pub response: Response<Bytes>,
+}
+
+impl Connect {
+    pub(super) fn upgrade(host: TestHost, path: &str) -> Self {
+        let mut connect = Self::plain(host, Method::GET, path);
+        for (name, value) in [
+            (header::CONNECTION, "Upgrade"),
+            (header::UPGRADE, "websocket"),
+            (header::SEC_WEBSOCKET_VERSION, "13"),
+            (header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ=="),
+        ] {
+            connect
+                .request
+                .headers
+                .insert(name, HeaderValue::from_static(value));
+        }
+        connect
+    }
+
+    pub(super) fn plain(host: TestHost, method: Method, path: &str) -> Self {
+        let uri: Uri = match path.parse() {
+            Ok(uri) => uri,
+            Err(error) => panic!("{path:?} is not a path: {error}"),
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("test.example"));
+        Self {
+            host,
+            request: UpgradeRequest {
+                method,
+                uri,
+                version: Version::HTTP_11,
+                headers,
+                peer: Some(SocketAddr::from(([127, 0, 0, 1], 50_000))),
+                is_secure: false,
+            },
+            answers_pings: true,
+        }
+    }
+
+    /// Adds a header line.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => {
+                self.request.headers.append(name, value);
+            }
+            _ => panic!("{name:?} is not a header name, or its value is not a header value"),
+        }
+        self
+    }
+
+    /// Connects as a page of this origin.
+    pub fn origin(self, origin: &str) -> Self {
+        self.header("origin", origin)
+    }
+
+    /// Offers subprotocols.
+    pub fn protocols<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: Vec<_> = names.into_iter().collect();
+        self.header("sec-websocket-protocol", &names.join(", "))
+    }
+
+    /// Sends a bearer token.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Connects from this address.
+    pub fn peer(mut self, peer: SocketAddr) -> Self {
+        self.request.peer = Some(peer);
+        self
+    }
+
+    /// Connects over TLS, as far as the app can tell.
+    pub fn secure(mut self) -> Self {
+        self.request.is_secure = true;
+        self
+    }
+
+    /// Makes a client that answers no pings, like a peer that hangs.
+    pub fn without_pongs(mut self) -> Self {
+        self.answers_pings = false;
+        self
+    }
+
+    /// Sends the request and returns the response, whatever it is.
+    ///
+    /// # Panics
+    ///
+    /// If the host upgrades.
+    pub async fn send(self) -> Response<Bytes> {
+        match self.host.request(self.request).await {
+            Answer::Rejected(response) => response,
+            Answer::Upgraded(..) => panic!("expected a response, but the host upgraded"),
+        }
+    }
+
+    /// Sends the request and checks that it is answered with this status.
+    ///
+    /// # Panics
+    ///
+    /// If the host upgrades or answers with another status.
+    pub async fn expect_rejected(self, status: u16) -> Rejected {
+        let response = self.send().await;
+        assert_eq!(
+            response.status().as_u16(),
+            status,
+            "expected a rejection with {status}, but got {} with the body {}",
+            response.status(),
+            String::from_utf8_lossy(response.body()),
+        );
+        Rejected { response }
+    }
+
+    async fn open(self) -> TestSocket {
+        let path = self.request.uri.to_string();
+        match self.host.request(self.request).await {
+            Answer::Upgraded(response, stream) => {
+                TestSocket::new(stream, response, self.answers_pings)
+            }
+            Answer::Rejected(response) => panic!(
+                "expected a socket at {path}, but got {} with the body {}",
+                response.status(),
+                String::from_utf8_lossy(response.body()),
+            ),
+        }
+    }
+}
+
+/// Connects.
+///
+/// # Panics
+///
+/// If the host refuses the upgrade.
+impl IntoFuture for Connect {
+    type Output = TestSocket;
+    type IntoFuture = Pin<Box<dyn Future<Output = TestSocket> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.open())
+    }
+}
+
+impl Rejected {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// A header's first value, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// The `code` of the problem document.
+    pub fn code(&self) -> Option<String> {
+        let problem: serde_json::Value = serde_json::from_slice(self.response.body()).ok()?;
+        Some(problem.get("code")?.as_str()?.to_owned())
+    }
+}

@@ -1,0 +1,86 @@
+//! The driver that has no network.
+
+use bytes::Bytes;
+use futures::FutureExt;
+use http::{Method, Response};
+use tokio::io::DuplexStream;
+
+use super::connect::Connect;
+use crate::{
+    route::App,
+    transport::Capabilities,
+    upgrade::{Decision, UpgradeRequest},
+    wire::WireTransport,
+};
+
+/// The driver's name, as observers and snapshots see it.
+pub const DRIVER: &str = "memory";
+
+/// What each direction holds in flight: what a kernel's socket buffers would.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// Carries an app in memory.
+#[derive(Debug, Clone)]
+pub struct TestHost {
+    app: App,
+}
+
+/// How a host answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// With a response.
+    Rejected(Response<Bytes>),
+    /// With a 101 and the client's end of the connection, raw.
+    Upgraded(Response<()>, DuplexStream),
+}
+
+impl TestHost {
+    /// Carries this app.
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+
+    /// The app.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// What the host can do.
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities::wire(DRIVER)
+    }
+
+    /// Prepares a connection to a path, such as `/chat?room=1`.
+    pub fn connect(&self, path: &str) -> Connect {
+        Connect::upgrade(self.clone(), path)
+    }
+
+    /// Prepares a plain HTTP request to a path.
+    pub fn http(&self, method: Method, path: &str) -> Connect {
+        Connect::plain(self.clone(), method, path)
+    }
+
+    /// Sends a request as it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the request.
+    pub async fn request(&self, request: UpgradeRequest) -> Answer {
+        match self.app.decide(request, DRIVER).await {
+            Decision::Respond(response) => Answer::Rejected(response),
+            Decision::Upgrade(upgrade) => {
+                let (server, client) = tokio::io::duplex(PIPE_BYTES);
+                let mut response = Response::new(());
+                *response.status_mut() = upgrade.response().status();
+                response
+                    .headers_mut()
+                    .clone_from(upgrade.response().headers());
+                let limits = upgrade.limits().wire();
+                let transport =
+                    WireTransport::new(server, &Bytes::new(), limits, self.capabilities());
+                tokio::spawn(upgrade.start(transport).map(drop));
+                Answer::Upgraded(response, client)
+            }
+        }
+    }
+}
