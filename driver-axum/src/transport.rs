@@ -24,31 +24,27 @@ use crate::{DRIVER, native};
 /// Runs a session over a connection that hyper has let go of.
 ///
 /// Where it is plain TCP, the session gets the socket itself, without hyper's boxes around it.
-pub(crate) async fn run(upgraded: Upgraded, upgrade: Upgrade) {
+pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade) -> BoxFuture<'static, ()> {
     match downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => {
             let stream = parts.io.into_inner();
             // Wharf gathers writes itself; waiting for more in the kernel only adds latency.
             let _ = stream.set_nodelay(true);
-            start(stream, &parts.read_buf, upgrade).await;
+            start(stream, &parts.read_buf, upgrade)
         }
-        Err(upgraded) => start(TokioIo::new(upgraded), &Bytes::new(), upgrade).await,
+        Err(upgraded) => start(TokioIo::new(upgraded), &Bytes::new(), upgrade),
     }
 }
 
-/// Boxed and on its own, so that the task's future holds one session of one kind.
+/// Boxed, so that hyper's leftovers are freed before the session begins.
 fn start<IO>(io: IO, early: &Bytes, upgrade: Upgrade) -> BoxFuture<'static, ()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let subprotocol = upgrade.subprotocol().map(str::to_owned);
-    let transport = WireTransport::new(
-        io,
-        early,
-        upgrade.limits().wire(),
-        Capabilities::wire(DRIVER),
-    )
-    .with_native(make_native, subprotocol);
+    let limits = upgrade.limits().wire();
+    let transport = WireTransport::new(io, early, limits, Capabilities::wire(DRIVER))
+        .with_native(make_native, subprotocol);
     let session: Session<WireTransport<IO>> = upgrade.start(transport);
     session.map(drop).boxed()
 }

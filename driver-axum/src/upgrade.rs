@@ -62,9 +62,10 @@ impl tower_service::Service<Request<Body>> for Service {
 
 /// Runs the session once hyper hands the connection over.
 async fn run(on_upgrade: OnUpgrade, upgrade: Upgrade) {
-    match timeout(HANDOVER_TIMEOUT, on_upgrade).await {
-        Ok(Ok(upgraded)) => transport::run(upgraded, upgrade).await,
-        Ok(Err(error)) => upgrade.fail(error),
-        Err(late) => upgrade.fail(late),
-    }
+    let session = match timeout(HANDOVER_TIMEOUT, on_upgrade).await {
+        Ok(Ok(upgraded)) => transport::run(upgraded, upgrade),
+        Ok(Err(error)) => return upgrade.fail(error),
+        Err(late) => return upgrade.fail(late),
+    };
+    session.await;
 }

@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-mod serve;
+mod front;
 
 pub use wharf_sdk::*;
 
-pub use self::serve::{bind, serve};
+pub use self::front::{bind, serve};
 
 /// The axum driver: servers, and mounting into a router that exists already.
 #[cfg(feature = "axum")]

@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# What the scripts of this folder share. Sourced, never run.
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# Everything that is installed lives here, so that the source tree stays clean and CI can cache it.
+cache=${WHARF_CACHE:-$repository/target/clients}
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+
+say() { printf '== %s\n' "$*"; }
+
+# 2 means "could not even start"; 1 is left for "ran, and a check failed".
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 2
+}
+
+# need <debian package> <how else to get it> <command>...: at least one of the commands exists,
+# or the package is installed (as root, on a Debian), or the script ends with the reason.
+need() {
+  local package=$1 otherwise=$2 command
+  shift 2
+  for command in "$@"; do
+    if command -v "$command" >/dev/null; then return; fi
+  done
+  if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
+    die "none of [$*] found. Debian, Ubuntu: sudo apt-get install $package. Elsewhere: $otherwise"
+  fi
+  say "installing $package"
+  apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "$package" >/dev/null
+}
+
+# installed <stamp> <pinned file>: the install that left the stamp used exactly these pins.
+installed() { cmp -s "$1" "$2" 2>/dev/null; }
+
+# python_env <folder> <requirements>: a Python 3 environment with exactly the pinned packages.
+python_env() {
+  local folder=$1 requirements=$2
+  # An environment restored from a cache can point at a Python that is gone: ask it.
+  if installed "$folder/pins.txt" "$requirements" && "$folder/bin/python" -c '' 2>/dev/null; then
+    return
+  fi
+  say "creating $folder"
+  command -v python3 >/dev/null || die "no python3. Debian, Ubuntu: apt-get install python3 python3-venv"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    die "$(python3 --version) is too old: Python 3.10 or newer is needed"
+  python3 -m venv --clear "$folder" ||
+    die "python3 cannot create environments. Debian, Ubuntu: apt-get install python3-venv"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$requirements" ||
+    die "pip could not install $requirements (see above)"
+  cp "$requirements" "$folder/pins.txt"
+}
+
+# one_at_a_time <command>...: two runs at once (one per driver, say) share the cache; the second
+# waits for the first to finish its install. Without flock (not Linux) it is up to the caller.
+one_at_a_time() {
+  if ! command -v flock >/dev/null; then
+    "$@"
+    return
+  fi
+  (
+    flock 9
+    "$@" 9>&-
+  ) 9>"$cache/lock"
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Runs outside WebSocket clients against a running fixture server.
+#
+#   tests/clients/run.sh <base-url> [python|node|browser|autobahn|autobahn-full ...]
+#
+# WHARF_AUTOBAHN_STRICT=1 lets a NON-STRICT Autobahn case fail the run.
+# <base-url> is what the fixture listens on, such as ws://127.0.0.1:9101. Without a client named,
+# all but Autobahn run. Exit code: 0 all passed, 1 a check failed, 2 something is missing.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$here/lib.sh"
+
+usage="usage: $0 ws://HOST:PORT [python|node|browser|autobahn|autobahn-full ...]"
+base=${1:-}
+[[ $base =~ ^ws://[^/]+/?$ ]] || die "$usage"
+base=${base%/}
+shift
+[[ $# -gt 0 ]] || set -- python node browser
+
+need_node() {
+  command -v node >/dev/null ||
+    die "no node. Debian, Ubuntu: apt-get install nodejs npm. Elsewhere: https://nodejs.org"
+  node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' ||
+    die "node $(node --version) is too old: 18 or newer is needed"
+}
+
+install_ws() {
+  local folder=$cache/node
+  if installed "$folder/pins.json" "$here/node/package-lock.json"; then return; fi
+  say "creating $folder"
+  command -v npm >/dev/null || die "no npm. Debian, Ubuntu: apt-get install npm"
+  mkdir -p "$folder"
+  cp "$here/node/package.json" "$here/node/package-lock.json" "$folder/"
+  npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error ||
+    die "npm could not install $here/node/package-lock.json (see above)"
+  cp "$here/node/package-lock.json" "$folder/pins.json"
+}
+
+run_python() {
+  one_at_a_time python_env "$cache/python" "$here/python/requirements.txt"
+  "$cache/python/bin/python" "$here/python/client.py" "$base"
+}
+
+run_node() {
+  need_node
+  one_at_a_time install_ws
+  WHARF_NODE_HOME=$cache/node node "$here/node/client.mjs" "$base"
+}
+
+run_browser() {
+  need_node
+  # With $CHROMIUM the caller has already chosen.
+  [[ -n ${CHROMIUM:-} ]] ||
+    one_at_a_time need chromium "https://www.chromium.org/getting-involved/download-chromium, or set CHROMIUM to the program" \
+      chromium chromium-browser google-chrome google-chrome-stable
+  node "$here/browser/client.mjs" "$base"
+}
+
+run_autobahn() {
+  # A report per server, so that runs against two drivers do not overwrite each other. No colon in
+  # its name, because CI's artifact stores refuse it.
+  local address=${base##*/}
+  "$here/autobahn/run.sh" "$base/echo" "$cache/reports/${address//:/-}" \
+    ${WHARF_AUTOBAHN_STRICT:+--strict} "$@"
+}
+
+for client in "$@"; do
+  [[ $client =~ ^(python|node|browser|autobahn|autobahn-full)$ ]] || die "no client '$client'. $usage"
+done
+
+failed=()
+missing=()
+for client in "$@"; do
+  say "$client against $base"
+  # One client's failure must not hide what the others say. A subshell with its own set -e,
+  # because bash ignores set -e in anything called from a condition.
+  set +e
+  (
+    set -e
+    case $client in
+      autobahn-full) run_autobahn --full ;;
+      *) "run_$client" ;;
+    esac
+  )
+  status=$?
+  set -e
+  case $status in
+    0) ;;
+    2) missing+=("$client") ;;
+    *) failed+=("$client") ;;
+  esac
+done
+
+[[ ${#missing[@]} -eq 0 ]] || say "could not run: ${missing[*]}"
+[[ ${#failed[@]} -eq 0 ]] || say "failed: ${failed[*]}"
+[[ ${#failed[@]} -eq 0 ]] || exit 1
+[[ ${#missing[@]} -eq 0 ]] || exit 2
+say "all passed: $*"
