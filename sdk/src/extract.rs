@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::Extensions;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -24,6 +25,16 @@ pub trait FromContext: Sized {
     ///
     /// What refuses the upgrade; use a 4xx kind.
     fn from_context(context: &Context) -> Result<Self>;
+
+    /// Whether an app with these values can ever provide it; asked when the app is built.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, and how to add it.
+    fn check(state: &Extensions) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
 }
 
 /// A handler's last argument, made from its socket.
@@ -84,11 +95,22 @@ pub struct State<T>(pub T);
 impl<T: Clone + Send + Sync + 'static> FromContext for State<T> {
     fn from_context(context: &Context) -> Result<Self> {
         context
-            .state::<T>()
+            .state()
             .cloned()
             .map(Self)
-            .ok_or_else(|| missing::<T>("state", "App::state"))
+            .ok_or_else(missing_state::<T>)
     }
+
+    fn check(state: &Extensions) -> Result<()> {
+        state.get::<T>().map(drop).ok_or_else(missing_state::<T>)
+    }
+}
+
+fn missing_state<T>() -> Error {
+    let name = std::any::type_name::<T>();
+    Error::config(format!(
+        "the handler takes State<{name}>; add one with AppBuilder::state"
+    ))
 }
 
 /// A value that middleware set.
@@ -98,9 +120,15 @@ pub struct Extension<T>(pub T);
 impl<T: Clone + Send + Sync + 'static> FromContext for Extension<T> {
     fn from_context(context: &Context) -> Result<Self> {
         let found = context.extension::<T>().cloned();
-        found
-            .map(Self)
-            .ok_or_else(|| missing::<T>("extension", "Context::insert"))
+        found.map(Self).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                "WHARF_MISSING_EXTENSION",
+                "the server has no such extension; let a middleware set it with \
+                     Context::insert",
+            )
+            .with_context("type", std::any::type_name::<T>())
+        })
     }
 }
 
@@ -127,14 +155,4 @@ impl<T: FromContext> FromContext for Option<T> {
     fn from_context(context: &Context) -> Result<Self> {
         Ok(T::from_context(context).ok())
     }
-}
-
-/// The server's own mistake, so a 500 that names the type in its private context.
-fn missing<T>(what: &str, setter: &str) -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        "WHARF_MISSING_VALUE",
-        format!("the server has no such {what}; set it with {setter}"),
-    )
-    .with_context("type", std::any::type_name::<T>())
 }

@@ -1,8 +1,9 @@
 //! What runs on a socket.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, marker::PhantomData, sync::Arc};
 
 use futures::future::BoxFuture;
+use http::Extensions;
 
 use crate::{
     error::{BoxError, Error, Result},
@@ -36,6 +37,21 @@ pub trait Handler<Args>: Send + Sync + 'static {
     ///
     /// What refuses the upgrade.
     fn prepare(&self, context: &Context) -> Result<Prepared>;
+
+    /// Whether an app with these values can ever run it; asked when the app is built.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, and how to add it.
+    fn check(&self, state: &Extensions) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
+    /// Whether it wants to read control frames, unless its route says otherwise.
+    fn wants_control_frames(&self) -> bool {
+        false
+    }
 }
 
 /// A handler with its arguments, waiting for its socket.
@@ -68,10 +84,34 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 }
 
 /// A handler of any arguments.
-pub(crate) type AnyHandler = Arc<dyn Fn(&Context) -> Result<Prepared> + Send + Sync>;
+pub(crate) type AnyHandler = Arc<dyn Erased>;
+
+pub(crate) trait Erased: Send + Sync {
+    fn prepare(&self, context: &Context) -> Result<Prepared>;
+    fn check(&self, state: &Extensions) -> Result<()>;
+}
 
 pub(crate) fn erase<Args: 'static>(handler: impl Handler<Args>) -> AnyHandler {
-    Arc::new(move |context| handler.prepare(context))
+    Arc::new(Typeless {
+        handler,
+        args: PhantomData,
+    })
+}
+
+/// A handler whose arguments' types are not part of its trait any more.
+struct Typeless<H, Args> {
+    handler: H,
+    args: PhantomData<fn() -> Args>,
+}
+
+impl<Args, H: Handler<Args>> Erased for Typeless<H, Args> {
+    fn prepare(&self, context: &Context) -> Result<Prepared> {
+        self.handler.prepare(context)
+    }
+
+    fn check(&self, state: &Extensions) -> Result<()> {
+        self.handler.check(state)
+    }
 }
 
 macro_rules! impl_handler {
@@ -91,6 +131,11 @@ macro_rules! impl_handler {
                     let future = handler($($arg,)* S::from_socket(socket));
                     Box::pin(async move { future.await.into_result() })
                 }))
+            }
+
+            fn check(&self, state: &Extensions) -> Result<()> {
+                $($arg::check(state)?;)*
+                Ok(())
             }
         }
     };

@@ -5,7 +5,10 @@
 
 mod auth;
 mod close;
+pub mod codec;
 mod error;
+mod events;
+mod ext;
 pub mod extract;
 mod handler;
 mod message;
@@ -21,6 +24,7 @@ mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;
+mod typed;
 pub mod upgrade;
 mod websocket;
 pub mod wire;
@@ -33,7 +37,10 @@ pub use http;
 pub use self::{
     auth::Principal,
     close::{CloseCode, CloseFrame, CloseOutcome, Initiator, MAX_REASON_BYTES},
+    codec::{DecodeErrors, Json},
     error::{BoxError, Error, ErrorKind, Phase, Result},
+    events::{Events, Peer},
+    ext::WebSocketExt,
     extract::{Extension, Path, Query, State},
     handler::{Handler, HandlerOutput, Prepared},
     message::{Message, MessageKind, UnknownFrame},
@@ -48,6 +55,7 @@ pub use self::{
         Socket,
     },
     transport::{Capabilities, Transport},
+    typed::{Typed, TypedSender},
     upgrade::{Context, Decision, TrustedProxies, Upgrade, UpgradeRequest},
     websocket::WebSocket,
 };

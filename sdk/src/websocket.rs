@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{close::CloseFrame, error::Result, message::Message, wire::NativeSocket};
+use crate::{
+    close::CloseFrame, codec::DecodeErrors, error::Result, message::Message, wire::NativeSocket,
+};
 
 /// A WebSocket, on any driver.
 ///
@@ -68,6 +70,11 @@ pub trait WebSocket: Send {
 
     /// The selected subprotocol.
     fn subprotocol(&self) -> Option<&str>;
+
+    /// What a message that does not decode does: the route's choice.
+    fn decode_errors(&self) -> DecodeErrors {
+        DecodeErrors::default()
+    }
 
     /// The framework's own socket.
     ///

@@ -17,8 +17,8 @@ pub use wharf_actix as actix;
 /// What most programs use.
 pub mod prelude {
     pub use wharf_sdk::{
-        App, BoxError, Configure, Context, Error, Extension, Group, Message, Middleware, Next,
-        Observer, Path, Principal, Query, Response, Result, Route, Sender, Socket, State,
-        WebSocket,
+        App, BoxError, Configure, Context, Error, Events, Extension, Group, Message, Middleware,
+        Next, Observer, Path, Principal, Query, Response, Result, Route, Sender, Socket, State,
+        Typed, WebSocket, WebSocketExt,
     };
 }

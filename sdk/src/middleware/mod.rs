@@ -2,8 +2,11 @@
 
 mod auth;
 mod from_fn;
+#[cfg(feature = "rate-limit")]
+mod rate_limit;
 mod request_id;
 mod set_header;
+mod trace;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,11 +14,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Response as HttpResponse, StatusCode};
 
+#[cfg(feature = "rate-limit")]
+pub use self::rate_limit::UpgradeRate;
 pub use self::{
     auth::{Authenticate, bearer, subprotocol_token},
     from_fn::{FromFn, from_fn},
     request_id::{RequestId, RequestIdLayer},
     set_header::SetHeader,
+    trace::Trace,
 };
 use crate::{
     error::Result,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::{OriginPolicy, RateLimit, SlowClient, Subprotocols};
-use crate::wire::WireLimits;
+use crate::{codec::DecodeErrors, wire::WireLimits};
 
 /// Every limit and timer of a route. Durations serialize as milliseconds.
 #[non_exhaustive]
@@ -54,6 +54,8 @@ pub struct Limits {
     pub upgrade_timeout: Duration,
     /// Whether `read` yields pings, pongs and the peer's close.
     pub control_frames: bool,
+    /// What a message that does not decode does.
+    pub decode_errors: DecodeErrors,
     /// How many connections the route takes at once.
     pub max_connections: Option<usize>,
     /// Who may connect.
@@ -83,6 +85,7 @@ impl Default for Limits {
             handler_grace: Duration::from_secs(30),
             upgrade_timeout: Duration::from_secs(10),
             control_frames: false,
+            decode_errors: DecodeErrors::default(),
             max_connections: None,
             origins: OriginPolicy::default(),
             subprotocols: Subprotocols::default(),

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Limits, OriginPolicy, RateLimit, SlowClient, Subprotocols};
-use crate::error::{Error, Result};
+use crate::{
+    codec::DecodeErrors,
+    error::{Error, Result},
+};
 
 /// A set of settings, each given or inherited.
 ///
@@ -27,6 +30,7 @@ pub struct Policy {
     handler_grace: Option<Duration>,
     upgrade_timeout: Option<Duration>,
     control_frames: Option<bool>,
+    decode_errors: Option<DecodeErrors>,
     max_connections: Option<usize>,
     origins: Option<OriginPolicy>,
     subprotocols: Option<Subprotocols>,
@@ -177,6 +181,14 @@ pub trait Configure: Sized {
         self
     }
 
+    /// What a message does that does not decode in `read_text`, `read_bytes`, `read_json` or
+    /// [`Typed`](crate::Typed). Default: the read returns the error.
+    #[must_use]
+    fn decode_errors(mut self, policy: DecodeErrors) -> Self {
+        self.policy_mut().decode_errors = Some(policy);
+        self
+    }
+
     /// How many connections a route takes at once; set on a group or an app, it applies to each
     /// of its routes. Default: no limit. The answer is 503 beyond it.
     #[must_use]
@@ -238,6 +250,7 @@ impl Policy {
             handler_grace,
             upgrade_timeout,
             control_frames,
+            decode_errors,
             max_connections,
             origins,
             subprotocols,
@@ -276,6 +289,7 @@ impl Policy {
             handler_grace: self.handler_grace.unwrap_or(defaults.handler_grace),
             upgrade_timeout: self.upgrade_timeout.unwrap_or(defaults.upgrade_timeout),
             control_frames: self.control_frames.unwrap_or(defaults.control_frames),
+            decode_errors: self.decode_errors.unwrap_or_default(),
             max_connections: self.max_connections,
             origins: self.origins.clone().unwrap_or_default(),
             subprotocols: self.subprotocols.clone().unwrap_or_default(),

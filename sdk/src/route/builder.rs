@@ -119,6 +119,9 @@ impl AppBuilder {
             groups: self.groups,
         };
         add_group(whole, "", None, &Common::default(), &mut |route| {
+            route.handler.check(&self.state).map_err(|error| {
+                Error::config(format!("route {}: {}", route.pattern, error.message()))
+            })?;
             let route = Arc::new(route);
             matcher.add(&route)?;
             routes.push(route);

@@ -114,12 +114,18 @@ pub(super) use common_methods;
 impl Route {
     /// A route that inherits everything.
     pub fn new<Args: 'static>(pattern: impl Into<String>, handler: impl Handler<Args>) -> Self {
-        Self {
+        let wants_control_frames = handler.wants_control_frames();
+        let route = Self {
             pattern: pattern.into(),
             handler: erase(handler),
             common: Common::default(),
             name: None,
             fallback: None,
+        };
+        if wants_control_frames {
+            route.control_frames(true)
+        } else {
+            route
         }
     }
 

@@ -108,8 +108,8 @@ impl Seed {
     ) -> Session<T> {
         let started = now();
         let expires_at = self.expires_in.map(|left| started + left);
-        let engine = Engine::new(self.limits, expires_at, started);
-        let shared = Arc::new(Shared::new(engine, self.info));
+        let engine = Engine::new(Arc::clone(&self.limits), expires_at, started);
+        let shared = Arc::new(Shared::new(engine, self.info, self.limits));
         let enrolled = self.app.registry.enroll(&shared);
         let handler = handler(Socket::new(Arc::clone(&shared)));
         let ending = Ending {

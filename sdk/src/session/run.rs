@@ -188,6 +188,11 @@ impl<T: Transport> Session<T> {
         } else {
             Vec::new()
         };
+        let sink = if wakes_room || tells_closing || tells_closed {
+            state.sink.take()
+        } else {
+            None
+        };
         self.told_closing |= tells_closing;
         self.told_closed |= tells_closed;
         if tells_closing || tells_closed {
@@ -195,6 +200,9 @@ impl<T: Transport> Session<T> {
             self.wake_reader(state);
         } else {
             drop(state);
+        }
+        if let Some(sink) = sink {
+            sink.wake();
         }
         if wakes_room || tells_closing || tells_closed {
             self.shared.room.notify_waiters();

@@ -177,6 +177,11 @@ impl Sender {
         })
     }
 
+    /// How the session ended; before that, how it would if the connection broke now.
+    pub(crate) fn outcome(&self) -> crate::CloseOutcome {
+        self.shared.lock().engine.outcome()
+    }
+
     /// What is known of the session.
     pub fn info(&self) -> &SessionInfo {
         &self.shared.info
@@ -187,7 +192,11 @@ impl Sender {
         self.shared.info.id
     }
 
-    fn start_send(&self, message: Message, policy: Option<SlowClient>) -> Result<Admission> {
+    pub(super) fn start_send(
+        &self,
+        message: Message,
+        policy: Option<SlowClient>,
+    ) -> Result<Admission> {
         let admission = self.shared.lock().engine.write(message, policy, now);
         // A refusal may have begun the end.
         self.shared.touch();

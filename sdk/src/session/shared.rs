@@ -13,12 +13,13 @@ use futures::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use super::{SessionInfo, engine::Engine};
-use crate::{error::Result, wire::NativeSocket};
+use crate::{error::Result, policy::Limits, wire::NativeSocket};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) info: Arc<SessionInfo>,
+    pub(crate) limits: Arc<Limits>,
     /// Wakes the session's task.
     task: AtomicWaker,
     /// The session's task is running and will look at the two flags below before it sleeps.
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(crate) reader: Option<Waker>,
     pub(crate) is_reader_waiting: bool,
     pub(crate) are_writers_waiting: bool,
+    /// Who waits in a method of the socket's `Sink`.
+    pub(crate) sink: Option<Waker>,
     pub(crate) native: NativeRequest,
 }
 
@@ -53,16 +56,18 @@ pub(crate) enum NativeRequest {
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, info: Arc<SessionInfo>) -> Self {
+    pub(crate) fn new(engine: Engine, info: Arc<SessionInfo>, limits: Arc<Limits>) -> Self {
         Self {
             state: Mutex::new(State {
                 engine,
                 reader: None,
                 is_reader_waiting: false,
                 are_writers_waiting: false,
+                sink: None,
                 native: NativeRequest::None,
             }),
             info,
+            limits,
             task: AtomicWaker::new(),
             is_running: AtomicBool::new(false),
             is_touched: AtomicBool::new(false),

@@ -5,21 +5,23 @@ use std::{
     future::poll_fn,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use bytestring::ByteString;
-use futures::{Stream, stream};
+use futures::{Sink, Stream, stream};
 
 use super::{
     ConnectionId, Sender, SessionInfo,
+    engine::{Admission, Engine},
     shared::{NativeRequest, Shared},
 };
 use crate::{
     close::{CloseCode, CloseFrame, CloseOutcome},
+    codec::DecodeErrors,
     error::{Error, ErrorKind, Result},
     message::Message,
     websocket::WebSocket,
@@ -35,6 +37,8 @@ pub struct Socket {
     sender: Sender,
     /// Never locked: the mutex only makes the socket `Sync`.
     native: Mutex<Option<Box<dyn NativeSocket>>>,
+    /// Taken by the `Sink`, and waiting for room.
+    outgoing: Option<Message>,
 }
 
 /// Messages that the slow-client policy dropped: the peer has a gap and should resynchronize.
@@ -52,6 +56,7 @@ impl Socket {
         Self {
             sender: Sender::new(shared),
             native: Mutex::new(None),
+            outgoing: None,
         }
     }
 
@@ -256,6 +261,31 @@ impl Socket {
         self.sender.shared()
     }
 
+    /// Queues what the sink has taken.
+    fn poll_outgoing(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
+        while let Some(message) = &self.outgoing {
+            let bytes = message.payload_bytes();
+            ready!(self.poll_until(cx, |engine| engine.has_room(bytes)));
+            if let Some(message) = self.outgoing.take() {
+                // Another sender may have taken the room in between.
+                if let Admission::Wait(message) = self.sender.start_send(message, None)? {
+                    self.outgoing = Some(message);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_until(&self, cx: &Context<'_>, is_ready: impl Fn(&Engine) -> bool) -> Poll<()> {
+        let mut state = self.shared().lock();
+        if is_ready(&state.engine) {
+            return Poll::Ready(());
+        }
+        state.are_writers_waiting = true;
+        state.sink = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     fn poll_make_native(&self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
         let mut state = self.shared().lock();
         match std::mem::take(&mut state.native) {
@@ -300,6 +330,10 @@ impl WebSocket for Socket {
         Self::ping(self, payload)
     }
 
+    fn decode_errors(&self) -> DecodeErrors {
+        self.shared().limits.decode_errors
+    }
+
     async fn native(&mut self) -> Result<&mut dyn NativeSocket> {
         Self::native(self).await
     }
@@ -311,6 +345,38 @@ impl Stream for Socket {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.get_mut().poll_read(cx).map(Result::transpose)
+    }
+}
+
+/// Queues what it is given, waiting for room under the route's policy. Flushed is what has been
+/// handed to the operating system; closing closes with 1000.
+impl Sink<Message> for Socket {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().poll_outgoing(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
+        let this = self.get_mut();
+        if let Admission::Wait(message) = this.sender.start_send(message, None)? {
+            this.outgoing = Some(message);
+        }
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_outgoing(cx))?;
+        this.poll_until(cx, |engine| engine.is_flushed() || engine.is_closed())
+            .map(Ok)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_outgoing(cx))?;
+        this.sender.start_close(CloseCode::NORMAL, "")?;
+        this.poll_until(cx, Engine::is_closed).map(Ok)
     }
 }
 

@@ -204,7 +204,10 @@ pub(crate) fn prepare(context: &mut Context, route: &RouteEntry) -> Result<Prepa
     authorize(context, route)?;
     let subprotocols = &route.limits.subprotocols;
     context.settle_subprotocol(|offers| subprotocols.choose(offers))?;
-    (route.handler)(context).map_err(|error| error.in_phase(Phase::Upgrade))
+    route
+        .handler
+        .prepare(context)
+        .map_err(|error| error.in_phase(Phase::Upgrade))
 }
 
 fn authorize(context: &Context, route: &RouteEntry) -> Result<()> {

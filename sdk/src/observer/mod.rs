@@ -1,5 +1,9 @@
 //! Who hears how it went.
 
+mod log;
+#[cfg(feature = "metrics")]
+mod metrics;
+
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,6 +13,9 @@ use std::{
 
 use http::StatusCode;
 
+pub use self::log::Log;
+#[cfg(feature = "metrics")]
+pub use self::metrics::Metrics;
 use crate::{
     close::CloseOutcome,
     error::Error,

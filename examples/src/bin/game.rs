@@ -1,0 +1,46 @@
+//! A guessing game in JSON: `{"guess":50}` is answered with `{"verdict":"higher"}`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use wharf::{DecodeErrors, prelude::*};
+
+#[derive(Deserialize)]
+struct Guess {
+    guess: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase", tag = "verdict")]
+enum Verdict {
+    Higher,
+    Lower,
+    Right { tries: u32 },
+}
+
+async fn game(mut socket: Typed<Guess, Verdict>) -> Result<()> {
+    let clock = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let secret = clock.subsec_nanos() % 100 + 1;
+    let mut tries = 0;
+    while let Some(Guess { guess }) = socket.read().await? {
+        tries += 1;
+        let verdict = match guess.cmp(&secret) {
+            std::cmp::Ordering::Less => Verdict::Higher,
+            std::cmp::Ordering::Greater => Verdict::Lower,
+            std::cmp::Ordering::Equal => Verdict::Right { tries },
+        };
+        socket.write(&verdict).await?;
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let app = App::builder()
+        // A player who mistypes is told so and may go on.
+        .route(Route::new("/game", game).decode_errors(DecodeErrors::Answer))
+        .build()?;
+    wharf_examples::serve(app).await
+}

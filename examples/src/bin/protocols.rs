@@ -1,0 +1,31 @@
+//! Subprotocols, and an HTTP answer for who is no WebSocket client.
+
+use wharf::{Subprotocols, http::StatusCode, prelude::*, response};
+
+async fn chat(mut socket: Socket) -> Result<()> {
+    let subprotocol = socket.subprotocol().unwrap_or("none").to_owned();
+    socket.write(subprotocol).await?;
+    while let Some(message) = socket.read().await? {
+        socket.write(message).await?;
+    }
+    Ok(())
+}
+
+async fn explain(context: Context) -> Response {
+    response::text(
+        StatusCode::OK,
+        format!("connect to {} with a WebSocket client", context.path()),
+    )
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let app = App::builder()
+        .route(
+            Route::new("/chat", chat)
+                .subprotocols(Subprotocols::optional(["chat.v2", "chat.v1"]))
+                .fallback(explain),
+        )
+        .build()?;
+    wharf_examples::serve(app).await
+}

@@ -1,0 +1,17 @@
+//! What the examples share: where to listen.
+
+use wharf::prelude::*;
+
+/// Serves an app at the address in `ADDR`, or at `127.0.0.1:3000`, on the driver that the feature
+/// picks.
+///
+/// # Errors
+///
+/// The address cannot be bound.
+pub async fn serve(app: App) -> Result<()> {
+    let address = std::env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let server = wharf::bind(app, &address).await?;
+    println!("listening on {}", server.local_addr());
+    server.run().await?;
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! Messages to values and back.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    close::{CloseCode, CloseFrame},
+    error::{Error, ErrorKind, Result},
+    message::{Message, MessageKind},
+};
+
+/// What happens to a message that does not decode.
+///
+/// Set on a route with [`Configure::decode_errors`](crate::Configure::decode_errors); it applies
+/// to `read_text`, `read_bytes`, `read_json` and [`Typed`](crate::Typed).
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecodeErrors {
+    /// The read returns the error; passed on with `?`, it closes with 1003 or 1007.
+    #[default]
+    Return,
+    /// The peer is answered with a JSON text `{"error":{"code","message"}}`, and the next message
+    /// is read.
+    Answer,
+    /// The session is closed with 1003 for a wrong kind, 1007 for wrong contents; the read
+    /// returns the error.
+    Close,
+}
+
+/// Turns values of a type into messages and back.
+pub trait Codec<In, Out>: Send + Sync + 'static {
+    /// Decodes a text or binary message.
+    ///
+    /// # Errors
+    ///
+    /// [`wrong_kind`] or [`invalid`], or an error of your own that carries a close frame.
+    fn decode(message: &Message) -> Result<In>;
+
+    /// Encodes a value.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_ENCODE` for a value that cannot be encoded.
+    fn encode(value: &Out) -> Result<Message>;
+}
+
+/// JSON in text messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Json;
+
+impl<In: DeserializeOwned, Out: Serialize> Codec<In, Out> for Json {
+    fn decode(message: &Message) -> Result<In> {
+        decode_json(message)
+    }
+
+    fn encode(value: &Out) -> Result<Message> {
+        encode_json(value)
+    }
+}
+
+/// JSON in text messages, with what is read validated by [`garde`].
+#[cfg(feature = "validate")]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ValidJson;
+
+#[cfg(feature = "validate")]
+impl<In, Out> Codec<In, Out> for ValidJson
+where
+    In: DeserializeOwned + garde::Validate<Context: Default>,
+    Out: Serialize,
+{
+    fn decode(message: &Message) -> Result<In> {
+        let value: In = decode_json(message)?;
+        match value.validate() {
+            Ok(()) => Ok(value),
+            Err(report) => {
+                let fields: Vec<_> = report
+                    .iter()
+                    .map(|(path, error)| format!("{path}: {error}"))
+                    .collect();
+                Err(invalid("WHARF_INVALID_VALUE", fields.join("; ")))
+            }
+        }
+    }
+
+    fn encode(value: &Out) -> Result<Message> {
+        encode_json(value)
+    }
+}
+
+/// The error for a message of another kind than was asked for: closes with 1003.
+pub fn wrong_kind(expected: MessageKind, got: MessageKind) -> Error {
+    let message = format!("a {expected} message was expected, not {got}; send {expected}");
+    let frame = CloseFrame::cut(CloseCode::UNSUPPORTED, &message);
+    Error::new(ErrorKind::Decode, "WHARF_WRONG_KIND", message)
+        .with_close(frame)
+        .with_expected(true)
+}
+
+/// The error for a message whose contents are wrong: closes with 1007. `detail` says where and
+/// how, and must not quote the payload.
+pub fn invalid(code: &'static str, detail: impl Into<String>) -> Error {
+    let message = detail.into();
+    let frame = CloseFrame::cut(CloseCode::INVALID_PAYLOAD, &message);
+    Error::new(ErrorKind::Decode, code, message)
+        .with_close(frame)
+        .with_expected(true)
+}
+
+/// Decodes JSON text, naming the path to what does not fit.
+pub(crate) fn decode_json<T: DeserializeOwned>(message: &Message) -> Result<T> {
+    let Message::Text(text) = message else {
+        return Err(wrong_kind(MessageKind::Text, message.kind()));
+    };
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let (path, cause) = (error.path().to_string(), error.into_inner());
+        let at = format!(
+            "at {path}, line {}, column {}",
+            cause.line(),
+            cause.column()
+        );
+        let what = match cause.classify() {
+            // The message of a data error names types and fields, and may quote a value.
+            serde_json::error::Category::Data => "the JSON has another shape than expected",
+            _ => "the text is not JSON",
+        };
+        invalid("WHARF_INVALID_JSON", format!("{what} {at}")).with_source(cause)
+    })?;
+    json.end().map_err(|cause| {
+        invalid("WHARF_INVALID_JSON", "there is more after the JSON value").with_source(cause)
+    })?;
+    Ok(value)
+}
+
+pub(crate) fn encode_json(value: &impl Serialize) -> Result<Message> {
+    serde_json::to_string(value)
+        .map(Message::from)
+        .map_err(|cause| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "WHARF_ENCODE",
+                "the value cannot be written as JSON; see the private cause",
+            )
+            .with_source(cause)
+        })
+}
+
+/// What [`DecodeErrors::Answer`] sends.
+pub(crate) fn answer(error: &Error) -> Message {
+    let body = serde_json::json!({
+        "error": { "code": error.code(), "message": error.message() }
+    });
+    Message::from(body.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code, reason = "only decoded")]
+    struct Move {
+        player: String,
+        to: Vec<u8>,
+    }
+
+    #[test]
+    fn malformed_json_names_the_path_and_not_the_value() {
+        let message = Message::text(r#"{"player":"secret","to":[1,"secret"]}"#);
+        let error = decode_json::<Move>(&message).expect_err("no number");
+        assert!(error.message().contains("to[1]"), "{error}");
+        assert!(!error.to_string().contains("secret"));
+        assert_eq!(
+            error.close_frame().map(|frame| frame.code.as_u16()),
+            Some(1007)
+        );
+    }
+
+    #[test]
+    fn a_wrong_kind_is_named() {
+        let error = decode_json::<u8>(&Message::binary("1")).expect_err("binary");
+        assert_eq!(error.code(), "WHARF_WRONG_KIND");
+        assert_eq!(
+            error.close_frame().map(|frame| frame.code.as_u16()),
+            Some(1003)
+        );
+    }
+
+    #[test]
+    fn trailing_text_is_refused() {
+        decode_json::<u8>(&Message::text("1 2")).expect_err("two values");
+    }
+
+    #[cfg(feature = "validate")]
+    #[test]
+    fn failed_validation_names_the_field() {
+        #[derive(Debug, Deserialize, garde::Validate)]
+        struct Name {
+            #[garde(length(min = 3))]
+            name: String,
+        }
+        let message = Message::text(r#"{"name":"x"}"#);
+        let decoded = <ValidJson as Codec<Name, ()>>::decode(&message);
+        let error = decoded.expect_err("too short");
+        assert!(error.message().starts_with("name: "), "{error}");
+    }
+}

@@ -1,0 +1,161 @@
+//! Sockets of values.
+
+use std::{fmt, marker::PhantomData};
+
+use crate::{
+    close::CloseCode,
+    codec::{Codec, Json},
+    error::Result,
+    ext::read_as,
+    extract::FromSocket,
+    session::{Sender, Socket},
+};
+
+/// A socket that reads `In` and writes `Out`, as JSON text unless another [`Codec`] is named.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use wharf_sdk::{Result, Route, Typed};
+///
+/// #[derive(Deserialize)]
+/// struct Guess { number: u8 }
+///
+/// #[derive(Serialize)]
+/// struct Verdict { right: bool }
+///
+/// async fn game(mut socket: Typed<Guess, Verdict>) -> Result<()> {
+///     while let Some(guess) = socket.read().await? {
+///         socket.write(&Verdict { right: guess.number == 7 }).await?;
+///     }
+///     Ok(())
+/// }
+///
+/// let route = Route::new("/game", game);
+/// # let _ = route;
+/// ```
+pub struct Typed<In, Out, C = Json> {
+    socket: Socket,
+    types: PhantomData<fn(Out, C) -> In>,
+}
+
+impl<In: Send, Out, C: Codec<In, Out>> Typed<In, Out, C> {
+    /// The next value; `None` once the session ends. What does not decode is treated as the
+    /// route's [`DecodeErrors`](crate::DecodeErrors) say.
+    ///
+    /// # Errors
+    ///
+    /// The codec's, and what [`Socket::read`] returns.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a value is either returned or its message stays queued.
+    pub async fn read(&mut self) -> Result<Option<In>> {
+        read_as(&mut self.socket, |message| C::decode(&message)).await
+    }
+
+    /// Queues a value.
+    ///
+    /// # Errors
+    ///
+    /// The codec's, and what [`Socket::write`] returns.
+    ///
+    /// # Cancel safety
+    ///
+    /// Atomic: queued whole, or not at all.
+    pub async fn write(&mut self, value: &Out) -> Result<()> {
+        let message = C::encode(value)?;
+        self.socket.write(message).await
+    }
+
+    /// Closes; see [`Socket::close`].
+    ///
+    /// # Errors
+    ///
+    /// What may not be sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Begun at the first poll, it goes on if the future is dropped.
+    pub async fn close(
+        &mut self,
+        code: impl Into<CloseCode>,
+        reason: impl Into<bytestring::ByteString>,
+    ) -> Result<()> {
+        self.socket.close(code, reason).await
+    }
+
+    /// A sender of values.
+    pub fn sender(&self) -> TypedSender<Out, In, C> {
+        TypedSender {
+            sender: self.socket.sender(),
+            types: PhantomData,
+        }
+    }
+
+    /// The socket below.
+    pub fn socket(&mut self) -> &mut Socket {
+        &mut self.socket
+    }
+
+    /// The socket below, for good.
+    pub fn into_socket(self) -> Socket {
+        self.socket
+    }
+}
+
+impl<In, Out, C> FromSocket for Typed<In, Out, C> {
+    fn from_socket(socket: Socket) -> Self {
+        Self {
+            socket,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<In, Out, C> fmt::Debug for Typed<In, Out, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Typed").field(&self.socket).finish()
+    }
+}
+
+/// Writes values to one session, from anywhere.
+pub struct TypedSender<Out, In, C = Json> {
+    sender: Sender,
+    types: PhantomData<fn(Out, In, C)>,
+}
+
+impl<Out, In, C: Codec<In, Out>> TypedSender<Out, In, C> {
+    /// Queues a value; see [`Sender::send`].
+    ///
+    /// # Errors
+    ///
+    /// The codec's, and what [`Sender::send`] returns.
+    ///
+    /// # Cancel safety
+    ///
+    /// Atomic: queued whole, or not at all.
+    pub async fn send(&self, value: &Out) -> Result<()> {
+        let message = C::encode(value)?;
+        self.sender.send(message).await
+    }
+
+    /// The sender below.
+    pub fn sender(&self) -> &Sender {
+        &self.sender
+    }
+}
+
+impl<Out, In, C> Clone for TypedSender<Out, In, C> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: self.sender.clone(),
+            types: PhantomData,
+        }
+    }
+}
+
+impl<Out, In, C> fmt::Debug for TypedSender<Out, In, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypedSender").field(&self.sender).finish()
+    }
+}
