@@ -16,6 +16,8 @@ use crate::{
 
 type Callback<S, A> = Arc<dyn Fn(Peer<S>, A) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
+type MakeState<S> = Arc<dyn Fn(&Context) -> Result<S> + Send + Sync>;
+
 /// A handler made of callbacks, run one after the other for each connection.
 ///
 /// A callback that returns an error ends the session as a failing handler does, after `on_error`
@@ -34,7 +36,7 @@ type Callback<S, A> = Arc<dyn Fn(Peer<S>, A) -> BoxFuture<'static, Result<()>> +
 /// # let _ = route;
 /// ```
 pub struct Events<S = ()> {
-    state: Arc<dyn Fn(&Context) -> Result<S> + Send + Sync>,
+    state: MakeState<S>,
     open: Option<Callback<S, ()>>,
     message: Option<Callback<S, Message>>,
     ping: Option<Callback<S, Bytes>>,

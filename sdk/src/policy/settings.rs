@@ -336,20 +336,20 @@ impl Policy {
                 )));
             }
         }
-        if let (Some(queue), Some(message)) = (self.queue_bytes, self.max_outbound_message_bytes) {
-            if queue < message {
-                return Err(Error::config(format!(
-                    "queue_bytes ({queue}) is smaller than max_outbound_message_bytes \
+        if let (Some(queue), Some(message)) = (self.queue_bytes, self.max_outbound_message_bytes)
+            && queue < message
+        {
+            return Err(Error::config(format!(
+                "queue_bytes ({queue}) is smaller than max_outbound_message_bytes \
                      ({message}); raise the queue or lower the limit"
-                )));
-            }
+            )));
         }
-        if let Some(Some(rate)) = self.rate_limit {
-            if rate.messages_per_second == 0 || rate.bytes_per_second == 0 {
-                return Err(Error::config(
-                    "rate_limit allows 0 per second; give it at least 1 or leave it out",
-                ));
-            }
+        if let Some(Some(rate)) = self.rate_limit
+            && (rate.messages_per_second == 0 || rate.bytes_per_second == 0)
+        {
+            return Err(Error::config(
+                "rate_limit allows 0 per second; give it at least 1 or leave it out",
+            ));
         }
         if let Some(subprotocols) = &self.subprotocols {
             subprotocols.check()?;

@@ -44,7 +44,7 @@ pub struct Group {
     pub(super) prefix: String,
     pub(super) common: Common,
     pub(super) routes: Vec<Route>,
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<Self>,
 }
 
 /// What routes, groups and apps have in common.

@@ -178,9 +178,7 @@ impl<T: Transport> Session<T> {
 
     /// Wakes whoever waits for what just happened, and tells the observers of failures.
     fn tell(&mut self, mut state: std::sync::MutexGuard<'_, State>) {
-        let wakes_room =
-            state.are_writers_waiting && (state.engine.has_room(0) || state.engine.is_flushed());
-        state.are_writers_waiting &= !wakes_room;
+        let wakes_room = state.take_fulfilled();
         let tells_closing = !self.told_closing && state.engine.is_closing();
         let tells_closed = !self.told_closed && state.engine.is_closed();
         let failures = if state.engine.has_failures() {
@@ -347,12 +345,11 @@ fn send<T: Transport>(
 }
 
 fn poll_native<T: Transport>(transport: &mut T, request: &mut NativeRequest, cx: &mut Context<'_>) {
-    if let Poll::Ready(made) = transport.poll_native(cx) {
-        if let NativeRequest::Wanted(Some(waiting)) =
+    if let Poll::Ready(made) = transport.poll_native(cx)
+        && let NativeRequest::Wanted(Some(waiting)) =
             std::mem::replace(request, NativeRequest::Made(made))
-        {
-            // The handler's waker takes no lock.
-            waiting.wake();
-        }
+    {
+        // The handler's waker takes no lock.
+        waiting.wake();
     }
 }

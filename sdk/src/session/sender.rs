@@ -128,7 +128,7 @@ impl Sender {
     /// Cancel-safe.
     pub async fn flush(&self) {
         self.wait_for(&self.shared.room, |state| {
-            state.are_writers_waiting = true;
+            state.is_flush_wanted = true;
             (state.engine.is_flushed() || state.engine.is_closed()).then_some(())
         })
         .await;
@@ -209,8 +209,8 @@ impl Sender {
             let message = waiting.take()?;
             match state.engine.write(message, None, now) {
                 Ok(Admission::Wait(message)) => {
+                    state.want_room(message.payload_bytes());
                     waiting = Some(message);
-                    state.are_writers_waiting = true;
                     None
                 }
                 Ok(Admission::Done) => Some(Ok(())),

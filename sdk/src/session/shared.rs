@@ -40,10 +40,36 @@ pub(crate) struct State {
     /// Who waits in `read`. Kept, so that a waiting reader costs no clone a message.
     pub(crate) reader: Option<Waker>,
     pub(crate) is_reader_waiting: bool,
-    pub(crate) are_writers_waiting: bool,
+    /// The smallest payload that a writer waits to find room for.
+    pub(crate) wanted_room: Option<usize>,
+    /// Somebody waits for everything to be flushed.
+    pub(crate) is_flush_wanted: bool,
     /// Who waits in a method of the socket's `Sink`.
     pub(crate) sink: Option<Waker>,
     pub(crate) native: NativeRequest,
+}
+
+impl State {
+    /// Makes the session ring when a payload of this size fits.
+    pub(crate) fn want_room(&mut self, payload_bytes: usize) {
+        let wanted = self.wanted_room.unwrap_or(payload_bytes);
+        self.wanted_room = Some(wanted.min(payload_bytes));
+    }
+
+    /// Whether what somebody waits for has come; the wish is then fulfilled.
+    pub(crate) fn take_fulfilled(&mut self) -> bool {
+        let has_room = self
+            .wanted_room
+            .is_some_and(|bytes| self.engine.has_room(bytes));
+        let is_flushed = self.is_flush_wanted && self.engine.is_flushed();
+        if has_room {
+            self.wanted_room = None;
+        }
+        if is_flushed {
+            self.is_flush_wanted = false;
+        }
+        has_room || is_flushed
+    }
 }
 
 /// A handler's wish for the framework's socket.
@@ -62,7 +88,8 @@ impl Shared {
                 engine,
                 reader: None,
                 is_reader_waiting: false,
-                are_writers_waiting: false,
+                wanted_room: None,
+                is_flush_wanted: false,
                 sink: None,
                 native: NativeRequest::None,
             }),

@@ -17,7 +17,7 @@ use futures::{Sink, Stream, stream};
 use super::{
     ConnectionId, Sender, SessionInfo,
     engine::{Admission, Engine},
-    shared::{NativeRequest, Shared},
+    shared::{NativeRequest, Shared, State},
 };
 use crate::{
     close::{CloseCode, CloseFrame, CloseOutcome},
@@ -265,7 +265,11 @@ impl Socket {
     fn poll_outgoing(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
         while let Some(message) = &self.outgoing {
             let bytes = message.payload_bytes();
-            ready!(self.poll_until(cx, |engine| engine.has_room(bytes)));
+            ready!(self.poll_until(
+                cx,
+                |state| state.want_room(bytes),
+                |engine| engine.has_room(bytes)
+            ));
             if let Some(message) = self.outgoing.take() {
                 // Another sender may have taken the room in between.
                 if let Admission::Wait(message) = self.sender.start_send(message, None)? {
@@ -276,12 +280,18 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_until(&self, cx: &Context<'_>, is_ready: impl Fn(&Engine) -> bool) -> Poll<()> {
+    /// Waits for the engine to be ready, after making a wish.
+    fn poll_until(
+        &self,
+        cx: &Context<'_>,
+        wish: impl FnOnce(&mut State),
+        is_ready: impl Fn(&Engine) -> bool,
+    ) -> Poll<()> {
         let mut state = self.shared().lock();
         if is_ready(&state.engine) {
             return Poll::Ready(());
         }
-        state.are_writers_waiting = true;
+        wish(&mut state);
         state.sink = Some(cx.waker().clone());
         Poll::Pending
     }
@@ -368,7 +378,8 @@ impl Sink<Message> for Socket {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_outgoing(cx))?;
-        this.poll_until(cx, |engine| engine.is_flushed() || engine.is_closed())
+        let is_flushed = |engine: &Engine| engine.is_flushed() || engine.is_closed();
+        this.poll_until(cx, |state| state.is_flush_wanted = true, is_flushed)
             .map(Ok)
     }
 
@@ -376,7 +387,7 @@ impl Sink<Message> for Socket {
         let this = self.get_mut();
         ready!(this.poll_outgoing(cx))?;
         this.sender.start_close(CloseCode::NORMAL, "")?;
-        this.poll_until(cx, Engine::is_closed).map(Ok)
+        this.poll_until(cx, |_| {}, Engine::is_closed).map(Ok)
     }
 }
 

@@ -156,10 +156,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
             if !matches!(self.native, Native::None | Native::Factory(..)) {
                 self.pump_bridge(cx)?;
             }
-            if !self.inbound.is_empty() {
-                if let Some(message) = self.decoder.decode(&mut self.inbound)? {
-                    return Poll::Ready(Some(Ok(message)));
-                }
+            if !self.inbound.is_empty()
+                && let Some(message) = self.decoder.decode(&mut self.inbound)?
+            {
+                return Poll::Ready(Some(Ok(message)));
             }
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(None);

@@ -165,23 +165,25 @@ impl Engine {
         if let (Some(idle), false) = (self.limits.idle_timeout, self.end.has_begun()) {
             self.timers.set(Timer::Idle, now + idle);
         }
-        if let Some(bucket) = &mut self.bucket {
-            if let Err(refilled) = bucket.take(message.payload_bytes(), now) {
-                let error = rate_limited();
-                match bucket.policy() {
-                    RatePolicy::Wait => {
-                        self.stalled = Some(message);
-                        self.timers.set(Timer::Rate, refilled);
-                    }
-                    RatePolicy::Error => self.deliver(Err(error)),
-                    RatePolicy::Close => {
-                        let frame = CloseFrame::cut(CloseCode::POLICY, error.message());
-                        self.failures.push(error.in_phase(Phase::Session));
-                        self.begin_close(frame, Initiator::Server, now);
-                    }
+        if let Some(bucket) = &mut self.bucket
+            && let Err(refilled) = bucket.take(message.payload_bytes(), now)
+        {
+            let error = rate_limited();
+            match bucket.policy() {
+                RatePolicy::Wait => {
+                    self.stalled = Some(message);
+                    self.timers.set(Timer::Rate, refilled);
                 }
-                return;
+                RatePolicy::Error => self.deliver(Err(error)),
+                // What else came with the message that was too much changes nothing.
+                RatePolicy::Close if self.end.has_begun() => {}
+                RatePolicy::Close => {
+                    let frame = CloseFrame::cut(CloseCode::POLICY, error.message());
+                    self.failures.push(error.in_phase(Phase::Session));
+                    self.begin_close(frame, Initiator::Server, now);
+                }
             }
+            return;
         }
         self.counts.messages_in += 1;
         self.counts.bytes_in += message.payload_bytes() as u64;

@@ -41,10 +41,11 @@ impl Heartbeat {
 impl Engine {
     /// Starts the silence over.
     pub(super) fn note_inbound(&mut self, now: Instant) {
-        if self.heartbeat.ping == Ping::None && !self.end.has_begun() {
-            if let Some(interval) = self.limits.heartbeat_interval {
-                self.timers.set(Timer::Heartbeat, now + interval);
-            }
+        if self.heartbeat.ping == Ping::None
+            && !self.end.has_begun()
+            && let Some(interval) = self.limits.heartbeat_interval
+        {
+            self.timers.set(Timer::Heartbeat, now + interval);
         }
     }
 
@@ -69,12 +70,12 @@ impl Engine {
     }
 
     pub(super) fn take_pong(&mut self, payload: &[u8], now: Instant) {
-        if let Ping::SentAt(sent) = self.heartbeat.ping {
-            if payload == self.heartbeat.payload() {
-                self.heartbeat.round_trip = Some(now.saturating_duration_since(sent));
-                self.heartbeat.ping = Ping::None;
-                self.timers.stop(Timer::Pong);
-            }
+        if let Ping::SentAt(sent) = self.heartbeat.ping
+            && payload == self.heartbeat.payload()
+        {
+            self.heartbeat.round_trip = Some(now.saturating_duration_since(sent));
+            self.heartbeat.ping = Ping::None;
+            self.timers.stop(Timer::Pong);
         }
     }
 

@@ -15,6 +15,10 @@ struct Rig {
 }
 
 impl Rig {
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "policies are written in place"
+    )]
     fn new(policy: Policy) -> Self {
         let now = Instant::now();
         let limits = policy.resolve("/test").expect("valid");
