@@ -93,7 +93,8 @@ pub(crate) struct SharedBody {
 /// The session's side of a [`SharedBody`] and of the request's payload.
 pub(crate) struct SharedIo {
     state: Rc<RefCell<State>>,
-    payload: Payload,
+    /// `None` once the session ended the connection: the dispatcher waits for its reader to go.
+    payload: Option<Payload>,
     chunk: Bytes,
 }
 
@@ -113,7 +114,7 @@ impl SharedBody {
         let state = Rc::new(RefCell::new(State::default()));
         let io = SharedIo {
             state: Rc::clone(&state),
-            payload,
+            payload: Some(payload),
             chunk: Bytes::new(),
         };
         (Self { state }, io)
@@ -160,8 +161,10 @@ impl AsyncRead for SharedIo {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while this.chunk.is_empty() {
-            let polled = Pin::new(&mut this.payload).poll_next(cx);
-            match polled {
+            let Some(payload) = &mut this.payload else {
+                return Poll::Ready(Ok(()));
+            };
+            match Pin::new(payload).poll_next(cx) {
                 Poll::Ready(Some(Ok(chunk))) => this.chunk = chunk,
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(io::Error::other(error)));
@@ -217,7 +220,9 @@ impl AsyncWrite for SharedIo {
 
     /// Ends the body; the dispatcher then closes the connection.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().end();
+        let this = self.get_mut();
+        this.end();
+        this.payload = None;
         Poll::Ready(Ok(()))
     }
 }

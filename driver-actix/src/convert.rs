@@ -44,32 +44,14 @@ pub(crate) fn builder(headers: &HeaderMap, status: http::StatusCode) -> HttpResp
 
 /// The URI as on the request line, less the prefix of the scopes around the app.
 fn unprefixed_uri(request: &HttpRequest) -> Option<Uri> {
-    let uri = request.uri();
     // actix matches a path that is partly decoded; segments are the same in both, since slashes
     // are never decoded.
     let matched = request.match_info().as_str();
     let unmatched = request.match_info().unprocessed();
     let prefix = &matched[..matched.len() - unmatched.len()];
-    let path = skip_segments(
-        uri.path(),
-        prefix.bytes().filter(|byte| *byte == b'/').count(),
-    );
-    let path = if path.is_empty() { "/" } else { path };
-    match uri.query() {
-        Some(query) => format!("{path}?{query}").parse().ok(),
-        None => path.parse().ok(),
-    }
-}
-
-/// What is left of a raw path after this many segments.
-fn skip_segments(path: &str, segments: usize) -> &str {
-    if segments == 0 {
-        return path;
-    }
-    match path.match_indices('/').nth(segments) {
-        Some((at, _)) => &path[at..],
-        None => "",
-    }
+    let segments = prefix.bytes().filter(|byte| *byte == b'/').count();
+    let uri: Uri = request.uri().to_string().parse().ok()?;
+    UpgradeRequest::unprefixed(&uri, segments)
 }
 
 fn version(version: actix_web::http::Version) -> Version {
@@ -79,18 +61,5 @@ fn version(version: actix_web::http::Version) -> Version {
         actix_web::http::Version::HTTP_2 => Version::HTTP_2,
         actix_web::http::Version::HTTP_3 => Version::HTTP_3,
         _ => Version::HTTP_11,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_cut_by_segments() {
-        assert_eq!(skip_segments("/api/ws/rooms/%C3%A9", 2), "/rooms/%C3%A9");
-        assert_eq!(skip_segments("/ws//echo", 1), "//echo");
-        assert_eq!(skip_segments("/ws", 1), "");
-        assert_eq!(skip_segments("/echo/", 0), "/echo/");
     }
 }

@@ -21,7 +21,9 @@ pub const DRIVER: &str = "actix";
 /// every path that nothing else does.
 ///
 /// Set `TCP_NODELAY` on the server (`HttpServer::tcp_nodelay(true)`): without it, small messages
-/// wait for acknowledgements of earlier ones.
+/// wait for acknowledgements of earlier ones. And set `client_disconnect_timeout` to zero: without
+/// it, actix keeps a connection for up to a second after its close handshake, waiting for the
+/// client to end it, which RFC 6455 leaves to the server.
 ///
 /// ```no_run
 /// # async fn run(app: wharf_sdk::App) -> std::io::Result<()> {
@@ -33,6 +35,7 @@ pub const DRIVER: &str = "actix";
 ///         .configure(wharf_actix::mount("/ws", app.clone()))
 /// })
 /// .tcp_nodelay(true)
+/// .client_disconnect_timeout(std::time::Duration::ZERO)
 /// .bind("127.0.0.1:3000")?
 /// .run()
 /// .await

@@ -2,16 +2,27 @@
 
 use std::{
     any::{Any, TypeId},
+    cell::RefCell,
     fmt,
-    pin::pin,
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker, ready},
 };
 
-use actix_web::{FromRequest, dev, error::PayloadError, test::TestRequest, web::Payload};
+use actix_web::{
+    FromRequest,
+    body::{BoxBody, MessageBody},
+    dev,
+    error::PayloadError,
+    test::TestRequest,
+    web::Payload,
+};
 use actix_ws::{MessageStream, Session};
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 use futures::{FutureExt, future::BoxFuture, stream};
 use send_wrapper::SendWrapper;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
 use wharf_sdk::{
     Result,
     wire::{NativePipe, NativeSocket},
@@ -27,6 +38,7 @@ pub struct NativeSession {
     /// Writes.
     pub session: Session,
     stream: SendWrapper<MessageStream>,
+    outlet: SendWrapper<Rc<RefCell<Outlet>>>,
 }
 
 impl NativeSession {
@@ -49,6 +61,13 @@ impl NativeSocket for NativeSession {
         } else {
             None
         }
+    }
+
+    fn sync(&mut self) {
+        let mut outlet = self.outlet.borrow_mut();
+        // On behalf of the task that pumps: what comes later must wake that.
+        let waker = outlet.pump.clone();
+        let _ = outlet.poll(&mut Context::from_waker(&waker));
     }
 }
 
@@ -81,10 +100,18 @@ pub(crate) fn make(
         .and_then(|payload| actix_ws::handle(&request, payload))
         .map_err(|cause| error::native(&cause))
         .map(|(response, session, stream)| {
-            actix_rt::spawn(write_out(response.into_body(), writer));
+            let outlet = Rc::new(RefCell::new(Outlet {
+                body: response.into_body(),
+                chunk: Bytes::new(),
+                writer,
+                pump: Waker::noop().clone(),
+            }));
+            let pumped = Rc::clone(&outlet);
+            actix_rt::spawn(poll_fn(move |cx| pumped.borrow_mut().poll(cx)));
             Box::new(NativeSession {
                 session,
                 stream: SendWrapper::new(stream),
+                outlet: SendWrapper::new(outlet),
             }) as Box<dyn NativeSocket>
         });
     futures::future::ready(made).boxed()
@@ -100,16 +127,34 @@ fn payload(reader: ReadHalf<NativePipe>) -> dev::Payload {
             Err(error) => Some((Err(PayloadError::Io(error)), reader)),
         }
     });
-    let stream: std::pin::Pin<Box<dyn futures::Stream<Item = _>>> = Box::pin(chunks);
+    let stream: Pin<Box<dyn futures::Stream<Item = _>>> = Box::pin(chunks);
     dev::Payload::Stream { payload: stream }
 }
 
-/// Writes the frames that the session's response body makes.
-async fn write_out(body: impl actix_web::body::MessageBody, mut writer: WriteHalf<NativePipe>) {
-    let mut body = pin!(body);
-    while let Some(Ok(frames)) = std::future::poll_fn(|cx| body.as_mut().poll_next(cx)).await {
-        if writer.write_all(&frames).await.is_err() {
-            return;
+/// Moves the frames that the session's response body makes into the pipe.
+struct Outlet {
+    body: BoxBody,
+    chunk: Bytes,
+    writer: WriteHalf<NativePipe>,
+    /// The task that polls this for as long as the session lives.
+    pump: Waker,
+}
+
+impl Outlet {
+    /// Ready when nothing more will come.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.pump.clone_from(cx.waker());
+        loop {
+            while !self.chunk.is_empty() {
+                match ready!(Pin::new(&mut self.writer).poll_write(cx, &self.chunk)) {
+                    Ok(count) => self.chunk.advance(count),
+                    Err(_) => return Poll::Ready(()),
+                }
+            }
+            match ready!(Pin::new(&mut self.body).poll_next(cx)) {
+                Some(Ok(chunk)) => self.chunk = chunk,
+                _ => return Poll::Ready(()),
+            }
         }
     }
 }

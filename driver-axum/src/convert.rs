@@ -2,21 +2,39 @@
 
 use std::net::SocketAddr;
 
-use axum::{body::Body, extract::ConnectInfo};
+use axum::{
+    body::Body,
+    extract::{ConnectInfo, NestedPath, OriginalUri},
+};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use wharf_sdk::UpgradeRequest;
 
 pub(crate) fn to_upgrade_request(request: &Request<Body>) -> UpgradeRequest {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     UpgradeRequest {
         method: request.method().clone(),
-        uri: request.uri().clone(),
+        uri: unprefixed_uri(request),
         version: request.version(),
         headers: request.headers().clone(),
         peer: peer.map(|ConnectInfo(peer)| *peer),
         is_secure: request.uri().scheme() == Some(&http::uri::Scheme::HTTPS),
     }
+}
+
+/// The URI as on the request line, less the prefixes of the routers around the app. axum's own
+/// stripping would collapse a double slash behind the prefix.
+fn unprefixed_uri(request: &Request<Body>) -> Uri {
+    let extensions = request.extensions();
+    let nested = extensions
+        .get::<OriginalUri>()
+        .zip(extensions.get::<NestedPath>());
+    nested
+        .and_then(|(OriginalUri(original), prefix)| {
+            let segments = prefix.as_str().bytes().filter(|byte| *byte == b'/').count();
+            UpgradeRequest::unprefixed(original, segments)
+        })
+        .unwrap_or_else(|| request.uri().clone())
 }
 
 pub(crate) fn from_response(response: Response<Bytes>) -> Response<Body> {

@@ -15,8 +15,8 @@ pub use self::{server::Server, transport::NativeWebSocket, upgrade::Service};
 /// The driver's name, as observers and snapshots see it.
 pub const DRIVER: &str = "axum";
 
-/// Makes a router that carries the app: serve it, nest it under a prefix, or merge it as a
-/// fallback.
+/// Makes a router that carries the app, to be served or merged. Under a prefix, use
+/// [`service`] with `nest_service`: axum lets a nested router's fallback see fewer paths.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` so that the app learns its
 /// peers' addresses. `TCP_NODELAY` is set on every upgraded TCP connection.
@@ -25,7 +25,7 @@ pub const DRIVER: &str = "axum";
 /// # async fn run(app: wharf_sdk::App) -> std::io::Result<()> {
 /// let router = axum::Router::new()
 ///     .route("/health", axum::routing::get(async || "ok"))
-///     .nest("/ws", wharf_axum::router(app));
+///     .nest_service("/ws", wharf_axum::service(app));
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 /// let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
 /// axum::serve(listener, service).await

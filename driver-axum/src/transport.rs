@@ -70,6 +70,9 @@ impl NativeSocket for NativeWebSocket {
     fn part(&mut self, id: TypeId) -> Option<&mut dyn Any> {
         (id == TypeId::of::<WebSocket>()).then_some(&mut self.0 as &mut dyn Any)
     }
+
+    /// axum's socket writes through when it sends.
+    fn sync(&mut self) {}
 }
 
 impl fmt::Debug for NativeWebSocket {

@@ -20,6 +20,7 @@ async fn main() -> std::result::Result<(), BoxError> {
             .configure(wharf::actix::mount("/ws", app.clone()))
     })
     .tcp_nodelay(true)
+    .client_disconnect_timeout(std::time::Duration::ZERO)
     .bind(address)?;
     println!("listening on {}", server.addrs()[0]);
     server.run().await?;

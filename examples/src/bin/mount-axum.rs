@@ -19,7 +19,7 @@ async fn main() -> std::result::Result<(), BoxError> {
     let app = App::builder().route(Route::new("/echo", echo)).build()?;
     let router: Router = Router::new()
         .route("/health", get(async || "ok"))
-        .nest("/ws", wharf::axum::router(app));
+        .nest_service("/ws", wharf::axum::service(app));
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -9,6 +9,7 @@ mod run;
 mod sender;
 mod shared;
 mod socket;
+mod teller;
 mod timer;
 
 use std::{

@@ -29,6 +29,8 @@ pub(crate) struct Registry {
     peers: Mutex<HashMap<IpAddr, usize>>,
     live: AtomicUsize,
     is_draining: AtomicBool,
+    /// What a shutdown under way closes with.
+    draining_with: Mutex<Option<CloseFrame>>,
     /// Rung when a session ends.
     ended: Notify,
     /// What the last shutdown did, once it is through.
@@ -144,8 +146,12 @@ impl Registry {
         lock(&self.sessions).insert(id, Arc::clone(shared));
         if self.is_draining.load(Ordering::Acquire) {
             // Its handshake was under way when the shutdown began.
-            let frame = CloseFrame::cut(CloseCode::GOING_AWAY, "the server is shutting down");
-            shared.lock().engine.handle_server_close(frame, now());
+            if let Some(frame) = &*lock(&self.draining_with) {
+                shared
+                    .lock()
+                    .engine
+                    .handle_server_close(frame.clone(), now());
+            }
         }
         Enrolled {
             registry: Arc::clone(self),
@@ -172,6 +178,7 @@ impl Registry {
 
     /// Refuses new connections, closes the live ones in batches, aborts what is left.
     pub(crate) async fn shutdown(&self, options: ShutdownOptions) -> ShutdownReport {
+        *lock(&self.draining_with) = Some(options.frame.clone());
         self.is_draining.store(true, Ordering::Release);
         let started = Instant::now();
         let deadline = started + options.deadline;

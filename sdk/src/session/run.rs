@@ -15,7 +15,8 @@ use tokio::time::Sleep;
 use super::{
     Ending,
     engine::{Engine, Stage},
-    shared::{NativeRequest, Shared, State, now},
+    shared::{NativeRequest, Shared, now},
+    teller::Teller,
 };
 use crate::{
     close::{CloseCode, CloseFrame, CloseOutcome},
@@ -36,15 +37,12 @@ pub struct Session<T: Transport> {
     shared: Arc<Shared>,
     transport: Option<T>,
     handler: Option<BoxFuture<'static, Result<()>>>,
-    handler_waker: Waker,
     sleep: Option<Pin<Box<Sleep>>>,
     /// When `sleep` fires. It may be early: deadlines mostly move on, and are not worth a reset.
     sleep_until: Option<Instant>,
     /// The last `poll_recv` was not `Pending`, so nothing will wake the task for input.
     input_unpolled: bool,
-    told_closing: bool,
-    told_closed: bool,
-    ending: Option<Ending>,
+    teller: Teller,
 }
 
 impl<T: Transport> Session<T> {
@@ -55,16 +53,13 @@ impl<T: Transport> Session<T> {
         ending: Ending,
     ) -> Self {
         Self {
-            handler_waker: Waker::from(Arc::clone(&shared)),
+            teller: Teller::new(Waker::from(Arc::clone(&shared)), ending),
             shared,
             transport: Some(transport),
             handler: Some(handler),
             sleep: None,
             sleep_until: None,
             input_unpolled: false,
-            told_closing: false,
-            told_closed: false,
-            ending: Some(ending),
         }
     }
 
@@ -93,23 +88,8 @@ impl<T: Transport> Session<T> {
             let received = self.transport.as_ref().map_or(0, Transport::received_bytes);
             engine.handle_time(received, now);
         }
-        self.wake_reader(state);
-    }
-
-    fn wake_reader(&self, mut state: std::sync::MutexGuard<'_, State>) {
-        if !state.is_reader_waiting || !state.engine.is_readable() {
-            return;
-        }
-        state.is_reader_waiting = false;
-        match &state.reader {
-            Some(reader) if reader.will_wake(&self.handler_waker) => self.shared.wake_handler(),
-            Some(reader) => {
-                let reader = reader.clone();
-                drop(state);
-                reader.wake();
-            }
-            None => {}
-        }
+        // Before the handler's turn, so that it can say a last word to an end that has begun.
+        self.teller.tell(&self.shared, state);
     }
 
     /// Gives the handler its turn, if something woke it.
@@ -120,7 +100,7 @@ impl<T: Transport> Session<T> {
         if !self.shared.take_handler_woken() {
             return;
         }
-        let mut cx = Context::from_waker(&self.handler_waker);
+        let mut cx = Context::from_waker(self.teller.handler_waker());
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut cx)));
         let result = match polled {
             Ok(Poll::Pending) => return,
@@ -128,9 +108,9 @@ impl<T: Transport> Session<T> {
             Err(panic) => Err(Error::panicked(&*panic)),
         };
         self.drop_handler();
-        let (frame, failure) = match (result, &self.ending) {
-            (Err(error), Some(ending)) => (ending.close_frame_for(&error), Some(error)),
-            _ => (CloseFrame::cut(CloseCode::NORMAL, ""), None),
+        let (frame, failure) = match result {
+            Ok(()) => (CloseFrame::cut(CloseCode::NORMAL, ""), None),
+            Err(error) => (self.teller.close_frame_for(&error), Some(error)),
         };
         // A handler that only passes on that its socket is closed did not fail.
         let failure = failure.filter(|error| error.kind() != ErrorKind::Closed);
@@ -149,8 +129,7 @@ impl<T: Transport> Session<T> {
 
     /// Sends what there is to send, and closes or drops the transport when it is time.
     fn output(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let shared = Arc::clone(&self.shared);
-        let mut state = shared.lock();
+        let mut state = self.shared.lock();
         let mut dropped = None;
         if let Some(transport) = &mut self.transport {
             if let Err(_gone) = send(transport, &mut state.engine, cx, now) {
@@ -172,47 +151,8 @@ impl<T: Transport> Session<T> {
         if self.transport.is_none() && self.handler.is_some() {
             state.engine.start_handler_grace(now);
         }
-        self.tell(state);
+        self.teller.tell(&self.shared, state);
         drop(dropped);
-    }
-
-    /// Wakes whoever waits for what just happened, and tells the observers of failures.
-    fn tell(&mut self, mut state: std::sync::MutexGuard<'_, State>) {
-        let wakes_room = state.take_fulfilled();
-        let tells_closing = !self.told_closing && state.engine.is_closing();
-        let tells_closed = !self.told_closed && state.engine.is_closed();
-        let failures = if state.engine.has_failures() {
-            state.engine.take_failures()
-        } else {
-            Vec::new()
-        };
-        let sink = if wakes_room || tells_closing || tells_closed {
-            state.sink.take()
-        } else {
-            None
-        };
-        self.told_closing |= tells_closing;
-        self.told_closed |= tells_closed;
-        if tells_closing || tells_closed {
-            // The end of the input may have begun with it.
-            self.wake_reader(state);
-        } else {
-            drop(state);
-        }
-        if let Some(sink) = sink {
-            sink.wake();
-        }
-        if wakes_room || tells_closing || tells_closed {
-            self.shared.room.notify_waiters();
-        }
-        if tells_closing || tells_closed {
-            self.shared.ending.notify_waiters();
-        }
-        if let Some(ending) = &self.ending {
-            for failure in failures {
-                ending.tell_failed(&failure);
-            }
-        }
     }
 
     fn is_over(&mut self) -> bool {
@@ -230,9 +170,7 @@ impl<T: Transport> Session<T> {
             let state = self.shared.lock();
             (state.engine.outcome(), state.engine.counts())
         };
-        if let Some(ending) = self.ending.take() {
-            ending.tell_closed(&outcome, counts);
-        }
+        self.teller.tell_closed(&outcome, counts);
         outcome
     }
 
@@ -271,6 +209,8 @@ impl<T: Transport + Unpin> Future for Session<T> {
             this.shared.look();
             this.input(cx, now);
             this.run_handler(now);
+            // The output serves what the handler just did; only what comes later needs a round.
+            this.shared.look();
             this.output(cx, now);
             if this.is_over() {
                 return Poll::Ready(this.finish());
@@ -300,7 +240,7 @@ impl<T: Transport + Unpin> Future for Session<T> {
 /// A session whose task is dropped has ended too.
 impl<T: Transport> Drop for Session<T> {
     fn drop(&mut self) {
-        if self.ending.is_none() {
+        if self.teller.is_done() {
             return;
         }
         self.shared.lock().engine.handle_abort();

@@ -100,6 +100,9 @@ impl Socket {
     /// Atomic: the message is queued whole or, if the future is dropped before it completes, not
     /// at all.
     pub async fn write(&mut self, message: impl Into<Message>) -> Result<()> {
+        if let Some(native) = self.native_mut() {
+            native.sync();
+        }
         self.sender.send(message).await
     }
 

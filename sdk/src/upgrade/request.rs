@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, Method, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 
 use crate::policy::RequestOrigin;
 
@@ -27,12 +27,37 @@ pub struct UpgradeRequest {
 }
 
 impl UpgradeRequest {
-    /// Whether this asks for a WebSocket: `Upgrade` names `websocket` and `Connection` has the
-    /// token `upgrade`. HTTP/1.0 has no upgrades.
+    /// Whether this asks for a WebSocket: a line of `Upgrade` is `websocket` and `Connection` has
+    /// the token `upgrade`. HTTP/1.0 has no upgrades.
+    ///
+    /// A list such as `h2c, websocket` is not taken: frameworks below would not hand over the bytes
+    /// that follow such a request.
     pub(crate) fn is_upgrade(&self) -> bool {
+        let is_websocket = |line: &HeaderValue| {
+            line.as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"websocket")
+        };
         self.version >= Version::HTTP_11
-            && has_token(&self.headers, &header::UPGRADE, "websocket")
+            && self
+                .headers
+                .get_all(header::UPGRADE)
+                .iter()
+                .any(is_websocket)
             && has_token(&self.headers, &header::CONNECTION, "upgrade")
+    }
+
+    /// The URI without the first `segments` of its path: what a driver hands over when the app is
+    /// mounted under a prefix. The rest stays as it was on the request line.
+    pub fn unprefixed(uri: &Uri, segments: usize) -> Option<Uri> {
+        let path = match uri.path().match_indices('/').nth(segments) {
+            Some((at, _)) => &uri.path()[at..],
+            None => "/",
+        };
+        match uri.query() {
+            Some(query) => format!("{path}?{query}").parse().ok(),
+            None => path.parse().ok(),
+        }
     }
 
     /// The origin that the request was sent to, as the client saw it.
@@ -126,4 +151,23 @@ fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool 
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(','))
         .any(|entry| entry.trim().eq_ignore_ascii_case(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_cut_by_segments_and_the_rest_stays_raw() {
+        let cut = |uri: &str, segments| {
+            let uri = uri.parse().expect("valid");
+            UpgradeRequest::unprefixed(&uri, segments)
+                .expect("valid")
+                .to_string()
+        };
+        assert_eq!(cut("/api/ws/rooms/%C3%A9?a=%20", 2), "/rooms/%C3%A9?a=%20");
+        assert_eq!(cut("/ws//echo", 1), "//echo");
+        assert_eq!(cut("/ws", 1), "/");
+        assert_eq!(cut("/echo/", 0), "/echo/");
+    }
 }

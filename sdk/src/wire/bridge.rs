@@ -23,6 +23,10 @@ pub trait NativeSocket: Any + Send + fmt::Debug {
 
     /// The part of this type, if there is one.
     fn part(&mut self, id: TypeId) -> Option<&mut dyn Any>;
+
+    /// Hands on to the pipe what the framework's socket has taken so far, so that it leaves before
+    /// what is written through Wharf next.
+    fn sync(&mut self);
 }
 
 /// What one direction holds at most before its writer waits.

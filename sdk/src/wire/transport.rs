@@ -168,6 +168,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Native::Open(bridge) = &mut self.native {
+            // What the native socket wrote was written before what the session sends next.
+            let outbox = &mut self.outbox;
+            bridge.end.take_written(cx, |bytes| outbox.push_raw(bytes));
+        }
         if self.outbox.len() >= HIGH_WATER_BYTES {
             ready!(self.outbox.poll_write(&mut self.io, cx))?;
         }
