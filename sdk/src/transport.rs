@@ -92,7 +92,7 @@ pub struct Capabilities {
     /// Whether [`poll_native`](Transport::poll_native) yields a framework's socket.
     pub native: bool,
     /// Whether frames without a name in the protocol reach the session as
-    /// [`Message::Unknown`](crate::Message::Unknown); if not, they are violations.
+    /// [`Message::Unknown`]; if not, they are violations.
     pub unknown_frames: bool,
     /// Whether a connection whose peer does not read can be dropped at once.
     pub abort: bool,

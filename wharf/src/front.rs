@@ -28,6 +28,7 @@ mod undecided {
         note = "or name the driver: `wharf::axum::serve(app, address)`, \
                 `wharf::actix::serve(app, address)`"
     )]
+    #[allow(unnameable_types, reason = "nobody can implement it, or needs to")]
     pub trait OneDriver {}
 
     /// Serves the app on the driver that the features choose. They choose none: see the compile

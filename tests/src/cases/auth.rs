@@ -1,0 +1,155 @@
+//! Who may connect.
+
+use std::sync::Arc;
+
+use wharf_sdk::{
+    Configure, Group, Principal, Result, Route, Socket, Subprotocols,
+    middleware::{bearer, subprotocol_token},
+};
+
+use crate::{Answer, Client, Host, Request, Site, fixture::echo};
+
+/// Without a principal where one is required: 401 with `WWW-Authenticate`.
+pub async fn unauthenticated(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    for request in [
+        Request::upgrade("/private"),
+        with_credential("Basic bGV0bWVpbjo="),
+        with_credential("Bearer"),
+        with_credential("Bearer "),
+        with_credential("letmein"),
+    ] {
+        expect_unauthorized(site.request(request).await, "WHARF_UNAUTHORIZED");
+    }
+    let refused = site.request(with_credential("Bearer wrong")).await;
+    expect_unauthorized(refused, "WHARF_INVALID_CREDENTIAL");
+}
+
+/// A principal that lacks a scope: 403.
+pub async fn scope_missing(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let refused = site
+        .request(with_credential("Bearer letmein-noscope"))
+        .await;
+    refused.expect_problem(403, "WHARF_SCOPE_MISSING");
+}
+
+/// A principal with the scope gets in, and the handler knows who it is.
+pub async fn authorized(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    for credential in ["Bearer letmein", "bearer letmein", "BEARER  letmein "] {
+        let mut client = site.open_with(with_credential(credential)).await;
+        client.expect_text("hello alice").await;
+        client.expect_echo("inside").await;
+        client.close().await;
+    }
+}
+
+/// A route that requires a principal, with no authenticator configured, lets nobody in.
+pub async fn fails_closed(host: &dyn Host) {
+    let site = Site::of(host, |app| {
+        app.route(Route::new("/auth", echo).require_auth())
+            .route(Route::new("/scopes", echo).require_scopes(["chat"]))
+    })
+    .await;
+    for path in ["/auth", "/scopes"] {
+        for request in [
+            Request::upgrade(path),
+            Request::upgrade(path).with("Authorization", "Bearer letmein"),
+        ] {
+            expect_unauthorized(site.request(request).await, "WHARF_UNAUTHORIZED");
+        }
+    }
+}
+
+/// What a group requires its routes inherit, unless they allow anonymous peers.
+pub async fn inherited(host: &dyn Host) {
+    let verify = async |token: String| Ok(Some(Principal::new("p").with_scopes([token])));
+    let site = Site::of(host, |app| {
+        app.group(
+            Group::new("/g")
+                .middleware(bearer(verify))
+                .require_auth()
+                .route(Route::new("/members", echo))
+                .route(Route::new("/admins", echo).require_scopes(["admin"]))
+                .route(Route::new("/anybody", echo).allow_anonymous()),
+        )
+    })
+    .await;
+    let request = |path: &str, token: &str| {
+        Request::upgrade(path).with("Authorization", format!("Bearer {token}"))
+    };
+    site.request(Request::upgrade("/g/members"))
+        .await
+        .expect(401);
+    site.request(Request::upgrade("/g/admins"))
+        .await
+        .expect(401);
+    site.request(request("/g/admins", "member"))
+        .await
+        .expect(403);
+    site.open_with(request("/g/admins", "admin"))
+        .await
+        .expect_echo("admin")
+        .await;
+    site.open_with(request("/g/members", "member"))
+        .await
+        .expect_echo("member")
+        .await;
+    site.open("/g/anybody").await.expect_echo("anybody").await;
+}
+
+/// A token that travels as a subprotocol authenticates, and is neither selected nor echoed.
+pub async fn token_as_subprotocol(host: &dyn Host) {
+    let verify = async |token: String| Ok((token == "letmein").then(|| Principal::new("alice")));
+    let greets = async |principal: Arc<Principal>, mut socket: Socket| -> Result<()> {
+        let protocol = socket.subprotocol().unwrap_or("none").to_owned();
+        socket
+            .write(format!("{} speaks {protocol}", principal.id))
+            .await
+    };
+    let site = Site::of(host, |app| {
+        app.route(
+            Route::new("/private", greets)
+                .middleware(subprotocol_token("bearer.", verify))
+                .require_auth()
+                // A careless route that lists the token itself still does not select it.
+                .subprotocols(Subprotocols::optional(["bearer.letmein", "chat.v1"])),
+        )
+    })
+    .await;
+    let request = |offers| Request::upgrade("/private").with("Sec-WebSocket-Protocol", offers);
+    for (offers, selected) in [
+        ("chat.v1, bearer.letmein", Some("chat.v1")),
+        ("bearer.letmein", None),
+    ] {
+        let answer = site.request(request(offers)).await.expect(101);
+        assert_eq!(
+            answer.header("sec-websocket-protocol"),
+            selected,
+            "in {answer:?}"
+        );
+        let spoken = selected.unwrap_or("none");
+        Client::new(answer)
+            .expect_text(&format!("alice speaks {spoken}"))
+            .await;
+    }
+    site.request(request("chat.v1")).await.expect(401);
+    let refused = site.request(request("chat.v1, bearer.wrong")).await;
+    let refused = refused.expect(401);
+    assert!(
+        !refused.text().contains("wrong"),
+        "the token is not repeated: {refused:?}"
+    );
+}
+
+fn with_credential(credential: &str) -> Request {
+    Request::upgrade("/private").with("Authorization", credential)
+}
+
+#[track_caller]
+fn expect_unauthorized(answer: Answer, code: &str) {
+    let answer = answer.expect_problem(401, code);
+    let challenge = answer.header("www-authenticate").expect("WWW-Authenticate");
+    assert!(challenge.starts_with("Bearer"), "{challenge:?}");
+}

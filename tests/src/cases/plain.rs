@@ -1,0 +1,167 @@
+//! Plain HTTP on the app's routes.
+
+use serde_json::json;
+use wharf_sdk::{Configure, Context, Group, Route, SlowClient, http::StatusCode, response};
+
+use crate::{Host, Request, Site, fixture::echo};
+
+/// A fallback sees the same context as a handler, and its response is sent as it is.
+pub async fn fallbacks_see_the_context(host: &dyn Host) {
+    let answers = async |context: Context| {
+        let seen = json!({
+            "method": context.method().as_str(),
+            "room": context.param("room"),
+            "query": context.query(),
+            "path": context.path(),
+            "name": context.header("x-name"),
+            "is_upgrade": context.is_upgrade(),
+            "route": context.route(),
+        });
+        let mut answer = response::json(StatusCode::ACCEPTED, &seen);
+        answer
+            .headers_mut()
+            .insert("x-own", "header".parse().expect("a value"));
+        answer
+    };
+    let site = Site::of(host, |app| {
+        app.route(Route::new("/r/{room}", echo).fallback(answers))
+    })
+    .await;
+    let request = Request::plain("DELETE", "/r/a%20b?c=%64").with("X-Name", "Ada");
+    let answer = site.request(request).await.expect(202);
+    assert_eq!(answer.header("x-own"), Some("header"));
+    let expected = json!({
+        "method": "DELETE",
+        "room": "a b",
+        "query": "c=%64",
+        "path": "/r/a%20b",
+        "name": "Ada",
+        "is_upgrade": false,
+        "route": "/r/{room}",
+    });
+    assert_eq!(answer.json(), expected);
+}
+
+/// A fallback that panics is a 500, and the server goes on.
+pub async fn fallback_panics(host: &dyn Host) {
+    let panics = async |_: Context| panic!("a fallback panics");
+    let site = Site::of(host, |app| {
+        app.route(Route::new("/panics", echo).fallback(panics))
+            .route(Route::new("/echo", echo))
+    })
+    .await;
+    let answer = site.request(Request::plain("GET", "/panics")).await;
+    answer.expect_problem(500, "WHARF_PANIC");
+    site.open("/panics")
+        .await
+        .expect_echo("the server goes on")
+        .await;
+}
+
+/// A plain request with a body is answered as well.
+pub async fn with_a_body(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let request = Request::plain("POST", "/fallback")
+        .with("Content-Length", "11")
+        .followed_by("hello world");
+    site.request(request).await.expect(200);
+}
+
+/// The fixture tells its events over HTTP, absent fields left out.
+pub async fn events_over_http(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/fail").await;
+    client.send_text("go").await;
+    client.expect_close(1011).await;
+    site.events.only("closed").await;
+    site.request(Request::upgrade("/teapot")).await.expect(418);
+    let events = site
+        .request(Request::plain("GET", "/events"))
+        .await
+        .expect(200)
+        .json();
+    let expected = json!([
+        {"event": "upgraded", "route": "/fail"},
+        {"event": "failed", "route": "/fail", "error": "WHARF_HANDLER", "phase": "handler"},
+        {
+            "event": "closed", "route": "/fail", "code": 1011, "reason": "", "clean": true,
+            "initiator": "handler", "messages_in": 1, "messages_out": 0,
+        },
+        {"event": "rejected", "route": "/teapot", "code": 418},
+    ]);
+    assert_eq!(events, expected);
+}
+
+/// The route snapshot tells everything in effect on a route.
+pub async fn route_snapshot(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let routes = site
+        .request(Request::plain("GET", "/routes"))
+        .await
+        .expect(200)
+        .json();
+    let route = |pattern: &str| {
+        let routes = routes.as_array().expect("an array");
+        let found = routes.iter().find(|route| route["pattern"] == pattern);
+        found
+            .unwrap_or_else(|| panic!("{pattern} is missing in {routes:?}"))
+            .clone()
+    };
+    assert_eq!(route("/echo")["limits"]["max_message_bytes"], 64 << 20);
+    assert_eq!(route("/idle")["limits"]["idle_timeout"], 500);
+    assert_eq!(route("/private")["requires_auth"], true);
+    assert_eq!(route("/private")["scopes"], json!(["chat"]));
+    assert_eq!(route("/fallback")["has_fallback"], true);
+    assert_eq!(
+        route("/overflow/drop-oldest")["limits"]["slow_client"],
+        "drop-oldest"
+    );
+    let protocols = &route("/protocols-required")["limits"]["subprotocols"];
+    assert_eq!(
+        protocols,
+        &json!({"names": ["chat.v2", "chat.v1"], "required": true})
+    );
+
+    let app = wharf_sdk::App::builder()
+        .tagged("all")
+        .group(
+            Group::new("/g")
+                .tagged("grouped")
+                .slow_client(SlowClient::Close)
+                .route(
+                    Route::new("/{a}", echo)
+                        .named("a")
+                        .tagged("own")
+                        .max_connections(7),
+                ),
+        )
+        .build()
+        .expect("valid");
+    let snapshot = &app.routes()[0];
+    assert_eq!(
+        (snapshot.kind, snapshot.pattern.as_str()),
+        ("websocket", "/g/{a}")
+    );
+    assert_eq!(snapshot.name.as_deref(), Some("a"));
+    assert_eq!(snapshot.group.as_deref(), Some("/g"));
+    assert_eq!(snapshot.tags, ["all", "grouped", "own"]);
+    assert_eq!(snapshot.limits.max_connections, Some(7));
+    assert_eq!(snapshot.limits.slow_client, SlowClient::Close);
+}
+
+/// `POST /shutdown` of the fixture answers at once and closes every session.
+pub async fn shutdown_over_http(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/echo").await;
+    site.request(Request::plain("GET", "/shutdown"))
+        .await
+        .expect(405);
+    client.expect_echo("still here").await;
+    let request = Request::plain("POST", "/shutdown?deadline_ms=5000");
+    site.request(request).await.expect(202);
+    client.expect_close(1001).await;
+    site.events
+        .only("closed")
+        .await
+        .expect_outcome(1001, true, "server");
+}

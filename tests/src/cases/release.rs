@@ -1,0 +1,187 @@
+//! Every session ends once and gives everything back.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::future::join_all;
+use tokio::time::sleep;
+use wharf_sdk::{Context, Next, Response, Result, middleware::from_fn};
+
+use crate::{
+    Client, Host, Request, Site,
+    client::{Frame, PATIENCE},
+    fixture,
+};
+
+/// After a storm of every kind of end, every session has ended once, with its own outcome, and
+/// no connection, no place in a cap and no guard is left.
+pub async fn after_a_storm(host: &dyn Host) {
+    const ROUNDS: usize = 4;
+    let site = &Site::fixture(host).await;
+    let kinds: Vec<(&str, u16, bool)> = vec![
+        ("/echo", 1000, true),
+        ("/echo", 1006, false),
+        ("/echo", 1002, true),
+        ("/limit", 1009, true),
+        ("/return", 1000, true),
+        ("/fail", 1011, true),
+        ("/fail/4444", 4444, true),
+        ("/panic", 1011, true),
+        ("/close/4001", 4001, true),
+        ("/idle", 1001, true),
+        ("/heartbeat", 1006, false),
+    ];
+    let storm = kinds
+        .iter()
+        .flat_map(|kind| std::iter::repeat_n(kind, ROUNDS));
+    join_all(storm.map(|(path, code, _)| async move {
+        end(&mut site.open(path).await, path, *code).await;
+    }))
+    .await;
+    let total = kinds.len() * ROUNDS;
+    let closed = site.events.wait_for("closed", total).await;
+    site.expect_no_connections().await;
+    // Time for a second `closed` of a session to show, if there were one.
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(
+        site.events.of("closed").len(),
+        total,
+        "a session ended twice"
+    );
+    assert_eq!(site.events.of("upgraded").len(), total);
+    for (path, code, clean) in kinds {
+        let matching = closed.iter().filter(|event| {
+            let pattern = event.route.as_deref().unwrap_or_default();
+            let prefix = pattern.split("/{").next().unwrap_or_default();
+            path.starts_with(prefix) && event.code == Some(code)
+        });
+        let unlike = matching.clone().find(|event| {
+            // A violation ends without the peer's answer being waited for.
+            event.clean != Some(clean) && !matches!(code, 1002 | 1009)
+        });
+        assert!(
+            matching.count() >= ROUNDS,
+            "{path} ends with {code} in {closed:#?}"
+        );
+        assert_eq!(unlike, None, "{path}");
+    }
+    for route in site.app.routes() {
+        assert_eq!(route.connections, 0, "{}", route.pattern);
+    }
+    site.open("/echo")
+        .await
+        .expect_echo("the server goes on")
+        .await;
+}
+
+/// A place in a cap is given back on every path: sessions, refusals, panics, fallbacks.
+pub async fn places_in_caps(host: &dyn Host) {
+    let site = Site::of(host, |app| {
+        app.max_app_connections(1)
+            .route(wharf_sdk::Route::new("/echo", fixture::echo))
+            .route(
+                wharf_sdk::Route::new("/panic", fixture::echo).middleware(from_fn(|_, _| {
+                    Box::pin(async { panic!("a middleware panics") })
+                })),
+            )
+            .route(
+                wharf_sdk::Route::new("/plain", fixture::echo).fallback(async |_| {
+                    wharf_sdk::response::text(wharf_sdk::http::StatusCode::OK, "plain")
+                }),
+            )
+    })
+    .await;
+    for _ in 0..3 {
+        site.open("/echo").await.close().await;
+        site.expect_no_connections().await;
+        site.open("/echo").await.vanish();
+        site.expect_no_connections().await;
+        site.request(Request::upgrade("/panic")).await.expect(500);
+        site.request(Request::plain("GET", "/plain"))
+            .await
+            .expect(200);
+        site.request(Request::plain("GET", "/echo"))
+            .await
+            .expect(426);
+        site.expect_no_connections().await;
+    }
+}
+
+/// A guard that middleware holds is dropped when its session ends, or when there is none.
+pub async fn guards(host: &dyn Host) {
+    #[derive(Clone, Default)]
+    struct Gauge(Arc<AtomicUsize>);
+    struct Guard(Gauge);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            self.0.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    async fn hold(context: &mut Context, next: Next<'_>) -> Result<Response> {
+        let gauge = context.state::<Gauge>().cloned().unwrap_or_default();
+        gauge.0.fetch_add(1, Ordering::SeqCst);
+        context.hold(Guard(gauge));
+        next.run(context).await
+    }
+    let gauge = Gauge::default();
+    let site = Site::of(host, |app| {
+        app.state(gauge.clone())
+            .middleware(from_fn(|context, next| Box::pin(hold(context, next))))
+            .route(wharf_sdk::Route::new("/echo", fixture::echo))
+            .route(wharf_sdk::Route::new("/closed", fixture::echo).require_auth())
+    })
+    .await;
+    let held = || gauge.0.load(Ordering::SeqCst);
+    let expect_held = async |count: usize| {
+        let waiting = tokio::time::timeout(PATIENCE, async {
+            while held() != count {
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(
+            waiting.await.is_ok(),
+            "{} guards are held, expected {count}",
+            held()
+        );
+    };
+    let mut polite = site.open("/echo").await;
+    let mut rude = site.open("/echo").await;
+    expect_held(2).await;
+    site.request(Request::upgrade("/closed")).await.expect(401);
+    expect_held(2).await;
+    polite.close().await;
+    expect_held(1).await;
+    rude.vanish();
+    expect_held(0).await;
+}
+
+/// Ends a session of the fixture in the way that gives this code.
+async fn end(client: &mut Client, path: &str, code: u16) {
+    match (path, code) {
+        ("/echo", 1000) => client.close().await,
+        ("/echo", 1006) => client.vanish(),
+        ("/echo", 1002) => {
+            client.send(Frame::text("bare").unmasked()).await;
+            client.expect_close(1002).await;
+        }
+        ("/limit", _) => {
+            client.send_text(&"x".repeat(2000)).await;
+            client.expect_close(1009).await;
+        }
+        ("/heartbeat", _) => {
+            client.expect_ping().await;
+            client.expect_end().await;
+        }
+        (path, code) => {
+            if path.starts_with("/fail") || path == "/panic" {
+                client.send_text("go").await;
+            }
+            client.expect_close(code).await;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The axum driver, as a server of its own and nested in a router that exists already.
+
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    extract::ws::{Message, WebSocket},
+    routing::get,
+};
+use futures::FutureExt;
+use tokio::net::TcpListener;
+use wharf_sdk::{App, Capabilities, Error, Result, Socket};
+
+use super::{Host, NativePing, Running, TcpServer};
+
+/// `wharf_axum::bind`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AxumHost;
+
+#[async_trait]
+impl Host for AxumHost {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::wire(wharf_axum::DRIVER).with_native(true)
+    }
+
+    async fn serve(&self, app: App) -> Box<dyn Running> {
+        let start = async move || {
+            let server = wharf_axum::bind(app, "127.0.0.1:0")
+                .await
+                .expect("a free port");
+            (server.local_addr(), server.run())
+        };
+        Box::new(TcpServer::start(start).await)
+    }
+
+    fn native_ping(&self) -> Option<NativePing> {
+        Some(|socket| ping(socket).boxed())
+    }
+}
+
+/// `wharf_axum::router` nested beside other routes, on `axum::serve`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NestedAxumHost;
+
+impl NestedAxumHost {
+    /// The same as [`Host::serve`], with the server's own type.
+    pub async fn start(&self, app: App) -> TcpServer {
+        let start = async move || {
+            let router = Router::new()
+                .route("/neighbour", get(async || "undisturbed"))
+                .nest_service("/nested/app", wharf_axum::service(app));
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let address = listener.local_addr().expect("an address");
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            (address, axum::serve(listener, service).into_future())
+        };
+        TcpServer::start(start).await.under("/nested/app")
+    }
+}
+
+#[async_trait]
+impl Host for NestedAxumHost {
+    fn capabilities(&self) -> Capabilities {
+        AxumHost.capabilities()
+    }
+
+    async fn serve(&self, app: App) -> Box<dyn Running> {
+        Box::new(self.start(app).await)
+    }
+
+    fn native_ping(&self) -> Option<NativePing> {
+        AxumHost.native_ping()
+    }
+}
+
+async fn ping(socket: &mut Socket) -> Result<()> {
+    let native = socket.native_as::<WebSocket>().await?;
+    native
+        .send(Message::Ping("native".into()))
+        .await
+        .map_err(Error::handler)
+}

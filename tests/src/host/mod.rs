@@ -1,0 +1,60 @@
+//! Drivers under test, behind one trait.
+
+mod answer;
+mod memory;
+mod request;
+mod tcp;
+
+#[cfg(feature = "actix")]
+mod actix;
+#[cfg(feature = "axum")]
+mod axum;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+use wharf_sdk::{App, Capabilities, Result, Socket};
+
+#[cfg(feature = "actix")]
+pub use self::actix::{ActixHost, ScopedActixHost};
+#[cfg(feature = "axum")]
+pub use self::axum::{AxumHost, NestedAxumHost};
+pub use self::{answer::Answer, memory::MemoryHost, request::Request, tcp::TcpServer};
+
+/// Serves apps on one driver: what a driver implements to run the suite.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// What the driver can do. Cases ask this and never the driver's name.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Serves an app until what is returned is dropped.
+    async fn serve(&self, app: App) -> Box<dyn Running>;
+
+    /// How a handler sends a ping through the driver's own socket; owed if the capabilities say
+    /// `native`.
+    fn native_ping(&self) -> Option<NativePing> {
+        None
+    }
+
+    /// Whether nothing but the test's own runtime is involved, so that time can be paused: timers
+    /// then fire at once, and cases take no time.
+    fn can_pause_time(&self) -> bool {
+        false
+    }
+}
+
+/// Sends a ping with the payload `native` through the driver's own socket.
+pub type NativePing = for<'a> fn(&'a mut Socket) -> BoxFuture<'a, Result<()>>;
+
+/// A server that carries an app. Dropped, it stops at once.
+#[async_trait]
+pub trait Running: Send + Sync {
+    /// Opens a connection and sends a request. What the server says no more to than closing the
+    /// connection is an answer with status 0.
+    async fn request(&self, request: Request) -> Answer;
+}
+
+/// A connection, as raw bytes.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}

@@ -1,0 +1,4 @@
+//! The contract on axum.
+#![cfg(feature = "axum")]
+
+wharf_conformance::conformance!(wharf_conformance::AxumHost);

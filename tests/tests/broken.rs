@@ -1,0 +1,252 @@
+//! Hosts that are broken on purpose: the case that should notice does, and the others do not.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use wharf_conformance::{
+    Answer, Host, InProgress, MemoryHost, Request, Running, cases, check,
+    client::{Frame, opcode},
+};
+use wharf_sdk::{App, Capabilities, Configure, Result, Route, Socket};
+
+/// What is wrong with a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Pongs get lost.
+    DropsPongs,
+    /// The connection ends in place of a close frame.
+    DropsCloses,
+    /// Every close says 1000.
+    NormalizesCloses,
+    /// Text comes as binary.
+    ForgetsText,
+    /// Answers lose `Retry-After`.
+    ForgetsRetryAfter,
+    /// Every answer is 200 in place of an error.
+    ForgivesErrors,
+    /// Another app is served, with a limit twice as high.
+    DoublesTheLimit,
+    /// The subprotocol is not told.
+    ForgetsSubprotocols,
+}
+
+struct BrokenHost(Fault);
+
+#[async_trait]
+impl Host for BrokenHost {
+    fn capabilities(&self) -> Capabilities {
+        MemoryHost.capabilities()
+    }
+
+    async fn serve(&self, app: App) -> Box<dyn Running> {
+        let app = match self.0 {
+            Fault::DoublesTheLimit => {
+                let route = Route::new("/limit", echo).max_message_bytes(2048);
+                App::builder().route(route).build().expect("valid")
+            }
+            _ => app,
+        };
+        Box::new(Broken {
+            fault: self.0,
+            inner: MemoryHost.serve(app).await,
+        })
+    }
+
+    fn can_pause_time(&self) -> bool {
+        true
+    }
+}
+
+async fn echo(mut socket: Socket) -> Result<()> {
+    while let Some(message) = socket.read().await? {
+        socket.write(message).await?;
+    }
+    Ok(())
+}
+
+struct Broken {
+    fault: Fault,
+    inner: Box<dyn Running>,
+}
+
+#[async_trait]
+impl Running for Broken {
+    async fn request(&self, request: Request) -> Answer {
+        let mut answer = self.inner.request(request).await;
+        match self.fault {
+            Fault::ForgetsRetryAfter => drop(answer.headers.remove("retry-after")),
+            Fault::ForgetsSubprotocols => drop(answer.headers.remove("sec-websocket-protocol")),
+            Fault::ForgivesErrors if answer.stream.is_none() => {
+                answer.status = Some(wharf_sdk::http::StatusCode::OK);
+            }
+            _ => {}
+        }
+        answer.stream = answer.stream.map(|mut stream| {
+            let (mut near, far) = tokio::io::duplex(64 * 1024);
+            let fault = self.fault;
+            tokio::spawn(async move {
+                let (mut from_server, mut from_client) = (BytesMut::new(), BytesMut::new());
+                loop {
+                    tokio::select! {
+                        read = stream.read_buf(&mut from_server) => if !matches!(read, Ok(1..)) {
+                            return;
+                        },
+                        read = near.read_buf(&mut from_client) => if !matches!(read, Ok(1..)) {
+                            return;
+                        },
+                    }
+                    while let Some(frame) = Frame::parse(&mut from_server) {
+                        match spoil(fault, frame) {
+                            Some(frame) => drop(near.write_all(&frame.to_bytes()).await),
+                            None if fault == Fault::DropsCloses => return,
+                            None => {}
+                        }
+                    }
+                    let _ = stream.write_all(&from_client.split()).await;
+                }
+            });
+            Box::new(far) as Box<dyn wharf_conformance::host::Stream>
+        });
+        answer
+    }
+}
+
+/// The frame as the broken host sends it, if it does.
+fn spoil(fault: Fault, mut frame: Frame) -> Option<Frame> {
+    match (fault, frame.opcode) {
+        (Fault::DropsPongs, opcode::PONG) | (Fault::DropsCloses, opcode::CLOSE) => return None,
+        (Fault::NormalizesCloses, opcode::CLOSE) => frame = Frame::close(1000, "").unmasked(),
+        (Fault::ForgetsText, opcode::TEXT) => frame.opcode = opcode::BINARY,
+        _ => {}
+    }
+    Some(frame)
+}
+
+/// Asserts that a case fails on the broken host, for the reason given.
+#[track_caller]
+fn expect_caught(
+    fault: Fault,
+    case: impl for<'a> FnOnce(&'a dyn Host) -> InProgress<'a>,
+    reason: &str,
+) {
+    let caught = catch_unwind(AssertUnwindSafe(|| check(&BrokenHost(fault), case)));
+    let panic = caught.expect_err("the case notices");
+    let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+    assert!(
+        message.contains(reason),
+        "caught for another reason: {message}"
+    );
+}
+
+/// Asserts that a case that has nothing to do with the fault passes.
+fn expect_unnoticed(fault: Fault, case: impl for<'a> FnOnce(&'a dyn Host) -> InProgress<'a>) {
+    check(&BrokenHost(fault), case);
+}
+
+#[test]
+fn lost_pongs_are_caught() {
+    let fault = Fault::DropsPongs;
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::control::ping_is_answered(host)),
+        "a pong",
+    );
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::control::ping_while_busy(host)),
+        "a pong",
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::message::lengths(host)));
+}
+
+#[test]
+fn connections_dropped_in_place_of_a_close_are_caught() {
+    let fault = Fault::DropsCloses;
+    let reason = "expected a close with 1002, the connection ended";
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::violation::unmasked(host)),
+        reason,
+    );
+    let reason = "expected a close with 1011, the connection ended";
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::ends::handler_panics(host)),
+        reason,
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::heartbeat::unanswered(host)));
+}
+
+#[test]
+fn other_close_codes_are_caught() {
+    let fault = Fault::NormalizesCloses;
+    let reason = "another close code";
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::close::with_code_and_reason(host)),
+        reason,
+    );
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::shutdown::closes_everyone(host)),
+        reason,
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::write::order(host)));
+}
+
+#[test]
+fn text_as_binary_is_caught() {
+    let fault = Fault::ForgetsText;
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::message::text_is_unicode(host)),
+        "got binary",
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::size::route_limit(host)));
+}
+
+#[test]
+fn missing_headers_are_caught() {
+    let fault = Fault::ForgetsRetryAfter;
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::handshake::full_app(host)),
+        "Retry-After",
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::handshake::version(host)));
+    let fault = Fault::ForgetsSubprotocols;
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::subprotocol::preference(host)),
+        "chat.v",
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::subprotocol::malformed(host)));
+}
+
+#[test]
+fn forgiven_errors_are_caught() {
+    let fault = Fault::ForgivesErrors;
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::origin::other_origins(host)),
+        "wrong status",
+    );
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::handshake::key(host)),
+        "wrong status",
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::origin::same_origin(host)));
+}
+
+#[test]
+fn another_limit_is_caught() {
+    let reason = "expected a close with 1009";
+    expect_caught(
+        Fault::DoublesTheLimit,
+        |host| Box::pin(cases::size::to_the_byte(host)),
+        reason,
+    );
+}

@@ -1,0 +1,179 @@
+//! The fixture as a program: how it starts, what it says, and how it ends.
+
+use std::{
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+use wharf_conformance::{Client, Request, Running, TcpServer, client::PATIENCE};
+
+/// A fixture that runs as a process of its own.
+struct Program {
+    child: Child,
+    stdout: BufReader<tokio::process::ChildStdout>,
+    server: TcpServer,
+}
+
+impl Program {
+    async fn start(arguments: &[&str], driver: &str) -> Self {
+        let mut child = fixture(arguments);
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
+        let mut line = String::new();
+        let reading = timeout(PATIENCE, stdout.read_line(&mut line)).await;
+        reading.expect("a line in time").expect("a line");
+        let address = line
+            .strip_prefix("listening on ")
+            .and_then(|rest| rest.strip_suffix(&format!(" ({driver})\n")))
+            .unwrap_or_else(|| panic!("{line:?} says where it listens, and on what"));
+        Self {
+            server: TcpServer::at(address.parse().expect("an address")),
+            child,
+            stdout,
+        }
+    }
+
+    async fn open(&self, path: &str) -> Client {
+        Client::new(self.server.request(Request::upgrade(path)).await)
+    }
+
+    /// Waits for the end; returns what it said last.
+    async fn end(mut self) -> String {
+        let status = timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("the end in time");
+        let status = status.expect("a status");
+        assert!(status.success(), "the exit code is {status:?}");
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).await.expect("the counts");
+        line
+    }
+}
+
+fn fixture(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_fixture"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program starts")
+}
+
+/// `POST /shutdown` is answered at once, closes everybody, and the process exits 0 with counts.
+async fn shuts_down_on_request(driver: &str) {
+    let program = Program::start(&["--driver", driver, "127.0.0.1:0"], driver).await;
+    let mut client = program.open("/echo").await;
+    client.expect_echo("hello").await;
+    let request = Request::plain("POST", "/shutdown?deadline_ms=5000");
+    program.server.request(request).await.expect(202);
+    client.expect_close(1001).await;
+    assert_eq!(
+        program.end().await,
+        "shut down: 1 sessions, 1 closed, 0 aborted\n"
+    );
+}
+
+/// A session that does not answer is aborted at the deadline; the process exits 0 all the same.
+async fn aborts_the_silent(driver: &str) {
+    let program = Program::start(&["--driver", driver, "127.0.0.1:0"], driver).await;
+    let mut client = program.open("/echo").await;
+    client.expect_echo("hello").await;
+    let request = Request::plain("POST", "/shutdown?deadline_ms=300");
+    program.server.request(request).await.expect(202);
+    assert_eq!(
+        program.end().await,
+        "shut down: 1 sessions, 0 closed, 1 aborted\n"
+    );
+}
+
+/// SIGTERM does the same as the request.
+async fn shuts_down_on_sigterm(driver: &str) {
+    let program = Program::start(&["127.0.0.1:0", "--driver", driver], driver).await;
+    let mut client = program.open("/echo").await;
+    client.expect_echo("hello").await;
+    let id = program.child.id().expect("an id").to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status().await;
+    assert!(sent.expect("kill runs").success());
+    client.expect_close(1001).await;
+    assert_eq!(
+        program.end().await,
+        "shut down: 1 sessions, 1 closed, 0 aborted\n"
+    );
+}
+
+/// A connection that stays idle after plain HTTP does not hold the end up.
+async fn idle_http_does_not_delay_the_end(driver: &str) {
+    let program = Program::start(&["--driver", driver, "127.0.0.1:0"], driver).await;
+    let idle = tokio::net::TcpStream::connect(program.server.address())
+        .await
+        .expect("accepted");
+    let request = Request::plain("POST", "/shutdown?deadline_ms=1000");
+    program.server.request(request).await.expect(202);
+    let line = timeout(Duration::from_secs(20), program.end())
+        .await
+        .expect("in time");
+    assert_eq!(line, "shut down: 0 sessions, 0 closed, 0 aborted\n");
+    drop(idle);
+}
+
+macro_rules! programs {
+    ($($driver:ident: $feature:literal)*) => {
+        $(
+            #[cfg(feature = $feature)]
+            mod $driver {
+                #[tokio::test]
+                async fn shuts_down_on_request() {
+                    super::shuts_down_on_request($feature).await;
+                }
+
+                #[tokio::test]
+                async fn aborts_the_silent() {
+                    super::aborts_the_silent($feature).await;
+                }
+
+                #[cfg(unix)]
+                #[tokio::test]
+                async fn shuts_down_on_sigterm() {
+                    super::shuts_down_on_sigterm($feature).await;
+                }
+
+                #[tokio::test]
+                async fn idle_http_does_not_delay_the_end() {
+                    super::idle_http_does_not_delay_the_end($feature).await;
+                }
+            }
+        )*
+    };
+}
+
+programs! { axum: "axum" actix: "actix" }
+
+/// What it cannot make sense of ends it with exit code 2 and a line that helps; a port that is
+/// taken, with 1.
+#[tokio::test]
+async fn wrong_arguments() {
+    for arguments in [&[][..], &["--driver"], &["a", "b", "c", "d"]] {
+        let output = output(arguments).await;
+        assert_eq!(output.status.code(), Some(2), "for {arguments:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("usage: fixture"));
+    }
+    let unknown = output(&["--driver", "carrier-pigeon", "127.0.0.1:0"]).await;
+    assert_eq!(unknown.status.code(), Some(2));
+    if cfg!(any(feature = "axum", feature = "actix")) {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = taken.local_addr().expect("an address").to_string();
+        let output = output(&[&address]).await;
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("WHARF_BIND"));
+    }
+}
+
+async fn output(arguments: &[&str]) -> Output {
+    let waiting = timeout(PATIENCE, fixture(arguments).wait_with_output()).await;
+    waiting.expect("the end in time").expect("output")
+}
