@@ -136,12 +136,12 @@ impl SendQueue {
         self.bytes = 0;
     }
 
-    /// Gives memory back that a burst needed.
-    pub(crate) fn rest(&mut self) {
-        const KEEP_ENTRIES: usize = 8;
-        if self.data.is_empty() && self.data.capacity() > KEEP_ENTRIES {
-            self.data.shrink_to(KEEP_ENTRIES);
+    /// Gives memory back beyond what this many messages need.
+    pub(crate) fn shrink(&mut self, messages: usize) {
+        if self.data.is_empty() && self.data.capacity() > 2 * messages {
+            self.data.shrink_to(messages);
         }
+        self.control.shrink_to(messages);
     }
 
     fn position_of(&self, key: &ByteString) -> Option<usize> {

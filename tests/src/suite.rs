@@ -107,6 +107,8 @@ macro_rules! for_each_case {
                 accepted: "accepted",
                 case_and_lists: "accepted",
                 order_of_checks: "order",
+            }
+            bad_input {
                 body: "bad-input",
                 oversized_headers: "bad-input",
                 garbage: "bad-input",
@@ -276,6 +278,7 @@ macro_rules! for_each_case {
                 idle: "idle",
                 data_is_not_idle: "idle",
                 pings_are_idle: "idle",
+                arriving_data_is_not_idle: "idle",
                 idle_is_off_by_default: "idle",
                 first_message: "limits",
                 maximum_age: "limits",
@@ -342,12 +345,14 @@ macro_rules! for_each_case {
             release {
                 after_a_storm: "once",
                 places_in_caps: "once",
+                given_up_handshakes: "once",
                 guards: "once",
             }
             observers {
                 a_whole_life: "observers",
                 refusals: "observers",
                 details: "observers",
+                failures_in_full: "observers",
                 isolated_and_in_order: "isolation",
                 without_an_error: "observers",
             }

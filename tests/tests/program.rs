@@ -1,68 +1,12 @@
 //! The fixture as a program: how it starts, what it says, and how it ends.
 
-use std::{
-    process::{Output, Stdio},
-    time::Duration,
-};
+mod program_under_test;
 
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    time::timeout,
-};
-use wharf_conformance::{Client, Request, Running, TcpServer, client::PATIENCE};
+use std::{process::Output, time::Duration};
 
-/// A fixture that runs as a process of its own.
-struct Program {
-    child: Child,
-    stdout: BufReader<tokio::process::ChildStdout>,
-    server: TcpServer,
-}
-
-impl Program {
-    async fn start(arguments: &[&str], driver: &str) -> Self {
-        let mut child = fixture(arguments);
-        let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
-        let mut line = String::new();
-        let reading = timeout(PATIENCE, stdout.read_line(&mut line)).await;
-        reading.expect("a line in time").expect("a line");
-        let address = line
-            .strip_prefix("listening on ")
-            .and_then(|rest| rest.strip_suffix(&format!(" ({driver})\n")))
-            .unwrap_or_else(|| panic!("{line:?} says where it listens, and on what"));
-        Self {
-            server: TcpServer::at(address.parse().expect("an address")),
-            child,
-            stdout,
-        }
-    }
-
-    async fn open(&self, path: &str) -> Client {
-        Client::new(self.server.request(Request::upgrade(path)).await)
-    }
-
-    /// Waits for the end; returns what it said last.
-    async fn end(mut self) -> String {
-        let status = timeout(PATIENCE, self.child.wait())
-            .await
-            .expect("the end in time");
-        let status = status.expect("a status");
-        assert!(status.success(), "the exit code is {status:?}");
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).await.expect("the counts");
-        line
-    }
-}
-
-fn fixture(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_fixture"))
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the program starts")
-}
+use program_under_test::{Program, fixture};
+use tokio::{process::Command, time::timeout};
+use wharf_conformance::{Request, Running, client::PATIENCE};
 
 /// `POST /shutdown` is answered at once, closes everybody, and the process exits 0 with counts.
 async fn shuts_down_on_request(driver: &str) {

@@ -5,6 +5,7 @@
 //! serve an app of their own.
 
 pub mod auth;
+pub mod bad_input;
 pub mod close;
 pub mod control;
 pub mod ends;

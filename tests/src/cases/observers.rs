@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use wharf_sdk::{
-    Configure, Error, Observer, Principal, Route, SessionInfo, SlowClient, Socket, Subprotocols,
+    Configure, Error, ErrorKind, Observer, Phase, Principal, Result, Route, SessionInfo,
+    SlowClient, Socket, Subprotocols,
     middleware::bearer,
     observer::{Closed, Rejection},
 };
@@ -150,6 +151,46 @@ pub async fn details(host: &dyn Host) {
     client.expect_close(1000).await;
     let expected = "/rooms/{room} in 1 of 7 bytes, out 2 of 10 bytes, 1 dropped";
     noted.expect(expected).await;
+}
+
+/// A failure is told in full: kind, code, public message, private cause and context, phase.
+pub async fn failures_in_full(host: &dyn Host) {
+    struct Noting(Notes);
+    impl Observer for Noting {
+        fn failed(&self, session: &SessionInfo, error: &Error) {
+            let phase = error.phase().map_or("none", Phase::as_str);
+            let context: Vec<_> = error.context().collect();
+            self.0
+                .add(format!("{} {} {}", session.route, error.kind(), phase));
+            self.0.add(error);
+            self.0.add(error.cause_chain());
+            self.0.add(format!("{context:?} {}", error.is_expected()));
+        }
+    }
+    let fails = async |_: Socket| -> Result<()> {
+        Err(
+            Error::new(ErrorKind::Unavailable, "MY_DATABASE", "try again later")
+                .with_source("connection refused")
+                .with_context("database", "orders")
+                .with_expected(false),
+        )
+    };
+    let (notes, mut noted) = Notes::new();
+    let site = Site::of(host, |app| {
+        app.observer(Noting(notes))
+            .route(Route::new("/fails", fails))
+    })
+    .await;
+    let mut client = site.open("/fails").await;
+    let frame = client.recv().await.expect("a close frame");
+    assert!(
+        !frame.close_code_and_reason().1.contains("refused"),
+        "the cause leaks: {frame:?}"
+    );
+    noted.expect("/fails unavailable handler").await;
+    noted.expect("MY_DATABASE: try again later").await;
+    noted.expect("connection refused").await;
+    noted.expect("[(\"database\", \"orders\")] false").await;
 }
 
 /// Observers are told in the order in which they were added, and one that panics harms neither

@@ -10,7 +10,9 @@ use std::{
 
 use futures::future::join_all;
 use tokio::time::sleep;
-use wharf_sdk::{Context, Next, Response, Result, middleware::from_fn};
+use wharf_sdk::{
+    Context, Next, Response, Result, Route, http::StatusCode, middleware::from_fn, response,
+};
 
 use crate::{
     Client, Host, Request, Site,
@@ -83,16 +85,15 @@ pub async fn after_a_storm(host: &dyn Host) {
 pub async fn places_in_caps(host: &dyn Host) {
     let site = Site::of(host, |app| {
         app.max_app_connections(1)
-            .route(wharf_sdk::Route::new("/echo", fixture::echo))
+            .route(Route::new("/echo", fixture::echo))
             .route(
-                wharf_sdk::Route::new("/panic", fixture::echo).middleware(from_fn(|_, _| {
+                Route::new("/panic", fixture::echo).middleware(from_fn(|_, _| {
                     Box::pin(async { panic!("a middleware panics") })
                 })),
             )
             .route(
-                wharf_sdk::Route::new("/plain", fixture::echo).fallback(async |_| {
-                    wharf_sdk::response::text(wharf_sdk::http::StatusCode::OK, "plain")
-                }),
+                Route::new("/plain", fixture::echo)
+                    .fallback(async |_| response::text(StatusCode::OK, "plain")),
             )
     })
     .await;
@@ -110,6 +111,32 @@ pub async fn places_in_caps(host: &dyn Host) {
             .expect(426);
         site.expect_no_connections().await;
     }
+}
+
+/// A client that gives up while middleware decides leaves nothing behind.
+pub async fn given_up_handshakes(host: &dyn Host) {
+    let ponders = from_fn(|context, next| {
+        Box::pin(async {
+            sleep(Duration::from_millis(400)).await;
+            next.run(context).await
+        })
+    });
+    let route = Route::new("/ponders", fixture::echo).middleware(ponders);
+    let site = Site::of(host, |app| app.route(route)).await;
+    let given_up = tokio::time::timeout(
+        Duration::from_millis(100),
+        join_all((0..5).map(|_| site.request(Request::upgrade("/ponders")))),
+    );
+    assert!(given_up.await.is_err(), "the middleware did not ponder");
+    sleep(Duration::from_millis(100)).await;
+    site.expect_no_connections().await;
+    // Whoever got as far as a session has ended it.
+    let upgraded = site.events.of("upgraded").len();
+    site.events.wait_for("closed", upgraded).await;
+    site.open("/ponders")
+        .await
+        .expect_echo("the server goes on")
+        .await;
 }
 
 /// A guard that middleware holds is dropped when its session ends, or when there is none.
@@ -132,8 +159,8 @@ pub async fn guards(host: &dyn Host) {
     let site = Site::of(host, |app| {
         app.state(gauge.clone())
             .middleware(from_fn(|context, next| Box::pin(hold(context, next))))
-            .route(wharf_sdk::Route::new("/echo", fixture::echo))
-            .route(wharf_sdk::Route::new("/closed", fixture::echo).require_auth())
+            .route(Route::new("/echo", fixture::echo))
+            .route(Route::new("/closed", fixture::echo).require_auth())
     })
     .await;
     let held = || gauge.0.load(Ordering::SeqCst);

@@ -62,6 +62,22 @@ pub async fn pings_are_idle(host: &dyn Host) {
     }
 }
 
+/// A large message that takes longer than the timeout to arrive is not idle.
+pub async fn arriving_data_is_not_idle(host: &dyn Host) {
+    let timeout = Duration::from_millis(1000);
+    let site = Site::of(host, |app| {
+        app.route(Route::new("/idle", echo).idle_timeout(timeout))
+    });
+    let mut client = site.await.open("/idle").await;
+    let large = vec![7; 1024 * 1024];
+    for piece in Frame::binary(large.clone()).to_bytes().chunks(64 * 1024) {
+        client.send_raw(piece).await;
+        sleep(Duration::from_millis(100)).await;
+    }
+    client.expect_binary(&large).await;
+    client.close().await;
+}
+
 /// There is no idle timeout by default.
 pub async fn idle_is_off_by_default(host: &dyn Host) {
     let site = Site::of(host, |app| app.route(Route::new("/echo", echo))).await;

@@ -54,6 +54,7 @@ impl Engine {
         if self.is_input_held() || self.made_progress(received_bytes) {
             return self.note_inbound(now);
         }
+        self.sleep();
         self.heartbeat.serial += 1;
         self.heartbeat.ping = Ping::Unsent;
         let payload = Bytes::copy_from_slice(&self.heartbeat.payload());

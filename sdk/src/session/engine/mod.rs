@@ -222,13 +222,15 @@ impl Engine {
         self.unsent_bytes == 0 && !self.queue.has_data()
     }
 
-    /// Gives memory back that a burst needed.
+    /// Gives memory back that only a burst needed.
     pub(crate) fn rest(&mut self) {
-        const KEEP_MESSAGES: usize = 4;
-        if self.inbound.is_empty() && self.inbound.capacity() > KEEP_MESSAGES {
-            self.inbound.shrink_to(KEEP_MESSAGES);
-        }
-        self.queue.rest();
+        self.queue.shrink(READ_AHEAD_MESSAGES);
+    }
+
+    /// Gives all memory back: nothing has happened for a while.
+    fn sleep(&mut self) {
+        self.inbound.shrink_to(0);
+        self.queue.shrink(0);
     }
 }
 

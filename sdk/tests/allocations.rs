@@ -1,0 +1,92 @@
+//! What a message costs in allocations: nothing of the SDK's own.
+
+#![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
+
+use std::alloc::System;
+
+use bytes::BytesMut;
+use http::{HeaderMap, HeaderValue, Method, Version};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use wharf_sdk::{
+    App, Message, Result, Route, Socket, UpgradeRequest,
+    testing::{Answer, TestHost},
+    wire::encode_client_frame,
+};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+async fn echo(mut socket: Socket) -> Result<()> {
+    while let Some(message) = socket.read().await? {
+        socket.write(message).await?;
+    }
+    Ok(())
+}
+
+fn request() -> UpgradeRequest {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    UpgradeRequest {
+        method: Method::GET,
+        uri: "/echo".parse().unwrap(),
+        version: Version::HTTP_11,
+        headers,
+        peer: None,
+        is_secure: false,
+    }
+}
+
+/// Allocations for each message, over many, when `in_flight` are under way at once.
+async fn per_message(first: u8, in_flight: usize) -> f64 {
+    const ROUNDS: usize = 500;
+    let app = App::builder()
+        .route(Route::new("/echo", echo))
+        .build()
+        .unwrap();
+    let Answer::Upgraded(_, mut client) = TestHost::new(app).request(request()).await else {
+        panic!("not upgraded");
+    };
+    let mut sent = BytesMut::new();
+    for _ in 0..in_flight {
+        encode_client_frame(&mut sent, first, [1, 2, 3, 4], &[b'x'; 64]);
+    }
+    let mut received = vec![0; in_flight * 66];
+    let mut round = async || {
+        client.write_all(&sent).await.unwrap();
+        client.read_exact(&mut received).await.unwrap();
+    };
+    // Buffers and queues take their size.
+    for _ in 0..50 {
+        round().await;
+    }
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..ROUNDS {
+        round().await;
+    }
+    let change = region.change();
+    (change.allocations + change.reallocations) as f64 / (ROUNDS * in_flight) as f64
+}
+
+// One test: the allocator counts for the whole process.
+#[tokio::test(flavor = "current_thread")]
+async fn a_message_allocates_nothing() {
+    assert!(Message::text("").is_data());
+    for (kind, first) in [("text", 0x81), ("binary", 0x82)] {
+        for in_flight in [1, 16] {
+            let allocations = per_message(first, in_flight).await;
+            println!("{kind}, {in_flight} in flight: {allocations} allocations a message");
+            assert!(
+                allocations < 0.01,
+                "{kind} ×{in_flight}: {allocations} a message"
+            );
+        }
+    }
+}
