@@ -2,7 +2,10 @@
 
 mod program_under_test;
 
-use std::{process::Output, time::Duration};
+use std::{
+    process::{Output, Stdio},
+    time::Duration,
+};
 
 use program_under_test::{Program, fixture};
 use tokio::{process::Command, time::timeout};
@@ -118,6 +121,10 @@ async fn wrong_arguments() {
 }
 
 async fn output(arguments: &[&str]) -> Output {
-    let waiting = timeout(PATIENCE, fixture(arguments).wait_with_output()).await;
+    let waiting = timeout(
+        PATIENCE,
+        fixture(arguments, Stdio::piped()).wait_with_output(),
+    )
+    .await;
     waiting.expect("the end in time").expect("output")
 }

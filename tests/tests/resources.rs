@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use program_under_test::{Program, Usage};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, timeout},
+};
 use wharf_conformance::{
     Client, Request, Running,
     client::{Frame, PATIENCE},
@@ -157,10 +160,12 @@ async fn settle(program: &Program, started: Usage, sessions: usize) -> Usage {
 /// Opens sessions and ends them in every way for this long; returns how many.
 async fn storm(program: &Program, peers: u64, duration: Duration) -> usize {
     let end = Instant::now() + duration;
+    // Fewer at once than the kernel queues for the server: a lost SYN costs seconds.
+    let handshakes = &Semaphore::new(200);
     let counts = join_all((0..peers).map(|peer| async move {
         let mut sessions = 0;
         while Instant::now() < end {
-            misbehave(program, peer + sessions).await;
+            misbehave(program, handshakes, peer + sessions).await;
             sessions += 1;
         }
         sessions as usize
@@ -169,8 +174,11 @@ async fn storm(program: &Program, peers: u64, duration: Duration) -> usize {
     counts.into_iter().sum()
 }
 
-async fn misbehave(program: &Program, kind: u64) {
-    let open = async |path: &str| program.open(path).await;
+async fn misbehave(program: &Program, handshakes: &Semaphore, kind: u64) {
+    let open = async |path: &str| {
+        let _permit = handshakes.acquire().await;
+        program.open(path).await
+    };
     match kind % 10 {
         0 => open("/echo").await.close().await,
         1 => open("/echo").await.vanish(),

@@ -1,7 +1,7 @@
 //! Requests, well-formed and not.
 
 /// An HTTP request, written to the connection line by line as it stands here.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// The method.
     pub method: String,
@@ -102,5 +102,12 @@ impl Request {
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(&self.behind);
         bytes
+    }
+}
+
+/// Prints the request as it goes over the wire.
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.to_bytes("")))
     }
 }

@@ -20,7 +20,8 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it, and waits until it listens.
     pub(crate) async fn start(arguments: &[&str], driver: &str) -> Self {
-        let mut child = fixture(arguments);
+        // A pipe that nobody reads would block it one day, in the middle of a panic message.
+        let mut child = fixture(arguments, Stdio::null());
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
         let mut line = String::new();
         let reading = timeout(PATIENCE, stdout.read_line(&mut line)).await;
@@ -95,11 +96,11 @@ pub(crate) struct Usage {
 }
 
 /// Starts the program.
-pub(crate) fn fixture(arguments: &[&str]) -> Child {
+pub(crate) fn fixture(arguments: &[&str], stderr: Stdio) -> Child {
     Command::new(env!("CARGO_BIN_EXE_fixture"))
         .args(arguments)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(stderr)
         .kill_on_drop(true)
         .spawn()
         .expect("the program starts")
