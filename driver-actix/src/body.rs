@@ -3,10 +3,12 @@
 use std::{
     cell::RefCell,
     convert::Infallible,
+    future::Future,
     io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use actix_web::{
@@ -15,7 +17,10 @@ use actix_web::{
 };
 use bytes::{Buf, Bytes, BytesMut};
 use futures::Stream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 use wharf_sdk::Upgrade;
 
 use crate::{lend::Lender, transport};
@@ -26,7 +31,11 @@ pub(crate) struct HandoverBody {
     payload: Payload,
     early: BytesMut,
     upgrade: Option<Upgrade>,
+    deadline: Pin<Box<Sleep>>,
 }
+
+/// How long the 101 may take to leave.
+const HANDOVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl HandoverBody {
     pub(crate) fn new(lender: Rc<Lender>, payload: Payload, upgrade: Upgrade) -> Self {
@@ -35,6 +44,7 @@ impl HandoverBody {
             payload,
             early: BytesMut::new(),
             upgrade: Some(upgrade),
+            deadline: Box::pin(sleep(HANDOVER_TIMEOUT)),
         }
     }
 }
@@ -51,6 +61,12 @@ impl MessageBody for HandoverBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
         let this = self.get_mut();
+        if this.deadline.as_mut().poll(cx).is_ready() {
+            if let Some(upgrade) = this.upgrade.take() {
+                upgrade.fail("the 101 did not leave in time");
+            }
+            return Poll::Ready(None);
+        }
         this.lender.claim(cx);
         // Bytes that the dispatcher read before it was stopped come through the payload. They have
         // all come when a whole turn of the dispatcher brought none.

@@ -18,7 +18,8 @@ pub(crate) fn to_upgrade_request(request: &Request<Body>) -> UpgradeRequest {
         version: request.version(),
         headers: request.headers().clone(),
         peer: peer.map(|ConnectInfo(peer)| *peer),
-        is_secure: request.uri().scheme() == Some(&http::uri::Scheme::HTTPS),
+        // axum does not say; the app's `served_over_tls` does.
+        is_secure: false,
     }
 }
 

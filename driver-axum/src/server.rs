@@ -1,15 +1,32 @@
 //! A server for an app alone.
+//!
+//! `axum::serve` has no deadline for request heads and drops requests of clients that have ended
+//! their side. So the accept loop is here; what it serves is the same service that is mounted.
 
-use std::{future::IntoFuture, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
 
-use axum::extract::Request;
-use tokio::{net::TcpListener, time::timeout};
+use axum::{body::Body, extract::ConnectInfo};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tower_service::Service as _;
 use wharf_sdk::{App, Result, ShutdownReport, serve};
 
 use crate::{error, upgrade::Service};
 
+/// How long a request's head may take, and how long a connection may be idle between requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long plain HTTP connections get to finish after the last session ended.
-const HTTP_GRACE: Duration = Duration::from_secs(2);
+const HTTP_GRACE: Duration = Duration::from_millis(500);
+
+/// How long accepting pauses when the process is out of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A bound server.
 #[derive(Debug)]
@@ -48,28 +65,57 @@ impl Server {
     ///
     /// Dropping the future stops accepting; sessions go on until the app is shut down.
     pub async fn run(self) -> Result<ShutdownReport> {
-        let app = self.app.clone();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let service = axum::ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(
-            Service::new(self.app),
-        );
-        let serving = axum::serve(self.listener, service).with_graceful_shutdown(async {
-            // A dropped sender means stop as well.
-            let _ = stopped.await;
-        });
-        let mut serving = tokio::spawn(serving.into_future());
-        tokio::select! {
-            report = serve::until_shut_down(&app) => {
-                drop(stop);
-                if timeout(HTTP_GRACE, &mut serving).await.is_err() {
-                    serving.abort();
+        let service = Service::new(self.app.clone());
+        // Every connection holds a receiver until it ends or becomes a socket.
+        let (stop, stopped) = watch::channel(());
+        let mut shut_down = pin!(serve::until_shut_down(&self.app));
+        let report = loop {
+            let accepted = tokio::select! {
+                report = &mut shut_down => break report,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => start(stream, peer, &service, stopped.clone()),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    sleep(ACCEPT_PAUSE).await;
                 }
-                Ok(report)
             }
-            ended = &mut serving => {
-                ended.map_err(std::io::Error::other)??;
-                Ok(ShutdownReport::default())
-            }
-        }
+        };
+        drop((self.listener, stopped));
+        let _ = stop.send(());
+        // What does not finish in time ends with the runtime.
+        let _ = timeout(HTTP_GRACE, stop.closed()).await;
+        Ok(report)
     }
+}
+
+/// Serves one connection, on a task of its own, until it ends or becomes a socket.
+fn start(stream: TcpStream, peer: SocketAddr, service: &Service, mut stopped: watch::Receiver<()>) {
+    let service = service.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let mut service = service.clone();
+        async move { Ok::<_, Infallible>(service.call(request).await.unwrap_or_default()) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::spawn(async move {
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = stopped.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "an HTTP connection ended early");
+        }
+    });
 }

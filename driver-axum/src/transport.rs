@@ -9,7 +9,7 @@ use axum::extract::ws::WebSocket;
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use hyper::upgrade::Upgraded;
-use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
+use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -25,14 +25,25 @@ use crate::{DRIVER, native};
 ///
 /// Where it is plain TCP, the session gets the socket itself, without hyper's boxes around it.
 pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade) -> BoxFuture<'static, ()> {
-    match downcast::<TokioIo<TcpStream>>(upgraded) {
-        Ok(parts) => {
-            let stream = parts.io.into_inner();
+    match into_tcp(upgraded) {
+        Ok((stream, early)) => {
             // Wharf gathers writes itself; waiting for more in the kernel only adds latency.
             let _ = stream.set_nodelay(true);
-            start(stream, &parts.read_buf, upgrade)
+            start(stream, &early, upgrade)
         }
         Err(upgraded) => start(TokioIo::new(upgraded), &Bytes::new(), upgrade),
+    }
+}
+
+/// The TCP connection below, with what was read of it already: on Wharf's own server, or on
+/// `axum::serve`, which wraps it.
+fn into_tcp(upgraded: Upgraded) -> std::result::Result<(TcpStream, Bytes), Upgraded> {
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => {
+            let parts = auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded)?;
+            Ok((parts.io.into_inner(), parts.read_buf))
+        }
     }
 }
 

@@ -97,6 +97,11 @@ impl SendQueue {
         self.position_of(key).is_some()
     }
 
+    /// Whether a message of this size would fit if nothing were queued.
+    pub(crate) fn can_make_room(&self, payload_bytes: usize, behind_bytes: usize) -> bool {
+        behind_bytes == 0 || behind_bytes.saturating_add(payload_bytes) <= self.max_bytes
+    }
+
     /// Drops the oldest messages until one of this size fits.
     pub(crate) fn make_room(&mut self, payload_bytes: usize, behind_bytes: usize) -> Removed {
         let mut removed = Removed::default();
@@ -114,7 +119,10 @@ impl SendQueue {
 
     pub(crate) fn push_control(&mut self, message: Message) {
         if self.control.len() == MAX_CONTROL {
-            self.control.pop_front();
+            // Our own pings stay: their pongs are waited for.
+            let is_pong = |message: &Message| matches!(message, Message::Pong(_));
+            let oldest = self.control.iter().position(is_pong).unwrap_or_default();
+            self.control.remove(oldest);
         }
         self.control.push_back(message);
     }

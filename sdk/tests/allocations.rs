@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Version};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wharf_sdk::{
-    App, Message, Result, Route, Socket, UpgradeRequest,
+    App, Result, Route, Socket, UpgradeRequest,
     testing::{Answer, TestHost},
     wire::encode_client_frame,
 };
@@ -27,6 +27,7 @@ async fn echo(mut socket: Socket) -> Result<()> {
 fn request() -> UpgradeRequest {
     let mut headers = HeaderMap::new();
     for (name, value) in [
+        ("host", "test.example"),
         ("connection", "upgrade"),
         ("upgrade", "websocket"),
         ("sec-websocket-version", "13"),
@@ -75,10 +76,39 @@ async fn per_message(first: u8, in_flight: usize) -> f64 {
     (change.allocations + change.reallocations) as f64 / (ROUNDS * in_flight) as f64
 }
 
+/// How many bytes a connection leaves behind when it is over.
+async fn left_behind(connections: usize) -> f64 {
+    let app = App::builder()
+        .route(Route::new("/echo", echo))
+        .build()
+        .unwrap();
+    let host = TestHost::new(app);
+    let connect = async || {
+        let mut client = host.connect("/echo").await;
+        client.send_text("hello").await;
+        client.expect_text("hello").await;
+        client.vanish();
+        while host.app().handle().connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    for _ in 0..20 {
+        connect().await;
+    }
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..connections {
+        connect().await;
+    }
+    let change = region.change();
+    (change.bytes_allocated as f64 - change.bytes_deallocated as f64) / connections as f64
+}
+
 // One test: the allocator counts for the whole process.
 #[tokio::test(flavor = "current_thread")]
-async fn a_message_allocates_nothing() {
-    assert!(Message::text("").is_data());
+async fn messages_allocate_nothing_and_connections_leave_nothing_behind() {
+    let left = left_behind(200).await;
+    println!("{left} bytes left behind by a connection");
+    assert!(left < 64.0, "{left} bytes");
     for (kind, first) in [("text", 0x81), ("binary", 0x82)] {
         for in_flight in [1, 16] {
             let allocations = per_message(first, in_flight).await;

@@ -68,14 +68,26 @@ impl Site {
     ///
     /// If some are left after [`PATIENCE`].
     pub async fn expect_no_connections(&self) {
+        self.expect_connections(0).await;
+    }
+
+    /// Waits until there are this many connections, handshakes included.
+    ///
+    /// # Panics
+    ///
+    /// If there are more or fewer after [`PATIENCE`].
+    pub async fn expect_connections(&self, count: usize) {
         let handle = self.app.handle();
         let waiting = timeout(PATIENCE, async {
-            while handle.connections() > 0 {
+            while handle.connections() != count {
                 sleep(Duration::from_millis(5)).await;
             }
         });
         if waiting.await.is_err() {
-            panic!("{} connections are left", handle.connections());
+            panic!(
+                "there are {} connections, expected {count}",
+                handle.connections()
+            );
         }
     }
 }

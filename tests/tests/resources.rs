@@ -1,5 +1,5 @@
 //! What sessions cost a server process, read from the system, whatever their peers do.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", any(feature = "axum", feature = "actix")))]
 
 mod program_under_test;
 

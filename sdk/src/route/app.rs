@@ -1,6 +1,9 @@
 //! An app, checked and ready to be carried by any driver.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -69,6 +72,7 @@ pub(crate) struct AppInner {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) caps: Caps,
     pub(super) is_debug: bool,
+    pub(crate) is_tls: bool,
     pub(crate) registry: Arc<Registry>,
 }
 
@@ -87,10 +91,9 @@ impl AppInner {
 
     /// The close frame that a handler's error asks for. What failed is hidden outside debug mode.
     pub(crate) fn close_frame_for(&self, error: &Error) -> CloseFrame {
-        let mapped = self
-            .mapper
-            .as_ref()
-            .and_then(|mapper| mapper.close_frame(error));
+        // A mapper that panics maps nothing.
+        let map = AssertUnwindSafe(|| self.mapper.as_ref()?.close_frame(error));
+        let mapped = catch_unwind(map).unwrap_or_default();
         if let Some(frame) = mapped.or_else(|| error.close_frame().cloned()) {
             return frame;
         }

@@ -33,6 +33,7 @@ pub struct AppBuilder {
     trusted_proxies: TrustedProxies,
     caps: Caps,
     is_debug: bool,
+    is_tls: bool,
 }
 
 impl AppBuilder {
@@ -70,6 +71,14 @@ impl AppBuilder {
     /// Believes the forwarding headers of these proxies.
     pub fn trust_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.trusted_proxies = proxies;
+        self
+    }
+
+    /// Says that the app is served over TLS where the driver cannot see it, such as in a server
+    /// that terminates TLS before axum: same-origin pages are `https` then. Behind a proxy, use
+    /// [`trust_proxies`](Self::trust_proxies) instead.
+    pub fn served_over_tls(mut self, is_tls: bool) -> Self {
+        self.is_tls = is_tls;
         self
     }
 
@@ -137,6 +146,7 @@ impl AppBuilder {
                 trusted_proxies: self.trusted_proxies,
                 caps: self.caps,
                 is_debug: self.is_debug,
+                is_tls: self.is_tls,
                 registry: Arc::new(Registry::default()),
             }),
         })

@@ -105,14 +105,16 @@ impl Seed {
     pub(crate) fn start<T: Transport>(
         self,
         transport: T,
-        handler: impl FnOnce(Socket) -> BoxFuture<'static, Result<()>>,
+        handler: impl FnOnce(Socket) -> BoxFuture<'static, Result<()>> + Send + 'static,
     ) -> Session<T> {
         let started = now();
         let expires_at = self.expires_in.map(|left| started + left);
         let engine = Engine::new(Arc::clone(&self.limits), expires_at, started);
         let shared = Arc::new(Shared::new(engine, self.info, self.limits));
         let enrolled = self.app.registry.enroll(&shared);
-        let handler = handler(Socket::new(Arc::clone(&shared)));
+        let socket = Socket::new(Arc::clone(&shared));
+        // Called inside the session, which catches its panics from the first line on.
+        let handler = Box::pin(async move { handler(socket).await });
         let ending = Ending {
             app: self.app,
             observers: self.observers,

@@ -199,11 +199,15 @@ impl Registry {
         drop(sessions);
         let _ = timeout_at(deadline, self.drained()).await;
         let left: Vec<_> = lock(&self.sessions).values().cloned().collect();
+        let mut aborted = 0;
         for shared in &left {
-            shared.lock().engine.handle_kill();
+            let mut state = shared.lock();
+            // Where the handshake is through, only the peer's end of the connection was missing.
+            aborted += usize::from(!state.engine.is_closed());
+            state.engine.handle_kill();
+            drop(state);
             shared.touch();
         }
-        let aborted = left.len();
         drop(left);
         // Aborting needs one turn of each session's task; a handler that blocks its thread is not
         // waited for.

@@ -94,12 +94,13 @@ impl<T: Transport> Session<T> {
 
     /// Gives the handler its turn, if something woke it.
     fn run_handler(&mut self, now: Instant) {
-        let Some(handler) = &mut self.handler else {
-            return;
-        };
+        // Taken even if there is no handler any more: a wake for it must not keep the task awake.
         if !self.shared.take_handler_woken() {
             return;
         }
+        let Some(handler) = &mut self.handler else {
+            return;
+        };
         let mut cx = Context::from_waker(self.teller.handler_waker());
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut cx)));
         let result = match polled {
@@ -131,6 +132,7 @@ impl<T: Transport> Session<T> {
     fn output(&mut self, cx: &mut Context<'_>, now: Instant) {
         let mut state = self.shared.lock();
         let mut dropped = None;
+        let mut gone_native = NativeRequest::None;
         if let Some(transport) = &mut self.transport {
             if let Err(_gone) = send(transport, &mut state.engine, cx, now) {
                 state.engine.handle_gone();
@@ -146,6 +148,7 @@ impl<T: Transport> Session<T> {
             }
             if state.engine.stage() == Stage::Dropped {
                 dropped = self.transport.take();
+                gone_native = std::mem::take(&mut state.native);
             }
         }
         if self.transport.is_none() && self.handler.is_some() {
@@ -153,6 +156,9 @@ impl<T: Transport> Session<T> {
         }
         self.teller.tell(&self.shared, state);
         drop(dropped);
+        if let NativeRequest::Wanted(Some(waiting)) = gone_native {
+            waiting.wake();
+        }
     }
 
     fn is_over(&mut self) -> bool {
@@ -171,6 +177,7 @@ impl<T: Transport> Session<T> {
             (state.engine.outcome(), state.engine.counts())
         };
         self.teller.tell_closed(&outcome, counts);
+        self.shared.let_go();
         outcome
     }
 
@@ -243,11 +250,12 @@ impl<T: Transport> Drop for Session<T> {
         if self.teller.is_done() {
             return;
         }
-        self.shared.lock().engine.handle_abort();
         self.transport = None;
         self.drop_handler();
-        self.shared.ending.notify_waiters();
-        self.shared.room.notify_waiters();
+        let mut state = self.shared.lock();
+        state.engine.handle_abort();
+        // Whoever reads or writes in another task must not wait for ever.
+        self.teller.tell(&self.shared, state);
         self.finish();
     }
 }
@@ -279,7 +287,8 @@ fn send<T: Transport>(
     }
     match transport.poll_flush(cx)? {
         Poll::Ready(()) => engine.handle_flush(0, now),
-        Poll::Pending => engine.handle_flush(transport.unsent_bytes(), now),
+        // What waits may be below the transport, in a buffer of the connection's.
+        Poll::Pending => engine.handle_flush(transport.unsent_bytes().max(1), now),
     }
     Ok(())
 }

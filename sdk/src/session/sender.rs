@@ -84,9 +84,10 @@ impl Sender {
             .shared
             .lock()
             .engine
-            .write_latest(message.into(), &key.into(), now)?;
+            .write_latest(message.into(), &key.into(), now);
+        // A refusal may have begun the end.
         self.shared.touch();
-        match admission {
+        match admission? {
             Admission::Done => Ok(()),
             Admission::Wait(_) => Err(backpressure()),
         }

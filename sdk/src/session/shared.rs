@@ -130,6 +130,20 @@ impl Shared {
             && self.is_handler_woken.swap(false, Ordering::SeqCst)
     }
 
+    /// Lets go of every waker: the handler's own would keep this alive for ever, and the task's
+    /// would keep the task's memory for as long as somebody holds a sender.
+    pub(crate) fn let_go(&self) {
+        let mut state = self.lock();
+        let wakers = (
+            state.reader.take(),
+            state.sink.take(),
+            std::mem::take(&mut state.native),
+        );
+        drop(state);
+        drop(wakers);
+        drop(self.task.take());
+    }
+
     /// The session's task begins to run, woken by `waker`.
     pub(crate) fn enter(&self, waker: &Waker) {
         self.task.register(waker);

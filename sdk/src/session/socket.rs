@@ -76,7 +76,14 @@ impl Socket {
     /// Polls for the next message; see [`read`](Self::read).
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>>> {
         let mut state = self.shared().lock();
+        let was_held = !state.engine.wants_input();
         if let Some(item) = state.engine.read() {
+            let resumes = was_held && state.engine.wants_input();
+            drop(state);
+            if resumes {
+                // Read from another task, the session does not know that there is room again.
+                self.shared().touch();
+            }
             return Poll::Ready(item.transpose());
         }
         match &mut state.reader {
@@ -316,7 +323,10 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.shared().lock().engine.leave();
+        let mut state = self.shared().lock();
+        state.engine.leave();
+        state.is_reader_waiting = false;
+        drop(state);
         self.shared().touch();
     }
 }

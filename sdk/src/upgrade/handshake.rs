@@ -2,7 +2,7 @@
 //! ([RFC 6455 §4.2.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1)).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use sha1::{Digest, Sha1};
 
 use super::request::{UpgradeRequest, single};
@@ -58,8 +58,11 @@ pub(super) fn check(request: &UpgradeRequest) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a header block that no honest client sends, before anything is made of it.
-pub(super) fn check_size(headers: &HeaderMap) -> Result<()> {
+/// Refuses what no honest client sends, before anything is made of it: a huge header block, and
+/// HTTP/1.1 without exactly one `Host`
+/// ([RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)).
+pub(super) fn check_form(request: &UpgradeRequest) -> Result<()> {
+    let headers = &request.headers;
     let bytes: usize = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())
@@ -71,6 +74,14 @@ pub(super) fn check_size(headers: &HeaderMap) -> Result<()> {
             "the request's headers are over 32 KiB; send fewer or smaller ones",
         )
         .with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version == Version::HTTP_11) {
+        return Err(Error::new(
+            ErrorKind::BadRequest,
+            "WHARF_HOST",
+            "send exactly one Host header",
+        ));
     }
     Ok(())
 }

@@ -135,7 +135,7 @@ enum Outcome {
 
 async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
     let in_handshake = |error: Error| error.in_phase(Phase::Handshake);
-    handshake::check_size(context.headers()).map_err(in_handshake)?;
+    handshake::check_form(context.request()).map_err(in_handshake)?;
     let (route, params) = app
         .find(context.path())
         .map_err(|error| error.in_phase(Phase::Match))?;
@@ -192,7 +192,7 @@ fn check_request(app: &AppInner, context: &mut Context, route: &RouteEntry) -> R
     let request = context.request();
     handshake::check(request)?;
     let offers = parse_offers(&request.headers)?;
-    let own = request.own_origin(&app.trusted_proxies);
+    let own = request.own_origin(&app.trusted_proxies, app.is_tls);
     route.limits.origins.check(&request.headers, own.as_ref())?;
     context.set_offers(offers);
     Ok(())

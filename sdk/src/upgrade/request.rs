@@ -61,20 +61,20 @@ impl UpgradeRequest {
     }
 
     /// The origin that the request was sent to, as the client saw it.
-    pub(crate) fn own_origin(&self, trust: &TrustedProxies) -> Option<RequestOrigin> {
+    ///
+    /// The `Host` header says where, as it does for every browser; an absolute request line is the
+    /// client's to choose, scheme and all, and is not asked while there is one.
+    pub(crate) fn own_origin(&self, trust: &TrustedProxies, is_tls: bool) -> Option<RequestOrigin> {
         let forwarded = self.forwarded(trust);
         let scheme = match forwarded.scheme {
             Some(scheme) => scheme,
-            None if self.is_secure => "https",
+            None if self.is_secure || is_tls => "https",
             None => "http",
         };
-        let host = match forwarded.host {
-            Some(host) => host,
-            None => match self.uri.authority() {
-                Some(authority) => authority.as_str(),
-                None => single(&self.headers, &header::HOST)?,
-            },
-        };
+        let host = forwarded
+            .host
+            .or_else(|| single(&self.headers, &header::HOST))
+            .or_else(|| Some(self.uri.authority()?.as_str()))?;
         RequestOrigin::new(scheme, host)
     }
 

@@ -64,19 +64,26 @@ pub struct NativePipe(Arc<Mutex<Pipe>>);
 pub(super) struct PipeEnd(Arc<Mutex<Pipe>>);
 
 impl PipeEnd {
-    /// Takes what the native socket wrote, and leaves a waker for when it writes or asks again.
-    pub(super) fn take_written(&self, cx: &Context<'_>, out: impl FnOnce(&[u8])) {
+    /// Leaves a waker for when the native socket writes, reads or asks again, and takes what it
+    /// wrote if there is room for it.
+    pub(super) fn take_written(&self, cx: &Context<'_>, has_room: bool, out: impl FnOnce(&[u8])) {
         let mut pipe = lock(&self.0);
         match &mut pipe.transport {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
-        if pipe.from_native.is_empty() {
+        if pipe.from_native.is_empty() || !has_room {
             return;
         }
         out(&pipe.from_native);
         pipe.from_native.clear();
         wake(&mut pipe.native);
+    }
+
+    /// Whether the native socket has to read before it is passed more.
+    pub(super) fn is_full(&self) -> bool {
+        let pipe = lock(&self.0);
+        !pipe.native_gone && pipe.to_native.len() >= PIPE_BYTES
     }
 
     /// Whether the native socket waits for a message.
@@ -93,6 +100,10 @@ impl PipeEnd {
     pub(super) fn pass(&self, bytes: &[u8]) {
         let mut pipe = lock(&self.0);
         pipe.demand = false;
+        if pipe.native_gone {
+            // The rest of a message whose reader left.
+            return;
+        }
         pipe.to_native.extend_from_slice(bytes);
         wake(&mut pipe.native);
     }
@@ -125,6 +136,7 @@ impl AsyncRead for NativePipe {
         let count = pipe.to_native.len().min(out.remaining());
         out.put_slice(&pipe.to_native[..count]);
         pipe.to_native.advance(count);
+        wake(&mut pipe.transport);
         Poll::Ready(Ok(()))
     }
 }

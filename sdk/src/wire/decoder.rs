@@ -163,23 +163,26 @@ impl Decoder {
             // At most 125 by the header check.
             return Ok(head.payload_bytes as usize);
         }
-        usize::try_from(head.payload_bytes)
-            .ok()
-            .filter(|bytes| {
-                held.checked_add(*bytes)
-                    .is_some_and(|total| total <= self.limits.max_message_bytes)
-            })
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::TooLarge,
-                    "WHARF_MESSAGE_TOO_LARGE",
-                    format!(
-                        "a message is over the limit of {} bytes; send less or raise \
-                         max_message_bytes",
-                        self.limits.max_message_bytes
-                    ),
-                )
-            })
+        let total = head.payload_bytes.saturating_add(held as u64);
+        self.check_message_bytes(total)?;
+        // At most the limit, which is a usize.
+        Ok(head.payload_bytes as usize)
+    }
+
+    /// Refuses a message of this size, reassembled, if it is over the limit.
+    pub(super) fn check_message_bytes(&self, total: u64) -> Result<(), Error> {
+        let limit = self.limits.max_message_bytes;
+        if total <= limit as u64 {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::TooLarge,
+            "WHARF_MESSAGE_TOO_LARGE",
+            format!(
+                "a message is over the limit of {limit} bytes; send less or raise \
+                 max_message_bytes"
+            ),
+        ))
     }
 
     /// Unmasks and validates what has come of a frame that is not complete.

@@ -62,6 +62,8 @@ struct Bridge {
     pass_bytes: u64,
     /// The current message goes to the native socket.
     passes_message: bool,
+    /// Payload bytes of that message so far.
+    passed_bytes: u64,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
@@ -104,45 +106,60 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
         Poll::Ready(Ok(count))
     }
 
-    /// Serves the native socket: takes what it wrote, passes on what it waits for.
-    fn pump_bridge(&mut self, cx: &Context<'_>) -> Result<()> {
+    /// Serves the native socket: takes what it wrote, passes on what it waits for. Pending while
+    /// it has more to read than it has taken.
+    fn poll_bridge(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
         let (Native::Open(bridge) | Native::Building(bridge, _)) = &mut self.native else {
-            return Ok(());
+            return Poll::Ready(Ok(()));
         };
-        let outbox = &mut self.outbox;
-        bridge.end.take_written(cx, |bytes| outbox.push_raw(bytes));
-        if bridge.end.is_gone() {
-            self.native = Native::None;
-            return Ok(());
-        }
+        bridge.take_written(cx, &mut self.outbox);
         loop {
             if bridge.pass_bytes > 0 {
-                let count = self
-                    .inbound
-                    .len()
-                    .min(usize::try_from(bridge.pass_bytes).unwrap_or(usize::MAX));
+                if bridge.end.is_full() {
+                    return Poll::Pending;
+                }
+                let left = usize::try_from(bridge.pass_bytes).unwrap_or(usize::MAX);
+                let count = self.inbound.len().min(left);
                 if count == 0 {
-                    return Ok(());
+                    return Poll::Ready(Ok(()));
                 }
                 bridge.end.pass(&self.inbound[..count]);
                 self.inbound.advance(count);
                 bridge.pass_bytes -= count as u64;
                 continue;
             }
+            if !bridge.passes_message && bridge.end.is_gone() {
+                self.native = Native::None;
+                return Poll::Ready(Ok(()));
+            }
             let may_pass = bridge.passes_message
                 || (self.decoder.is_at_boundary() && bridge.end.wants_message());
             if !may_pass || !self.decoder.is_between_frames() || self.decoder.is_inside_message() {
-                return Ok(());
+                return Poll::Ready(Ok(()));
             }
             match Head::parse(&self.inbound, Origin::Client)? {
                 // Control frames stay the session's: it answers pings and counts pongs.
                 Some(head) if !head.opcode.is_control() => {
+                    if !bridge.passes_message {
+                        bridge.passed_bytes = 0;
+                    }
+                    bridge.passed_bytes = bridge.passed_bytes.saturating_add(head.payload_bytes);
+                    self.decoder.check_message_bytes(bridge.passed_bytes)?;
                     bridge.passes_message = !head.fin;
                     bridge.pass_bytes = head.head_bytes as u64 + head.payload_bytes;
                 }
-                _ => return Ok(()),
+                _ => return Poll::Ready(Ok(())),
             }
         }
+    }
+}
+
+impl Bridge {
+    /// Moves what the native socket wrote, as long as the peer takes it.
+    fn take_written(&self, cx: &Context<'_>, outbox: &mut Outbox) {
+        let has_room = outbox.len() < HIGH_WATER_BYTES;
+        self.end
+            .take_written(cx, has_room, |bytes| outbox.push_raw(bytes));
     }
 }
 
@@ -154,7 +171,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         loop {
             if !matches!(self.native, Native::None | Native::Factory(..)) {
-                self.pump_bridge(cx)?;
+                ready!(self.poll_bridge(cx))?;
             }
             if !self.inbound.is_empty()
                 && let Some(message) = self.decoder.decode(&mut self.inbound)?
@@ -170,8 +187,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if let Native::Open(bridge) = &mut self.native {
             // What the native socket wrote was written before what the session sends next.
-            let outbox = &mut self.outbox;
-            bridge.end.take_written(cx, |bytes| outbox.push_raw(bytes));
+            bridge.take_written(cx, &mut self.outbox);
         }
         if self.outbox.len() >= HIGH_WATER_BYTES {
             ready!(self.outbox.poll_write(&mut self.io, cx))?;
@@ -233,6 +249,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
                         end,
                         pass_bytes: 0,
                         passes_message: false,
+                        passed_bytes: 0,
                     });
                     self.native = Native::Building(bridge, factory(pipe, subprotocol));
                 }

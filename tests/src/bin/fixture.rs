@@ -3,9 +3,11 @@
 //! Prints one line once it accepts. It ends, with exit code 0 and the counts, on `POST /shutdown`,
 //! SIGTERM and ctrl-c.
 
-use std::process::ExitCode;
+use std::{fmt::Display, io::Write, process::ExitCode};
 
-use wharf_conformance::{Host, fixture};
+#[cfg(any(feature = "axum", feature = "actix"))]
+use wharf_conformance::Host;
+use wharf_conformance::fixture;
 use wharf_sdk::{Result, ShutdownReport};
 
 /// The drivers that are built in; the first is the default.
@@ -28,12 +30,13 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    fixture::hush_own_panics();
     match run(driver, address).await {
         Ok(report) => {
-            println!(
-                "shut down: {} sessions, {} closed, {} aborted",
-                report.sessions, report.closed, report.aborted
-            );
+            let (sessions, closed, aborted) = (report.sessions, report.closed, report.aborted);
+            say(format_args!(
+                "shut down: {sessions} sessions, {closed} closed, {aborted} aborted"
+            ));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -43,20 +46,28 @@ async fn main() -> ExitCode {
     }
 }
 
+#[cfg_attr(
+    not(any(feature = "axum", feature = "actix")),
+    allow(
+        unused_variables,
+        clippy::unused_async,
+        reason = "there is no driver to bind"
+    )
+)]
 async fn run(driver: &str, address: &str) -> Result<ShutdownReport> {
     match driver {
         #[cfg(feature = "axum")]
         "axum" => {
             let fixture = fixture::app(wharf_conformance::AxumHost.native_ping())?;
             let server = wharf_axum::bind(fixture.app, address).await?;
-            println!("listening on {} (axum)", server.local_addr());
+            say(format_args!("listening on {} (axum)", server.local_addr()));
             server.run().await
         }
         #[cfg(feature = "actix")]
         "actix" => {
             let fixture = fixture::app(wharf_conformance::ActixHost.native_ping())?;
             let server = wharf_actix::bind(fixture.app, address).await?;
-            println!("listening on {} (actix)", server.local_addr());
+            say(format_args!("listening on {} (actix)", server.local_addr()));
             server.run().await
         }
         other => {
@@ -64,4 +75,9 @@ async fn run(driver: &str, address: &str) -> Result<ShutdownReport> {
             std::process::exit(2);
         }
     }
+}
+
+/// Prints a line. Whoever started the program may have stopped to listen; that is no failure.
+fn say(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -59,7 +59,7 @@ pub async fn full_route(host: &dyn Host) {
     site.open("/b").await.expect_echo("not full").await;
     first.expect_echo("unharmed").await;
     second.vanish();
-    site.events.wait_for("closed", 2).await;
+    site.expect_connections(1).await;
     site.open("/a").await.expect_echo("room again").await;
 }
 
@@ -73,7 +73,7 @@ pub async fn full_peer(host: &dyn Host) {
     let (mut first, _second) = (site.open("/echo").await, site.open("/echo").await);
     expect_full(site.request(Request::upgrade("/echo")).await);
     first.close().await;
-    site.events.wait_for("closed", 1).await;
+    site.expect_connections(1).await;
     site.open("/echo").await.expect_echo("room again").await;
 }
 

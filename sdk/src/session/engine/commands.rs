@@ -63,19 +63,16 @@ impl Engine {
                 messages: 1,
                 bytes: bytes as u64,
             }),
-            SlowClient::DropOldest => {
+            SlowClient::DropOldest if self.queue.can_make_room(bytes, self.unsent_bytes) => {
                 let removed = self.queue.make_room(bytes, self.unsent_bytes);
                 self.count_removed(removed);
-                if self.queue.has_room(bytes, self.unsent_bytes) {
-                    self.queue.push(message);
-                } else {
-                    // Everything older is past recall; the new message is what has to go.
-                    self.count_removed(Removed {
-                        messages: 1,
-                        bytes: bytes as u64,
-                    });
-                }
+                self.queue.push(message);
             }
+            // Everything older is past recall; the new message is what has to go.
+            SlowClient::DropOldest => self.count_removed(Removed {
+                messages: 1,
+                bytes: bytes as u64,
+            }),
             SlowClient::Close => {
                 let error = backpressure();
                 let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");

@@ -58,6 +58,11 @@ impl End {
         self.is_close_sent
     }
 
+    /// Whether everything is said and has left, and only the peer's end is missing.
+    pub(super) fn is_lingering(&self) -> bool {
+        self.is_lingering
+    }
+
     pub(super) fn is_aborted(&self) -> bool {
         self.is_aborted
     }
@@ -129,6 +134,10 @@ impl Engine {
             initiator,
         });
         self.end.queued = Some(Some(frame));
+        if let Some(message) = self.stalled.take() {
+            // Its tokens do not matter any more.
+            self.deliver(Ok(message));
+        }
         self.timers.stop_all();
         self.timers
             .set(Timer::Close, now + self.limits.close_timeout);

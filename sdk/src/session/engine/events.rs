@@ -190,7 +190,7 @@ impl Engine {
         self.deliver(Ok(message));
     }
 
-    fn deliver(&mut self, item: Result<Message, Error>) {
+    pub(super) fn deliver(&mut self, item: Result<Message, Error>) {
         // After our own close the handler is done with the peer's data.
         if self.reader_gone || self.input_ended || self.end.is_close_sent() {
             return;
@@ -241,7 +241,7 @@ impl Engine {
 
     /// The close handshake took too long; what is still unsaid stays so.
     fn abort_late_close(&mut self) {
-        if self.is_closed() {
+        if self.end.is_lingering() {
             // Both frames are through: only the peer's end of the connection was missing.
             self.handle_transport_closed();
         } else {

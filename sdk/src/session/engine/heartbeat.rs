@@ -49,16 +49,21 @@ impl Engine {
         }
     }
 
-    /// Sends a ping, unless the silence is the handler's doing or a large message is arriving.
+    /// Sends a ping, unless a large message is arriving.
     pub(super) fn beat(&mut self, received_bytes: u64, now: Instant) {
-        if self.is_input_held() || self.made_progress(received_bytes) {
+        if self.made_progress(received_bytes) {
             return self.note_inbound(now);
         }
         self.sleep();
         self.heartbeat.serial += 1;
-        self.heartbeat.ping = Ping::Unsent;
         let payload = Bytes::copy_from_slice(&self.heartbeat.payload());
         self.queue.push_control(Message::Ping(payload));
+        if self.is_input_held() {
+            // The handler does not read, so the pong cannot be either, and its clock must not run.
+            // The ping still finds out whether there is a peer.
+            return self.note_inbound(now);
+        }
+        self.heartbeat.ping = Ping::Unsent;
     }
 
     /// The ping has left: the pong clock starts.
@@ -71,13 +76,19 @@ impl Engine {
     }
 
     pub(super) fn take_pong(&mut self, payload: &[u8], now: Instant) {
-        if let Ping::SentAt(sent) = self.heartbeat.ping
-            && payload == self.heartbeat.payload()
-        {
-            self.heartbeat.round_trip = Some(now.saturating_duration_since(sent));
-            self.heartbeat.ping = Ping::None;
-            self.timers.stop(Timer::Pong);
+        if payload != self.heartbeat.payload() {
+            return;
         }
+        match self.heartbeat.ping {
+            Ping::None => return,
+            // It left with the first bytes of a buffer that is not empty yet.
+            Ping::Unsent => {}
+            Ping::SentAt(sent) => {
+                self.heartbeat.round_trip = Some(now.saturating_duration_since(sent));
+            }
+        }
+        self.heartbeat.ping = Ping::None;
+        self.timers.stop(Timer::Pong);
     }
 
     /// No pong in time.

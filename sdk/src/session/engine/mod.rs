@@ -173,7 +173,7 @@ impl Engine {
                 None => Message::Close(self.end.take_close()?),
             },
         };
-        self.taken_bytes += message.payload_bytes() as u64;
+        self.taken_bytes += wire_bytes(message.payload_bytes());
         Some(message)
     }
 
@@ -232,6 +232,16 @@ impl Engine {
         self.inbound.shrink_to(0);
         self.queue.shrink(0);
     }
+}
+
+/// What a message of this size takes on the wire.
+fn wire_bytes(payload_bytes: usize) -> u64 {
+    let head = match payload_bytes {
+        0..=125 => 2,
+        126..=0xFFFF => 4,
+        _ => 10,
+    };
+    payload_bytes as u64 + head
 }
 
 #[cfg(test)]
