@@ -76,17 +76,35 @@ async fn per_message(first: u8, in_flight: usize) -> f64 {
     (change.allocations + change.reallocations) as f64 / (ROUNDS * in_flight) as f64
 }
 
-/// How many bytes a connection leaves behind when it is over.
-async fn left_behind(connections: usize) -> f64 {
+async fn panicking(mut socket: Socket) {
+    let _ = socket.read().await;
+    panic!("as it should");
+}
+
+async fn pushing(mut socket: Socket) -> Result<()> {
+    loop {
+        socket.write(vec![0; 16 * 1024]).await?;
+    }
+}
+
+/// How many bytes a connection leaves behind when it is over, by how it ended.
+async fn left_behind(path: &str, first: Option<u8>) -> f64 {
+    const CONNECTIONS: usize = 200;
     let app = App::builder()
         .route(Route::new("/echo", echo))
+        .route(Route::new("/panic", panicking))
+        .route(Route::new("/push", pushing))
         .build()
         .unwrap();
     let host = TestHost::new(app);
     let connect = async || {
-        let mut client = host.connect("/echo").await;
-        client.send_text("hello").await;
-        client.expect_text("hello").await;
+        let mut client = host.connect(path).await;
+        if let Some(first) = first {
+            client.send_frame(first, b"\x03\xe8").await;
+            while client.next_frame().await.is_some() {}
+        } else {
+            tokio::task::yield_now().await;
+        }
         client.vanish();
         while host.app().handle().connections() > 0 {
             tokio::task::yield_now().await;
@@ -96,19 +114,29 @@ async fn left_behind(connections: usize) -> f64 {
         connect().await;
     }
     let region = Region::new(ALLOCATOR);
-    for _ in 0..connections {
+    for _ in 0..CONNECTIONS {
         connect().await;
     }
     let change = region.change();
-    (change.bytes_allocated as f64 - change.bytes_deallocated as f64) / connections as f64
+    (change.bytes_allocated as f64 - change.bytes_deallocated as f64) / CONNECTIONS as f64
 }
 
 // One test: the allocator counts for the whole process.
 #[tokio::test(flavor = "current_thread")]
 async fn messages_allocate_nothing_and_connections_leave_nothing_behind() {
-    let left = left_behind(200).await;
-    println!("{left} bytes left behind by a connection");
-    assert!(left < 64.0, "{left} bytes");
+    std::panic::set_hook(Box::new(|_| {}));
+    for (path, first) in [
+        ("/echo", None),
+        ("/echo", Some(0x88)),
+        ("/echo", Some(0x83)),
+        ("/panic", Some(0x82)),
+        ("/push", None),
+    ] {
+        let left = left_behind(path, first).await;
+        println!("{path} {first:?}: {left} bytes left behind by a connection");
+        assert!(left < 64.0, "{path} {first:?}: {left} bytes");
+    }
+    let _ = std::panic::take_hook();
     for (kind, first) in [("text", 0x81), ("binary", 0x82)] {
         for in_flight in [1, 16] {
             let allocations = per_message(first, in_flight).await;
