@@ -219,6 +219,7 @@ macro_rules! for_each_case {
                 invalid_utf8_reason: "utf8",
                 valid_messages_first: "valid-first",
                 violation_is_observed: "violation",
+                violator_does_not_answer: "violation",
             }
             size {
                 to_the_byte: "size",

@@ -1,6 +1,6 @@
 //! Every way in which a session ends because of its handler.
 
-use wharf_sdk::{BoxError, Error, Result, Route, Socket, State};
+use wharf_sdk::{BoxError, Error, Path, Result, Route, Socket, State};
 
 use crate::{Host, Notes, Site, client::Frame};
 
@@ -68,20 +68,24 @@ pub async fn handler_fails(host: &dyn Host) {
 
 /// In debug mode the reason shows the cause, cut at a character to what a close frame holds.
 pub async fn handler_fails_in_debug_mode(host: &dyn Host) {
+    let fails = async |Path(padding): Path<usize>, _: Socket| -> Result<(), BoxError> {
+        Err(format!("{}{}", "-".repeat(padding), "€".repeat(100)).into())
+    };
     let site = Site::of(host, |app| {
-        app.debug(true).route(Route::new(
-            "/fail",
-            async |_: Socket| -> Result<(), BoxError> { Err("é".repeat(200).into()) },
-        ))
+        app.debug(true).route(Route::new("/fail/{padding}", fails))
     })
     .await;
-    let reason = site.open("/fail").await.expect_close(1011).await;
-    assert!(reason.contains("éééé"), "the cause is shown in {reason:?}");
-    assert!(
-        matches!(reason.len(), 120..=123),
-        "the reason has {} bytes",
-        reason.len()
-    );
+    // Three bytes a character: wherever the cut falls, one of these has it inside of one.
+    for padding in 0..3 {
+        let mut client = site.open(&format!("/fail/{padding}")).await;
+        let reason = client.expect_close(1011).await;
+        assert!(reason.contains("€€€"), "the cause is shown in {reason:?}");
+        assert!(
+            matches!(reason.len(), 121..=123),
+            "the reason has {} bytes",
+            reason.len()
+        );
+    }
 }
 
 /// A panic ends its session with 1011; observers are told, and every other session is unharmed.

@@ -118,12 +118,18 @@ pub async fn drops_busy_handlers(host: &dyn Host) {
     let mut client = site.open("/busy").await;
     noted.expect("busy").await;
     let handle = site.app.handle();
+    let started = Instant::now();
     let deadline = Duration::from_millis(500);
     let shutdown = tokio::spawn(async move { handle.shutdown(deadline).await });
     client.expect_close(1001).await;
     let report = shutdown.await.expect("a report");
     assert_eq!(report.sessions, 1);
     noted.expect("released").await;
+    let took = started.elapsed();
+    assert!(
+        took < Duration::from_secs(20),
+        "the handler was waited for: {took:?}"
+    );
     site.expect_no_connections().await;
 }
 
@@ -242,26 +248,28 @@ pub async fn disconnect(host: &dyn Host) {
     site.events.wait_for("upgraded", 3).await;
 
     let handle = site.app.handle();
-    let count = handle
-        .disconnect_principal("alice", 4001, "signed out")
-        .expect("sendable");
-    assert_eq!(count, 2);
+    assert!(handle.disconnect(bob_id, 4002, "by id").expect("sendable"));
+    assert_eq!(bob.expect_close(4002).await, "by id");
     for client in &mut alice {
-        assert_eq!(client.expect_close(4001).await, "signed out");
+        client.expect_echo("still here").await;
     }
-    bob.expect_echo("still here").await;
+    site.expect_connections(2).await;
+    assert!(
+        !handle.disconnect(bob_id, 4002, "").expect("sendable"),
+        "it is gone already"
+    );
+
+    let mut bob = site.open_with(request("bob")).await;
     let refused = handle
         .disconnect_principal("bob", 1005, "")
         .expect_err("may not be sent");
     assert_eq!(refused.code(), "WHARF_CLOSE_CODE");
-
-    assert!(handle.disconnect(bob_id, 4002, "by id").expect("sendable"));
-    assert_eq!(bob.expect_close(4002).await, "by id");
-    site.expect_no_connections().await;
-    assert!(
-        !handle.disconnect(bob_id, 4002, "by id").expect("sendable"),
-        "gone already"
-    );
+    let count = handle.disconnect_principal("alice", 4001, "signed out");
+    assert_eq!(count.expect("sendable"), 2);
+    for client in &mut alice {
+        assert_eq!(client.expect_close(4001).await, "signed out");
+    }
+    bob.expect_echo("still here").await;
 }
 
 /// The default deadline for the close handshake does not hold a shutdown up.

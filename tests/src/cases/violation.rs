@@ -1,5 +1,7 @@
 //! Peers that break the protocol.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::future::join_all;
 
@@ -186,6 +188,20 @@ pub async fn violation_is_observed(host: &dyn Host) {
     );
     bystander.expect_echo("unharmed").await;
     bystander.close().await;
+}
+
+/// A violator that does not answer the close is not waited for, and its end is not clean.
+pub async fn violator_does_not_answer(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/echo").await;
+    client.send(Frame::text("bare").unmasked()).await;
+    client.expect_close_frame(1002).await;
+    let end = client.recv_within(Duration::from_secs(4)).await;
+    assert_eq!(end, Some(None), "expected the end before the close timeout");
+    site.events
+        .only("closed")
+        .await
+        .expect_outcome(1002, false, "server");
 }
 
 async fn violate(host: &dyn Host, code: u16, violations: impl IntoIterator<Item = Frame>) {
