@@ -2,15 +2,6 @@
 
 use wharf_sdk::{Error, ErrorKind};
 
-pub(crate) fn bind(address: &str, cause: std::io::Error) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        "WHARF_BIND",
-        format!("{address} cannot be bound; choose a free port of this machine"),
-    )
-    .with_source(cause)
-}
-
 pub(crate) fn native(cause: &actix_web::Error) -> Error {
     Error::new(
         ErrorKind::Internal,

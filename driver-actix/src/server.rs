@@ -8,7 +8,7 @@ use actix_web::dev::AppConfig;
 use tokio::net::TcpStream;
 use wharf_sdk::{App, Result, ShutdownReport, serve};
 
-use crate::{error, lend::LentStream, upgrade};
+use crate::{lend::LentStream, upgrade};
 
 /// Connections that the kernel queues until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -26,7 +26,7 @@ impl Server {
         let listener = address
             .to_socket_addrs()
             .and_then(|addresses| TcpListener::bind(&*addresses.collect::<Vec<_>>()))
-            .map_err(|cause| error::bind(address, cause))?;
+            .map_err(|cause| serve::bind_error(address, cause))?;
         let address = listener.local_addr()?;
         Ok(Self {
             app,

@@ -2,15 +2,6 @@
 
 use wharf_sdk::{Error, ErrorKind};
 
-pub(crate) fn bind(address: &str, cause: std::io::Error) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        "WHARF_BIND",
-        format!("{address} cannot be bound; choose a free port of this machine"),
-    )
-    .with_source(cause)
-}
-
 pub(crate) fn native(cause: impl Into<wharf_sdk::BoxError>) -> Error {
     Error::new(
         ErrorKind::Internal,

@@ -17,7 +17,7 @@ use tokio::{
 use tower_service::Service as _;
 use wharf_sdk::{App, Result, ShutdownReport, serve};
 
-use crate::{error, upgrade::Service};
+use crate::upgrade::Service;
 
 /// How long a request's head may take, and how long a connection may be idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ impl Server {
     pub(crate) async fn bind(app: App, address: &str) -> Result<Self> {
         let listener = TcpListener::bind(address)
             .await
-            .map_err(|cause| error::bind(address, cause))?;
+            .map_err(|cause| serve::bind_error(address, cause))?;
         let address = listener.local_addr()?;
         Ok(Self {
             app,

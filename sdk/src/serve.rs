@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    error::{Error, ErrorKind},
     route::App,
     session::{ShutdownOptions, ShutdownReport},
 };
@@ -25,6 +26,16 @@ pub async fn until_shut_down(app: &App) -> ShutdownReport {
             handle.shutdown_with(ShutdownOptions::within(SHUTDOWN_DEADLINE)).await
         }
     }
+}
+
+/// The error of a server whose address cannot be bound.
+pub fn bind_error(address: &str, cause: std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "WHARF_BIND",
+        format!("{address} cannot be bound; choose a free port of this machine"),
+    )
+    .with_source(cause)
 }
 
 #[cfg(unix)]

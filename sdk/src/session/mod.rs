@@ -33,7 +33,6 @@ pub use self::{
 use crate::{
     close::{CloseFrame, CloseOutcome},
     error::{Error, Result},
-    observer::Observers,
     policy::Limits,
     route::AppInner,
     transport::Transport,
@@ -94,7 +93,6 @@ pub(crate) struct Seed {
     pub(crate) app: Arc<AppInner>,
     /// How long the principal's credential is still good.
     pub(crate) expires_in: Option<Duration>,
-    pub(crate) observers: Observers,
     pub(crate) slot: registry::Slot,
     /// What middleware wants to be dropped with the session.
     pub(crate) guards: Guards,
@@ -117,14 +115,13 @@ impl Seed {
         let handler = Box::pin(async move { handler(socket).await });
         let ending = Ending {
             app: self.app,
-            observers: self.observers,
             info: Arc::clone(&shared.info),
             started,
             _enrolled: enrolled,
             _slot: self.slot,
             _guards: self.guards,
         };
-        ending.observers.upgraded(&ending.info);
+        ending.app.observers.upgraded(&ending.info);
         Session::new(shared, transport, handler, ending)
     }
 }
@@ -132,7 +129,6 @@ impl Seed {
 /// What is owed once a session ends, and released with it on every path.
 pub(crate) struct Ending {
     app: Arc<AppInner>,
-    observers: Observers,
     info: Arc<SessionInfo>,
     started: Instant,
     _enrolled: registry::Enrolled,
@@ -147,11 +143,13 @@ impl Ending {
     }
 
     fn tell_failed(&self, error: &Error) {
-        self.observers.failed(&self.info, error);
+        self.app.observers.failed(&self.info, error);
     }
 
     fn tell_closed(self, outcome: &CloseOutcome, counts: Counts) {
         let duration = now().saturating_duration_since(self.started);
-        self.observers.closed(&self.info, outcome, duration, counts);
+        self.app
+            .observers
+            .closed(&self.info, outcome, duration, counts);
     }
 }

@@ -147,10 +147,7 @@ impl Registry {
         if self.is_draining.load(Ordering::Acquire) {
             // Its handshake was under way when the shutdown began.
             if let Some(frame) = &*lock(&self.draining_with) {
-                shared
-                    .lock()
-                    .engine
-                    .handle_server_close(frame.clone(), now());
+                close(shared, frame);
             }
         }
         Enrolled {

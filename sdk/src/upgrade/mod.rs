@@ -21,7 +21,6 @@ use crate::{
     error::{Error, ErrorKind, Phase, Result},
     handler::Prepared,
     middleware::{Endpoint, Next},
-    observer::Observers,
     policy::{Limits, parse_offers},
     route::{AppInner, RouteEntry},
     session::{Seed, Session, SessionInfo, registry::Slot},
@@ -80,6 +79,7 @@ impl Upgrade {
         .in_phase(Phase::Upgrade);
         let status = self.response.status();
         self.seed
+            .app
             .observers
             .rejected(&self.context, status, Some(&error));
     }
@@ -280,7 +280,6 @@ fn switching_protocols(context: &Context, answer: &Response<Bytes>) -> Result<Re
 fn seed(app: &Arc<AppInner>, context: &Context, slot: Slot) -> Seed {
     let route = context.route_entry();
     let principal = context.principal();
-    let observers: Observers = app.observers.clone();
     Seed {
         info: Arc::new(SessionInfo {
             id: context.id(),
@@ -298,7 +297,6 @@ fn seed(app: &Arc<AppInner>, context: &Context, slot: Slot) -> Seed {
                 // Expired already: the session ends at its first turn.
                 at.duration_since(SystemTime::now()).unwrap_or_default()
             }),
-        observers,
         slot,
         guards: context.guards(),
     }

@@ -105,16 +105,6 @@ impl Decoder {
         self.frame.is_none() && self.message.is_none()
     }
 
-    /// Whether the bytes so far end between two frames.
-    pub(super) fn is_between_frames(&self) -> bool {
-        self.frame.is_none()
-    }
-
-    /// Whether a message's fragments are arriving.
-    pub(super) fn is_inside_message(&self) -> bool {
-        self.message.is_some()
-    }
-
     /// How many bytes the buffer should have room for beyond what it holds.
     pub(super) fn wanted_bytes(&self, held: usize) -> usize {
         let missing = self

@@ -132,9 +132,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
                 self.native = Native::None;
                 return Poll::Ready(Ok(()));
             }
-            let may_pass = bridge.passes_message
-                || (self.decoder.is_at_boundary() && bridge.end.wants_message());
-            if !may_pass || !self.decoder.is_between_frames() || self.decoder.is_inside_message() {
+            let may_pass = bridge.passes_message || bridge.end.wants_message();
+            if !may_pass || !self.decoder.is_at_boundary() {
                 return Poll::Ready(Ok(()));
             }
             match Head::parse(&self.inbound, Origin::Client)? {
