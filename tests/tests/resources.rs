@@ -8,11 +8,11 @@ use std::time::Duration;
 use futures::future::join_all;
 use program_under_test::{Program, Usage};
 use tokio::{
-    sync::Semaphore,
-    time::{Instant, sleep, timeout},
+    process::Command,
+    time::{sleep, timeout},
 };
 use wharf_conformance::{
-    Client, Request, Running,
+    Client,
     client::{Frame, PATIENCE},
 };
 
@@ -98,135 +98,22 @@ async fn idle_after_large_messages(driver: &str) {
     drop(peers);
 }
 
-/// After chaos (kills, violations, panics, slow readers, floods), memory and descriptors are back
-/// where they were, and every session is accounted for.
-///
-/// `WHARF_SOAK_SECONDS` and `WHARF_SOAK_PEERS` make it longer and wider; the descriptor limit must
-/// allow for the peers.
+/// After chaos (kills, violations, panics, slow readers, floods) and before a shutdown in the middle
+/// of more, memory and descriptors are back where they were, and every session is accounted for.
 async fn chaos(driver: &str) {
-    let setting = |name: &str, default: u64| {
-        std::env::var(name)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(default)
-    };
-    let duration = Duration::from_secs(setting("WHARF_SOAK_SECONDS", 3));
-    let peers = setting("WHARF_SOAK_PEERS", 100);
-    let program = start(driver).await;
-    let started = program.usage();
-    // The first storm shows what the allocator keeps of one.
-    let mut sessions = storm(&program, peers, Duration::from_secs(1)).await;
-    let settled = settle(&program, started, sessions).await;
-    let more = storm(&program, peers, duration).await;
-    sessions += more;
-    let after = settle(&program, started, sessions).await;
-    // The fixture remembers what its observers were told: some 300 bytes an event.
-    expect_growth(settled, after, 24 * MIB + more as i64 * 2 * KIB);
-    let mut client = program.open("/echo").await;
-    client.expect_echo("the server goes on").await;
-}
-
-/// Waits until every session has ended, once, and every descriptor is given back.
-async fn settle(program: &Program, started: Usage, sessions: usize) -> Usage {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let events = program
-            .server
-            .request(Request::plain("GET", "/events"))
-            .await
-            .expect(200);
-        let events = events.json();
-        let of = |kind: &str| {
-            let events = events.as_array().expect("an array");
-            events.iter().filter(|event| event["event"] == kind).count()
-        };
-        let (upgraded, closed) = (of("upgraded"), of("closed"));
-        if upgraded == closed {
-            assert!(
-                upgraded >= sessions,
-                "of {sessions} sessions {upgraded} were told"
-            );
-            return expect_descriptors(program, started.descriptors).await;
-        }
-        // Handlers that are busy outlive their connections for a while.
-        assert!(
-            Instant::now() < deadline,
-            "{upgraded} sessions began and {closed} ended"
-        );
-        sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// Opens sessions and ends them in every way for this long; returns how many.
-async fn storm(program: &Program, peers: u64, duration: Duration) -> usize {
-    let end = Instant::now() + duration;
-    // Fewer at once than the kernel queues for the server: a lost SYN costs seconds.
-    let handshakes = &Semaphore::new(200);
-    let counts = join_all((0..peers).map(|peer| async move {
-        let mut sessions = 0;
-        while Instant::now() < end {
-            misbehave(program, handshakes, peer + sessions).await;
-            sessions += 1;
-        }
-        sessions as usize
-    }))
-    .await;
-    counts.into_iter().sum()
-}
-
-async fn misbehave(program: &Program, handshakes: &Semaphore, kind: u64) {
-    let open = async |path: &str| {
-        let _permit = handshakes.acquire().await;
-        program.open(path).await
-    };
-    match kind % 10 {
-        0 => open("/echo").await.close().await,
-        1 => open("/echo").await.vanish(),
-        2 => {
-            open("/echo")
-                .await
-                .send(Frame::text("bare").unmasked())
-                .await
-        }
-        3 => {
-            let mut client = open("/panic").await;
-            client.send_text("go").await;
-            client.expect_close(1011).await;
-        }
-        4 => {
-            // A slow reader that leaves in the middle.
-            let mut client = open("/push/200/16384").await;
-            sleep(Duration::from_millis(50)).await;
-            let _ = client.recv().await;
-        }
-        5 => {
-            let mut client = open("/busy").await;
-            let flood = vec![Frame::binary(vec![7; 1024]); 100];
-            let _ = timeout(Duration::from_millis(100), client.send_together(flood)).await;
-        }
-        6 => {
-            open("/echo")
-                .await
-                .send_raw(&Frame::text("cut").to_bytes()[..3])
-                .await
-        }
-        7 => {
-            let mut client = open("/limit").await;
-            client.send_text(&"x".repeat(2000)).await;
-            client.expect_close(1009).await;
-        }
-        8 => {
-            let mut client = open("/overflow/close").await;
-            sleep(Duration::from_millis(20)).await;
-            client.vanish();
-        }
-        _ => {
-            let mut client = open("/echo").await;
-            let large = vec![7; 100_000];
-            echo(&mut client, &large).await;
-            client.send(Frame::close(1000, "")).await;
-        }
-    }
+    let arguments = ["--driver", driver, "--sockets", "150", "--seconds", "3"];
+    let soak = Command::new(env!("CARGO_BIN_EXE_soak"))
+        .args(arguments)
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(Duration::from_secs(120), soak).await;
+    let output = output.expect("an end in time").expect("it runs");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 async fn start(driver: &str) -> Program {
