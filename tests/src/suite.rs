@@ -279,6 +279,7 @@ macro_rules! for_each_case {
                 idle: "idle",
                 data_is_not_idle: "idle",
                 pings_are_idle: "idle",
+                trickle_is_idle: "idle",
                 arriving_data_is_not_idle: "idle",
                 idle_is_off_by_default: "idle",
                 first_message: "limits",
@@ -290,6 +291,7 @@ macro_rules! for_each_case {
             heartbeat {
                 answered: "heartbeat",
                 unanswered: "heartbeat",
+                unanswered_in_a_trickle: "heartbeat",
                 answered_wrongly: "heartbeat",
                 no_ping_without_silence: "heartbeat",
                 while_the_handler_is_busy: "heartbeat",

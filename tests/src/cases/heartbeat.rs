@@ -57,6 +57,28 @@ pub async fn unanswered(host: &dyn Host) {
         .expect_error("WHARF_HEARTBEAT_TIMEOUT", "session");
 }
 
+/// A message that trickles in, byte by byte, is no answer either.
+pub async fn unanswered_in_a_trickle(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/heartbeat").await;
+    for byte in Frame::text("x".repeat(10_000)).to_bytes().chunks(1) {
+        client.send_raw(byte).await;
+        match client.recv_within(BEAT / 6).await {
+            Some(None) => break,
+            Some(Some(frame)) => assert_eq!(frame.opcode, opcode::PING),
+            None => {}
+        }
+    }
+    site.events
+        .only("failed")
+        .await
+        .expect_error("WHARF_HEARTBEAT_TIMEOUT", "session");
+    site.events
+        .only("closed")
+        .await
+        .expect_outcome(1006, false, "server");
+}
+
 /// A pong with another payload is not the answer.
 pub async fn answered_wrongly(host: &dyn Host) {
     let site = Site::fixture(host).await;

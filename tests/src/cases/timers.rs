@@ -78,6 +78,24 @@ pub async fn arriving_data_is_not_idle(host: &dyn Host) {
     client.close().await;
 }
 
+/// A message that trickles in, byte by byte, is: it would hold the session open for ever.
+pub async fn trickle_is_idle(host: &dyn Host) {
+    let mut client = Site::fixture(host).await.open("/idle").await;
+    let opened = Instant::now();
+    for byte in Frame::text("x".repeat(10_000)).to_bytes().chunks(1) {
+        client.send_raw(byte).await;
+        if let Some(end) = client.recv_within(Duration::from_millis(50)).await {
+            let close = end.expect("a close frame");
+            assert_eq!(close.close_code_and_reason().0, 1001);
+            return;
+        }
+        assert!(
+            opened.elapsed() < Duration::from_secs(20),
+            "a trickle kept the session alive"
+        );
+    }
+}
+
 /// There is no idle timeout by default.
 pub async fn idle_is_off_by_default(host: &dyn Host) {
     let site = Site::of(host, |app| app.route(Route::new("/echo", echo))).await;
