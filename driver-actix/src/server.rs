@@ -41,7 +41,7 @@ impl Server {
     }
 
     /// Serves until the app is shut down through its handle or the process is told to stop
-    /// (SIGTERM, ctrl-c), which shuts it down.
+    /// (SIGTERM, ctrl-c), which shuts it down; told a second time, it aborts what is left.
     ///
     /// # Errors
     ///

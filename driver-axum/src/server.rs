@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// Serves until the app is shut down through its handle or the process is told to stop
-    /// (SIGTERM, ctrl-c), which shuts it down.
+    /// (SIGTERM, ctrl-c), which shuts it down; told a second time, it aborts what is left.
     ///
     /// # Errors
     ///
@@ -76,6 +76,8 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => start(stream, peer, &service, stopped.clone()),
+                // One that was gone before it was accepted; the next may be there already.
+                Err(error) if is_peers(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -88,6 +90,14 @@ impl Server {
         let _ = timeout(HTTP_GRACE, stop.closed()).await;
         Ok(report)
     }
+}
+
+fn is_peers(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 /// Serves one connection, on a task of its own, until it ends or becomes a socket.

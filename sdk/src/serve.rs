@@ -14,6 +14,8 @@ pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(30);
 /// Waits until the process is told to stop (SIGTERM, ctrl-c) and shuts the app down, or until
 /// somebody else has through its [`AppHandle`](crate::AppHandle).
 ///
+/// Told a second time, it aborts what is left at once; the report then counts that alone.
+///
 /// # Cancel safety
 ///
 /// Cancel-safe until a signal came.
@@ -23,7 +25,13 @@ pub async fn until_shut_down(app: &App) -> ShutdownReport {
         report = handle.shut_down() => report,
         () = stop_signal() => {
             tracing::info!("told to stop; closing the live sessions");
-            handle.shutdown_with(ShutdownOptions::within(SHUTDOWN_DEADLINE)).await
+            tokio::select! {
+                report = handle.shutdown_with(ShutdownOptions::within(SHUTDOWN_DEADLINE)) => report,
+                () = stop_signal() => {
+                    tracing::info!("told to stop again; aborting the live sessions");
+                    handle.shutdown_with(ShutdownOptions::within(Duration::ZERO)).await
+                }
+            }
         }
     }
 }

@@ -5,11 +5,11 @@ mod program_under_test;
 
 use std::{
     process::{Output, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use program_under_test::{Program, fixture};
-use tokio::{process::Command, time::timeout};
+use tokio::time::timeout;
 use wharf_conformance::{Request, Running, client::PATIENCE};
 
 /// `POST /shutdown` is answered at once, closes everybody, and the process exits 0 with counts.
@@ -39,19 +39,37 @@ async fn aborts_the_silent(driver: &str) {
     );
 }
 
-/// SIGTERM does the same as the request.
-async fn shuts_down_on_sigterm(driver: &str) {
+/// SIGTERM and ctrl-c do the same as the request.
+async fn shuts_down_on_signals(driver: &str) {
+    for signal in ["-TERM", "-INT"] {
+        let program = Program::start(&["127.0.0.1:0", "--driver", driver], driver).await;
+        let mut client = program.open("/echo").await;
+        client.expect_echo("hello").await;
+        program.signal(signal).await;
+        client.expect_close(1001).await;
+        assert_eq!(
+            program.end().await,
+            "shut down: 1 sessions, 1 closed, 0 aborted\n",
+            "after {signal}"
+        );
+    }
+}
+
+/// Who asks twice does not want to wait for peers that do not answer.
+async fn second_signal_aborts(driver: &str) {
     let program = Program::start(&["127.0.0.1:0", "--driver", driver], driver).await;
     let mut client = program.open("/echo").await;
     client.expect_echo("hello").await;
-    let id = program.child.id().expect("an id").to_string();
-    let sent = Command::new("kill").args(["-TERM", &id]).status().await;
-    assert!(sent.expect("kill runs").success());
-    client.expect_close(1001).await;
+    program.signal("-TERM").await;
+    client.expect_close_frame(1001).await;
+    let asked = Instant::now();
+    program.signal("-TERM").await;
     assert_eq!(
         program.end().await,
-        "shut down: 1 sessions, 1 closed, 0 aborted\n"
+        "shut down: 1 sessions, 0 closed, 1 aborted\n"
     );
+    // The close handshake alone would have been given 5 s.
+    assert!(asked.elapsed() < Duration::from_secs(4));
 }
 
 /// A connection that stays idle after plain HTTP does not hold the end up.
@@ -86,8 +104,14 @@ macro_rules! programs {
 
                 #[cfg(unix)]
                 #[tokio::test]
-                async fn shuts_down_on_sigterm() {
-                    super::shuts_down_on_sigterm($feature).await;
+                async fn shuts_down_on_signals() {
+                    super::shuts_down_on_signals($feature).await;
+                }
+
+                #[cfg(unix)]
+                #[tokio::test]
+                async fn second_signal_aborts() {
+                    super::second_signal_aborts($feature).await;
                 }
 
                 #[tokio::test]

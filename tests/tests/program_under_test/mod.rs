@@ -42,6 +42,13 @@ impl Program {
         Client::new(self.server.request(Request::upgrade(path)).await)
     }
 
+    /// Sends it a signal, such as `-TERM`.
+    pub(crate) async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await;
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// What the system knows of the process.
     #[cfg(target_os = "linux")]
     pub(crate) fn usage(&self) -> Usage {
