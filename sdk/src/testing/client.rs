@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use futures::FutureExt;
 use http::Response;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
-    time::timeout,
-};
+use tokio::{io::DuplexStream, time::timeout};
 
+use super::line::Line;
 use crate::{
-    close::{CloseCode, CloseFrame},
+    close::CloseFrame,
     error::{Error, ErrorKind, Result},
     message::Message,
     websocket::WebSocket,
@@ -22,18 +21,44 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Any key will do.
-const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+pub(super) const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
 /// A client's socket: a [`WebSocket`] with expectations and faults.
 ///
 /// It reads only when told to, so a test that does not read is a peer that does not. Pings are
-/// answered while it reads.
+/// answered while it reads, unless it was made
+/// [`without_pongs`](super::Connect::without_pongs).
+///
+/// # Cancel safety
+///
+/// Every method may be dropped halfway and loses nothing: what was sent goes out with the next
+/// call, and what came in is what the next call returns. Expectations that were dropped may have
+/// taken pings and pongs, never a message.
+///
+/// ```
+/// # use wharf_sdk::{App, Result, Route, Socket, WebSocketExt, testing::TestHost};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// async fn shout(mut socket: Socket) -> Result<()> {
+///     while let Some(text) = socket.read_text().await? {
+///         socket.write_text(text.to_uppercase()).await?;
+///     }
+///     Ok(())
+/// }
+///
+/// let app = App::builder().route(Route::new("/shout", shout)).build().expect("valid");
+/// let mut client = TestHost::new(app).connect("/shout").await;
+/// client.send_text("hey").await;
+/// client.expect_text("HEY").await;
+/// client.close_with(1000, "bye").await.expect("a code that may be sent");
+/// client.expect_end().await;
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TestSocket {
-    stream: Option<DuplexStream>,
+    pub(super) line: Line,
     response: Response<()>,
     decoder: Decoder,
-    inbound: BytesMut,
     answers_pings: bool,
     sent_close: bool,
     close: Option<Option<CloseFrame>>,
@@ -42,13 +67,12 @@ pub struct TestSocket {
 impl TestSocket {
     pub(super) fn new(stream: DuplexStream, response: Response<()>, answers_pings: bool) -> Self {
         Self {
-            stream: Some(stream),
+            line: Line::new(stream),
             response,
             decoder: Decoder::for_client(WireLimits {
                 max_message_bytes: usize::MAX,
                 max_fragments: usize::MAX,
             }),
-            inbound: BytesMut::new(),
             answers_pings,
             sent_close: false,
             close: None,
@@ -85,41 +109,46 @@ impl TestSocket {
 
     /// Sends a masked frame whose first byte is `first`: flags and opcode, right or wrong.
     pub async fn send_frame(&mut self, first: u8, payload: &[u8]) {
-        let mut frame = BytesMut::new();
-        encode_client_frame(&mut frame, first, MASK, payload);
-        self.send_raw(&frame).await;
+        self.queue_frame(first, payload);
+        self.flush().await;
     }
 
     /// Sends bytes as they are: a violation, half a frame. What a gone server does not take is
     /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// If the server takes nothing for long.
     pub async fn send_raw(&mut self, bytes: &[u8]) {
-        if let Some(stream) = &mut self.stream {
-            let sent = timeout(PATIENCE, stream.write_all(bytes)).await;
-            assert!(
-                sent.is_ok(),
-                "the server took no more bytes for {PATIENCE:?}"
-            );
-        }
-    }
-
-    /// Drops the connection without a close frame.
-    pub fn vanish(&mut self) {
-        self.stream = None;
+        self.line.outbound().extend_from_slice(bytes);
+        self.flush().await;
     }
 
     /// The next frame, whatever it is; `None` once the server ended the connection.
     ///
     /// # Panics
     ///
-    /// If nothing comes for long, or if the server breaks the protocol.
+    /// If nothing comes for long, if the server breaks the protocol, or if this client was told
+    /// not to read.
     pub async fn next_frame(&mut self) -> Option<Message> {
-        match timeout(PATIENCE, self.recv()).await {
-            Ok(frame) => frame,
-            Err(_) => panic!("expected a frame, but nothing came for {PATIENCE:?}"),
+        self.assert_reads();
+        loop {
+            if let Some(message) = self.take_frame() {
+                return Some(message);
+            }
+            match timeout(PATIENCE, self.line.fill()).await {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(_) => panic!("expected a frame, but nothing came for {PATIENCE:?}"),
+            }
         }
     }
 
     /// The next text, binary or close frame; pings are answered and pongs passed over.
+    ///
+    /// # Panics
+    ///
+    /// As [`next_frame`](Self::next_frame).
     pub async fn next_message(&mut self) -> Option<Message> {
         loop {
             match self.next_frame().await {
@@ -129,149 +158,60 @@ impl TestSocket {
         }
     }
 
-    /// Expects this text next.
-    ///
-    /// # Panics
-    ///
-    /// If something else comes, naming it.
-    pub async fn expect_text(&mut self, text: &str) {
-        let message = self.next_message().await;
-        match &message {
-            Some(Message::Text(came)) if *came == *text => {}
-            Some(Message::Text(came)) => panic!("expected the text {text:?}, but got {came:?}"),
-            other => panic!(
-                "expected the text {text:?}, but got {}",
-                describe(other.as_ref())
-            ),
-        }
-    }
-
-    /// Expects these bytes next.
-    ///
-    /// # Panics
-    ///
-    /// If something else comes, naming it.
-    pub async fn expect_binary(&mut self, bytes: &[u8]) {
-        let message = self.next_message().await;
-        let expected = format!("{} bytes of binary", bytes.len());
-        match &message {
-            Some(Message::Binary(came)) => assert!(came == bytes, "got other bytes than expected"),
-            other => panic!("expected {expected}, but got {}", describe(other.as_ref())),
-        }
-    }
-
-    /// Expects JSON text next, and decodes it.
-    ///
-    /// # Panics
-    ///
-    /// If something else comes, or if it does not decode, naming why.
-    pub async fn expect_json<T: serde::de::DeserializeOwned>(&mut self) -> T {
-        let message = self.next_message().await;
-        match &message {
-            Some(Message::Text(text)) => match serde_json::from_str(text) {
-                Ok(value) => value,
-                Err(error) => panic!("expected other JSON than {text}: {error}"),
-            },
-            other => panic!("expected JSON text, but got {}", describe(other.as_ref())),
-        }
-    }
-
-    /// Expects the server to close with this code next, answers it, and expects the end.
-    ///
-    /// # Panics
-    ///
-    /// If something else comes, naming it.
-    pub async fn expect_close(&mut self, code: u16) -> CloseFrame {
-        let message = self.next_message().await;
-        let frame = match message {
-            Some(Message::Close(Some(frame))) => frame,
-            other => panic!(
-                "expected a close with {code}, but got {}",
-                describe(other.as_ref())
-            ),
-        };
-        assert_eq!(
-            frame.code.as_u16(),
-            code,
-            "expected a close with {code}, but got {} ({})",
-            frame.code,
-            frame.reason,
-        );
-        frame
-    }
-
-    /// Expects the connection to end without a close frame.
-    ///
-    /// # Panics
-    ///
-    /// If something else comes, naming it.
-    pub async fn expect_end(&mut self) {
-        let message = self.next_message().await;
-        assert!(
-            message.is_none(),
-            "expected the end of the connection, but got {}",
-            describe(message.as_ref())
-        );
-    }
-
-    /// Expects nothing but pings and pongs for this long.
-    ///
-    /// # Panics
-    ///
-    /// If something comes, naming it.
-    pub async fn expect_silence(&mut self, duration: Duration) {
-        let came = timeout(duration, async {
-            loop {
-                match self.recv().await {
-                    Some(Message::Ping(_) | Message::Pong(_)) => {}
-                    message => return message,
-                }
-            }
-        });
-        if let Ok(message) = came.await {
-            panic!(
-                "expected silence for {duration:?}, but got {}",
-                describe(message.as_ref())
-            );
-        }
-    }
-
-    /// The next frame. Cancel-safe: bytes that were read stay in the buffer.
-    async fn recv(&mut self) -> Option<Message> {
+    /// The next frame, however long it takes.
+    pub(super) async fn recv(&mut self) -> Option<Message> {
         loop {
-            match self.decoder.decode(&mut self.inbound) {
-                Ok(Some(message)) => {
-                    self.answer(&message).await;
-                    return Some(message);
-                }
-                Ok(None) => {}
-                Err(error) => panic!("the server broke the protocol: {error}"),
+            if let Some(message) = self.take_frame() {
+                return Some(message);
             }
-            match self.stream.as_mut()?.read_buf(&mut self.inbound).await {
-                Ok(1..) => {}
-                _ => {
-                    self.stream = None;
-                    return None;
-                }
+            if !self.line.fill().await {
+                return None;
             }
         }
     }
 
-    async fn answer(&mut self, message: &Message) {
-        match message {
+    pub(super) async fn flush(&mut self) {
+        let sent = timeout(PATIENCE, self.line.flush()).await;
+        assert!(
+            sent.is_ok(),
+            "the server took no more bytes for {PATIENCE:?}"
+        );
+    }
+
+    /// A test that waits for a client that does not read would wait for itself.
+    pub(super) fn assert_reads(&self) {
+        assert!(
+            self.line.reads(),
+            "this client was told not to read; call resume() first, or sleep to let time pass"
+        );
+    }
+
+    /// Takes a frame out of what has arrived, and answers it.
+    fn take_frame(&mut self) -> Option<Message> {
+        let message = match self.decoder.decode(self.line.inbound()) {
+            Ok(message) => message?,
+            Err(error) => panic!("the server broke the protocol: {error}"),
+        };
+        match &message {
             Message::Ping(payload) if self.answers_pings => {
-                let payload = payload.clone();
-                self.send_frame(0x80 | OpCode::Pong.bits(), &payload).await;
+                self.queue_frame(0x80 | OpCode::Pong.bits(), payload);
             }
             Message::Close(frame) => {
                 self.close = Some(frame.clone());
-                self.send_close(frame.clone()).await;
+                self.queue_close(frame.as_ref());
             }
             _ => {}
         }
+        // If the server takes nothing now, it goes out with the next call.
+        let _ = self.line.flush().now_or_never();
+        Some(message)
     }
 
-    async fn send_close(&mut self, frame: Option<CloseFrame>) {
+    fn queue_frame(&mut self, first: u8, payload: &[u8]) {
+        encode_client_frame(self.line.outbound(), first, MASK, payload);
+    }
+
+    fn queue_close(&mut self, frame: Option<&CloseFrame>) {
         if self.sent_close {
             return;
         }
@@ -281,7 +221,7 @@ impl TestSocket {
             payload.extend_from_slice(frame.reason.as_bytes());
             payload
         });
-        self.send_frame(0x80 | OpCode::Close.bits(), &payload).await;
+        self.queue_frame(0x80 | OpCode::Close.bits(), &payload);
     }
 }
 
@@ -298,7 +238,7 @@ impl WebSocket for TestSocket {
     }
 
     async fn write(&mut self, message: Message) -> Result<()> {
-        if self.sent_close || self.stream.is_none() {
+        if self.sent_close || !self.line.is_open() {
             return Err(Error::closed());
         }
         match message {
@@ -321,7 +261,8 @@ impl WebSocket for TestSocket {
     }
 
     async fn close(&mut self, frame: CloseFrame) -> Result<()> {
-        self.send_close(Some(frame)).await;
+        self.queue_close(Some(&frame));
+        self.flush().await;
         while self.close.is_none() && self.next_frame().await.is_some() {}
         Ok(())
     }
@@ -340,17 +281,5 @@ impl WebSocket for TestSocket {
             "WHARF_NO_NATIVE",
             "the in-memory host has no native socket; check capabilities().native first",
         ))
-    }
-}
-
-fn describe(message: Option<&Message>) -> String {
-    match message {
-        None => "the end of the connection".to_owned(),
-        Some(Message::Text(text)) => format!("the text {text:?}"),
-        Some(Message::Close(Some(frame))) => {
-            format!("a close with {} ({})", frame.code, frame.reason)
-        }
-        Some(Message::Close(None)) => format!("a close with {}", CloseCode::NO_STATUS),
-        Some(other) => format!("{other:?}"),
     }
 }

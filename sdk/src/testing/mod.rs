@@ -18,15 +18,29 @@
 //!     host.connect("/missing").expect_rejected(404).await;
 //! }
 //! ```
+//!
+//! | a test wants to | |
+//! |---|---|
+//! | prepare a connection | [`TestHost::connect`], then [`origin`](Connect::origin), [`protocols`](Connect::protocols), [`bearer`](Connect::bearer), [`header`](Connect::header), [`peer`](Connect::peer), and `.await` |
+//! | see it refused | [`Connect::expect_rejected`] |
+//! | send a plain request | [`TestHost::http`] and [`Connect::send`] |
+//! | talk | [`TestSocket`]: `send_…`, `expect_…`, and all of [`WebSocketExt`](crate::WebSocketExt) |
+//! | be a bad peer | [`stop_reading`](TestSocket::stop_reading), [`stall`](TestSocket::stall), [`read_slowly`](TestSocket::read_slowly), [`resume`](TestSocket::resume), [`vanish`](TestSocket::vanish), [`violate`](TestSocket::violate), [`without_pongs`](Connect::without_pongs) |
+//! | see what observers were told | [`Recorder`] |
+//! | let hours pass | `#[tokio::test(start_paused = true)]` (tokio's feature `test-util`) and `tokio::time::sleep` |
 
 mod client;
 mod connect;
+mod expect;
+mod fault;
 mod host;
+mod line;
 mod record;
 
 pub use self::{
     client::TestSocket,
     connect::{Connect, Rejected},
+    fault::Violation,
     host::{Answer, DRIVER, TestHost},
     record::{Event, Recorder},
 };
