@@ -1,6 +1,9 @@
-#![doc = include_str!("../README.md")]
+#![doc = include_str!("tour.md")]
+// The guides shadow `wharf` with a module to have both drivers under one name.
+#![doc(test(no_crate_inject))]
 
 mod front;
+pub mod guide;
 
 pub use wharf_sdk::*;
 
@@ -14,7 +17,11 @@ pub use wharf_axum as axum;
 #[cfg(feature = "actix")]
 pub use wharf_actix as actix;
 
-/// What most programs use.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// What most programs use: `use wharf::prelude::*`.
 pub mod prelude {
     pub use wharf_sdk::{
         App, BoxError, Configure, Context, Error, Events, Extension, Group, Message, Middleware,

@@ -1,0 +1,8 @@
+//! Coming from a framework's own WebSockets: the handler that was written by hand, beside the same
+//! on Wharf.
+
+#[doc = include_str!("from_axum.md")]
+pub mod from_axum {}
+
+#[doc = include_str!("from_actix_ws.md")]
+pub mod from_actix_ws {}
