@@ -87,13 +87,16 @@ impl Client {
         self.0.send(Message::text(text.into())).await.unwrap();
     }
 
-    async fn text(&mut self) -> String {
-        let message = timeout(DEADLINE, self.0.next())
+    async fn message(&mut self) -> Message {
+        timeout(DEADLINE, self.0.next())
             .await
             .unwrap()
             .unwrap()
-            .unwrap();
-        message.into_text().unwrap().to_string()
+            .unwrap()
+    }
+
+    async fn text(&mut self) -> String {
+        self.message().await.into_text().unwrap().to_string()
     }
 
     async fn json(&mut self) -> Value {
@@ -148,6 +151,27 @@ async fn game_can_be_won_and_mistakes_are_told() {
             verdict => break assert_eq!(verdict, "right"),
         }
     }
+}
+
+#[tokio::test]
+async fn msgpack_reads_and_writes_binary() {
+    let example = Example::start(env!("CARGO_BIN_EXE_msgpack")).await;
+    let mut client = example.connect("/readings").await;
+    for (celsius, readings, mean) in [(20.0, 1, 20.0), (22.0, 2, 21.0)] {
+        let reading = json!({ "sensor": "hall", "celsius": celsius });
+        let bytes = rmp_serde::to_vec_named(&reading).unwrap();
+        client.0.send(Message::binary(bytes)).await.unwrap();
+        let summary: Value = rmp_serde::from_slice(&client.message().await.into_data()).unwrap();
+        assert_eq!(
+            summary,
+            json!({ "sensor": "hall", "readings": readings, "mean": mean })
+        );
+    }
+    client.send("no binary").await;
+    assert!(matches!(
+        client.message().await,
+        Message::Close(Some(frame)) if u16::from(frame.code) == 1003
+    ));
 }
 
 #[tokio::test]

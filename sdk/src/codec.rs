@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     close::{CloseCode, CloseFrame},
-    error::{Error, ErrorKind, Result},
+    error::{BoxError, Error, ErrorKind, Result},
     message::{Message, MessageKind},
 };
 
@@ -27,7 +27,52 @@ pub enum DecodeErrors {
     Close,
 }
 
-/// Turns values of a type into messages and back.
+/// Turns values of a type into messages and back, for [`Typed`](crate::Typed).
+///
+/// ```
+/// use wharf_sdk::{
+///     Message, MessageKind, Result, Route, Typed,
+///     codec::{Codec, invalid, wrong_kind},
+///     testing::TestHost,
+/// };
+///
+/// /// A number in eight bytes.
+/// struct BigEndian;
+///
+/// impl Codec<u64, u64> for BigEndian {
+///     fn decode(message: &Message) -> Result<u64> {
+///         let Message::Binary(bytes) = message else {
+///             return Err(wrong_kind(MessageKind::Binary, message.kind()));
+///         };
+///         let bytes = <[u8; 8]>::try_from(&bytes[..])
+///             .map_err(|_| invalid("NOT_EIGHT_BYTES", "send a number in eight bytes"))?;
+///         Ok(u64::from_be_bytes(bytes))
+///     }
+///
+///     fn encode(value: &u64) -> Result<Message> {
+///         Ok(Message::binary(value.to_be_bytes().to_vec()))
+///     }
+/// }
+///
+/// async fn double(mut socket: Typed<u64, u64, BigEndian>) -> Result<()> {
+///     while let Some(number) = socket.read().await? {
+///         socket.write(&(number * 2)).await?;
+///     }
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// # let app = wharf_sdk::App::builder().route(Route::new("/double", double)).build()?;
+/// # let host = TestHost::new(app);
+///
+/// let mut client = host.connect("/double").await;
+/// client.send_binary(&21_u64.to_be_bytes()).await;
+/// client.expect_binary(&42_u64.to_be_bytes()).await;
+/// client.send_binary(b"short").await;
+/// client.expect_close(1007).await;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Codec<In, Out>: Send + Sync + 'static {
     /// Decodes a text or binary message.
     ///
@@ -40,7 +85,7 @@ pub trait Codec<In, Out>: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `WHARF_ENCODE` for a value that cannot be encoded.
+    /// [`unencodable`] for a value that cannot be encoded.
     fn encode(value: &Out) -> Result<Message>;
 }
 
@@ -107,6 +152,16 @@ pub fn invalid(code: &'static str, detail: impl Into<String>) -> Error {
         .with_expected(true)
 }
 
+/// The error for a value that a codec cannot encode. `cause` is private.
+pub fn unencodable(cause: impl Into<BoxError>) -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        "WHARF_ENCODE",
+        "the value cannot be encoded as a message; see the private cause",
+    )
+    .with_source(cause)
+}
+
 /// Decodes JSON text, naming the path to what does not fit.
 pub(crate) fn decode_json<T: DeserializeOwned>(message: &Message) -> Result<T> {
     let Message::Text(text) = message else {
@@ -136,14 +191,7 @@ pub(crate) fn decode_json<T: DeserializeOwned>(message: &Message) -> Result<T> {
 pub(crate) fn encode_json(value: &impl Serialize) -> Result<Message> {
     serde_json::to_string(value)
         .map(Message::from)
-        .map_err(|cause| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "WHARF_ENCODE",
-                "the value cannot be written as JSON; see the private cause",
-            )
-            .with_source(cause)
-        })
+        .map_err(unencodable)
 }
 
 /// What [`DecodeErrors::Answer`] sends.

@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Runs outside WebSocket clients against a running fixture server.
 #
-#   tests/clients/run.sh <base-url> [python|node|browser|autobahn|autobahn-full ...]
+#   tests/clients/run.sh <base-url> [python|node|browser|autobahn|autobahn-full|chat ...]
 #
+# `chat` is for the chat example instead of the fixture: two pages of a browser talk to each other.
 # WHARF_AUTOBAHN_STRICT=1 lets a NON-STRICT Autobahn case fail the run.
 # <base-url> is what the fixture listens on, such as ws://127.0.0.1:9101. Without a client named,
-# all but Autobahn run. Exit code: 0 all passed, 1 a check failed, 2 something is missing.
+# all but Autobahn and the chat run. Exit code: 0 all passed, 1 a check failed, 2 something is missing.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
 
-usage="usage: $0 ws://HOST:PORT [python|node|browser|autobahn|autobahn-full ...]"
+usage="usage: $0 ws://HOST:PORT [python|node|browser|autobahn|autobahn-full|chat ...]"
 base=${1:-}
 [[ $base =~ ^ws://[^/]+/?$ ]] || die "$usage"
 base=${base%/}
@@ -49,13 +50,22 @@ run_node() {
   WHARF_NODE_HOME=$cache/node node "$here/node/client.mjs" "$base"
 }
 
-run_browser() {
+need_browser() {
   need_node
   # With $CHROMIUM the caller has already chosen.
   [[ -n ${CHROMIUM:-} ]] ||
     one_at_a_time need chromium "https://www.chromium.org/getting-involved/download-chromium, or set CHROMIUM to the program" \
       chromium chromium-browser google-chrome google-chrome-stable
+}
+
+run_browser() {
+  need_browser
   node "$here/browser/client.mjs" "$base"
+}
+
+run_chat() {
+  need_browser
+  node "$here/browser/chat.mjs" "$base"
 }
 
 run_autobahn() {
@@ -67,7 +77,7 @@ run_autobahn() {
 }
 
 for client in "$@"; do
-  [[ $client =~ ^(python|node|browser|autobahn|autobahn-full)$ ]] || die "no client '$client'. $usage"
+  [[ $client =~ ^(python|node|browser|autobahn|autobahn-full|chat)$ ]] || die "no client '$client'. $usage"
 done
 
 failed=()

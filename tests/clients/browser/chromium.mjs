@@ -103,12 +103,12 @@ export class Browser {
     });
   }
 
-  /** A page at this address; every request that it makes is answered from `files`, by path. */
+  /** A page at this address. With `files`, every request that it makes is answered from them, by path. */
   async openPage(url, files) {
     const { targetId } = await this.command("Target.createTarget", { url: "about:blank" });
     const { sessionId } = await this.command("Target.attachToTarget", { targetId, flatten: true });
     const page = new Page(this, sessionId);
-    await page.serve(files);
+    if (files) await page.serve(files);
     await page.navigate(url);
     return page;
   }
