@@ -48,7 +48,8 @@ impl<In: Send, Out, C: Codec<In, Out>> Typed<In, Out, C> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a value is either returned or its message stays queued.
+    /// As [`WebSocketExt::read_text`](crate::WebSocketExt::read_text): no message that decodes is
+    /// lost.
     pub async fn read(&mut self) -> Result<Option<In>> {
         read_as(&mut self.socket, |message| C::decode(&message)).await
     }

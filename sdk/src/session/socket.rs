@@ -110,6 +110,7 @@ impl Socket {
         if let Some(native) = self.native_mut() {
             native.sync();
         }
+        self.send_outgoing().await?;
         self.sender.send(message).await
     }
 
@@ -151,6 +152,8 @@ impl Socket {
     ///
     /// Cancel-safe.
     pub async fn flush(&mut self) {
+        // It fails only where the session has ended, and then there is nothing to wait for.
+        let _ = self.send_outgoing().await;
         self.sender.flush().await;
     }
 
@@ -221,6 +224,21 @@ impl Socket {
     }
 
     /// Splits into a stream of messages and a sender. The stream ends with the session.
+    ///
+    /// ```
+    /// use futures::{StreamExt, TryStreamExt};
+    /// use wharf_sdk::{Result, Socket};
+    ///
+    /// async fn echo(socket: Socket) -> Result<()> {
+    ///     let (reader, sender) = socket.split();
+    ///     reader.try_for_each(|message| sender.send(message)).await
+    /// }
+    /// # wharf_sdk::Route::new("/", echo);
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// `next` of the stream is cancel-safe, as [`read`](Self::read) is.
     pub fn split(self) -> (impl Stream<Item = Result<Message>> + Send + Unpin, Sender) {
         let sender = self.sender();
         let reader = Box::pin(stream::unfold(self, async |mut socket| {
@@ -269,6 +287,14 @@ impl Socket {
 
     fn shared(&self) -> &Arc<Shared> {
         self.sender.shared()
+    }
+
+    /// Queues what the sink has taken, which comes before everything written later.
+    async fn send_outgoing(&mut self) -> Result<()> {
+        if self.outgoing.is_some() {
+            poll_fn(|cx| self.poll_outgoing(cx)).await?;
+        }
+        Ok(())
     }
 
     /// Queues what the sink has taken.
@@ -363,6 +389,10 @@ impl WebSocket for Socket {
 }
 
 /// Yields what `read` yields.
+///
+/// # Cancel safety
+///
+/// `next` is cancel-safe, as [`read`](Socket::read) is.
 impl Stream for Socket {
     type Item = Result<Message>;
 
@@ -373,6 +403,13 @@ impl Stream for Socket {
 
 /// Queues what it is given, waiting for room under the route's policy. Flushed is what has been
 /// handed to the operating system; closing closes with 1000.
+///
+/// # Cancel safety
+///
+/// A `feed` that is dropped took nothing. A `send` that is dropped may have taken its message and
+/// only not flushed it. What was taken leaves in order, before what is written later; it may be
+/// lost if nothing is written or flushed any more. Flushing and closing can be dropped and begun
+/// again.
 impl Sink<Message> for Socket {
     type Error = Error;
 
