@@ -134,8 +134,10 @@ impl<S: Send + Sync + 'static> Events<S> {
         self
     }
 
-    /// Is told last, exactly once on every path. After an error of another callback, the outcome
-    /// is the one that would be if the connection broke now: the close comes after the callback.
+    /// Is told last, exactly once on every path: once the close handshake is over or the connection
+    /// is gone. After an error of another callback it is told before the close is sent, with the
+    /// outcome that would be if the connection broke now; after a panic, or if another callback
+    /// hangs beyond the handler's grace, by a task of its own.
     #[must_use]
     pub fn on_close<F, Fut>(mut self, callback: F) -> Self
     where
@@ -163,6 +165,10 @@ impl<S: Send + Sync + 'static> Events<S> {
             *error = Arc::into_inner(shared).unwrap_or_else(|| {
                 Error::handler("a callback failed, and on_error kept the error")
             });
+        }
+        if result.is_ok() {
+            // A close that a callback began has no outcome yet.
+            socket.closed().await;
         }
         if let Some(told) = closing.close.take() {
             told(closing.peer.clone(), closing.peer.sender.outcome()).await?;
@@ -196,7 +202,7 @@ impl<S: Send + Sync + 'static> Handler<()> for Events<S> {
     }
 }
 
-/// Tells `on_close` even if the handler is dropped: a shutdown's deadline, a runtime that ends.
+/// Tells `on_close` even if the handler does not come that far: a panic, a callback that hangs.
 struct Closing<S: Send + Sync + 'static> {
     peer: Peer<S>,
     close: Option<Callback<S, CloseOutcome>>,
@@ -207,7 +213,14 @@ impl<S: Send + Sync + 'static> Drop for Closing<S> {
         if let (Some(told), Ok(runtime)) =
             (self.close.take(), tokio::runtime::Handle::try_current())
         {
-            runtime.spawn(told(self.peer.clone(), self.peer.sender.outcome()));
+            let peer = self.peer.clone();
+            // Called by the task and not here: this may run while a panic unwinds, and a second
+            // one would end the process.
+            runtime.spawn(async move {
+                peer.sender.closed().await;
+                let outcome = peer.sender.outcome();
+                told(peer, outcome).await
+            });
         }
     }
 }
