@@ -15,7 +15,7 @@ use crate::{
 /// A handler's argument, taken out of the upgrade request.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be taken out of an upgrade request",
-    note = "use `Context`, `Path<T>`, `Query<T>`, `State<T>`, `Extension<T>`, `Arc<Principal>` or \
+    note = "use `Context`, `Path<T>`, `Query<T>`, `State<T>`, `Extension<T>`, `Principal` or \
             `Option` of one of them, or implement `FromContext`"
 )]
 pub trait FromContext: Sized {

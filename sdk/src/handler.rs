@@ -27,7 +27,9 @@ use crate::{
     message = "`{Self}` is not a WebSocket handler",
     label = "expected an async function whose last argument is a socket",
     note = "a handler is `async fn(…, Socket)` that returns `()` or `Result<(), E>`",
-    note = "every argument before the socket must implement `FromContext`",
+    note = "before it come at most seven of `Context`, `Path<T>`, `Query<T>`, `State<T>`, \
+            `Extension<T>`, `Principal`, `Option` of one of them, or a type of yours that \
+            implements `FromContext`",
     note = "the future must be `Send`: hold no `Rc` and no lock guard across an `.await`"
 )]
 pub trait Handler<Args>: Send + Sync + 'static {
