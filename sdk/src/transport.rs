@@ -94,7 +94,9 @@ pub struct Capabilities {
     /// Whether frames without a name in the protocol reach the session as
     /// [`Message::Unknown`]; if not, they are violations.
     pub unknown_frames: bool,
-    /// Whether a connection whose peer does not read can be dropped at once.
+    /// Whether the session owns the connection, and one whose peer does not read can be dropped at
+    /// once. Where it does not, what a peer sends behind the end cannot be discarded either: it may
+    /// make a reset of the end, and the peer lose what it had not read by then.
     pub abort: bool,
     /// Whether messages can be compressed (permessage-deflate).
     pub compression: bool,

@@ -51,6 +51,7 @@
 pub mod cases;
 pub mod client;
 pub mod contract;
+pub mod differential;
 pub mod fixture;
 pub mod host;
 mod site;

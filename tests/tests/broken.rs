@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wharf_conformance::{
     Answer, Host, InProgress, MemoryHost, Request, Running, cases, check,
     client::{Frame, opcode},
+    differential::Differential,
 };
 use wharf_sdk::{App, Capabilities, Configure, Result, Route, Socket};
 
@@ -249,4 +250,28 @@ fn another_limit_is_caught() {
         |host| Box::pin(cases::size::to_the_byte(host)),
         reason,
     );
+}
+
+/// Random rounds notice too, name what is different, and leave of the round what is needed for it.
+#[test]
+fn random_rounds_catch_what_they_can_see() {
+    for (fault, different) in [
+        (Fault::DropsPongs, "waited in vain"),
+        (Fault::DropsCloses, "broken: end, line 1"),
+        (Fault::NormalizesCloses, "broken: end, line 1"),
+        (Fault::ForgetsText, "broken: data, line 1"),
+    ] {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let rounds = Differential::new()
+            .seed(1)
+            .rounds(100)
+            .patience(std::time::Duration::from_millis(500));
+        let hosts: &[(&str, &dyn Host)] = &[("broken", &BrokenHost(fault))];
+        let caught = runtime.block_on(rounds.run(hosts));
+        let report = caught.expect_err("the rounds notice").report;
+        assert!(
+            report.contains(different) && report.contains("the smallest part"),
+            "{fault:?} is caught for another reason: {report}"
+        );
+    }
 }

@@ -1,0 +1,52 @@
+//! Plays random rounds on every host of this package: `differential [--rounds 1000] [--seed n]`.
+//!
+//! The seed is printed, and so is the one of a round that fails.
+
+use std::process::ExitCode;
+
+use wharf_conformance::{Host, differential::Differential};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let rounds = match parse(std::env::args().skip(1)) {
+        Ok(rounds) => rounds.talkative(),
+        Err(wrong) => {
+            eprintln!("{wrong}; usage: differential [--rounds 1000] [--seed n]");
+            return ExitCode::from(2);
+        }
+    };
+    println!("from seed {}", rounds.first_seed());
+    let hosts: &[(&str, &dyn Host)] = &[
+        #[cfg(feature = "axum")]
+        ("axum", &wharf_conformance::AxumHost),
+        #[cfg(feature = "axum")]
+        ("axum, nested", &wharf_conformance::NestedAxumHost),
+        #[cfg(feature = "actix")]
+        ("actix", &wharf_conformance::ActixHost),
+        #[cfg(feature = "actix")]
+        ("actix, scoped", &wharf_conformance::ScopedActixHost),
+    ];
+    match rounds.run(hosts).await {
+        Ok(()) => {
+            println!("all rounds went the same on {} hosts", hosts.len() + 1);
+            ExitCode::SUCCESS
+        }
+        Err(difference) => {
+            eprintln!("{difference}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Differential, String> {
+    let mut rounds = Differential::new();
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().and_then(|value| value.parse().ok());
+        rounds = match (name.as_str(), value) {
+            ("--rounds", Some(count)) => rounds.rounds(count),
+            ("--seed", Some(seed)) => rounds.seed(seed),
+            _ => return Err(format!("{name} is no option with a number")),
+        };
+    }
+    Ok(rounds)
+}

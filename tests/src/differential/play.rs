@@ -1,0 +1,190 @@
+//! The client of a round.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use bytes::BytesMut;
+use futures::FutureExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    time::timeout,
+};
+
+use super::{
+    app::Page,
+    plan::{Plan, Step},
+    transcript::{DATA, END, PINGS, PONGS, REASONS, TROUBLE, Transcript, describe_payload},
+};
+use crate::{
+    client::{Frame, opcode},
+    host::{Request, Running, Stream},
+};
+
+/// Plays a round and returns what happened on both sides.
+pub(super) async fn play(
+    running: &dyn Running,
+    target: &str,
+    plan: &Plan,
+    page: &Page,
+    patience: Duration,
+) -> Transcript {
+    let mut transcript = Transcript::default();
+    let playing = AssertUnwindSafe(lead(running, target, plan, patience, &mut transcript));
+    if let Err(panic) = playing.catch_unwind().await {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+        transcript.add(TROUBLE, message.unwrap_or("a panic"));
+    }
+    match timeout(patience, page.when_over()).await {
+        Ok(seen) => transcript.absorb(seen),
+        Err(_) => {
+            transcript.absorb(page.so_far());
+            transcript.add(TROUBLE, "the observers were not told of a closed session");
+        }
+    }
+    transcript
+}
+
+async fn lead(
+    running: &dyn Running,
+    target: &str,
+    plan: &Plan,
+    patience: Duration,
+    transcript: &mut Transcript,
+) {
+    let request = Request::upgrade(target).followed_by(plan.early.to_vec());
+    let answer = running.request(request).await;
+    let status = answer.status();
+    let Some(stream) = answer.stream else {
+        transcript.add(TROUBLE, format!("no upgrade, but {status}"));
+        return;
+    };
+    let (reader, writer) = split(stream);
+    let mut peer = Peer {
+        reader: Some(reader),
+        writer: Some(writer),
+        inbound: BytesMut::new(),
+        has_close: false,
+        transcript,
+    };
+    for step in &plan.steps {
+        if timeout(patience, peer.take(step)).await.is_err() {
+            peer.transcript
+                .add(TROUBLE, format!("waited in vain for {step:?}"));
+            return;
+        }
+    }
+    if timeout(patience, peer.read_until(|_| false)).await.is_err() {
+        peer.transcript
+            .add(TROUBLE, "the server did not end the connection");
+    }
+}
+
+/// A client that writes down what comes, legal or not.
+struct Peer<'a> {
+    /// `None` once the server has ended its direction.
+    reader: Option<ReadHalf<Box<dyn Stream>>>,
+    writer: Option<WriteHalf<Box<dyn Stream>>>,
+    inbound: BytesMut,
+    has_close: bool,
+    transcript: &'a mut Transcript,
+}
+
+impl Peer<'_> {
+    async fn take(&mut self, step: &Step) {
+        match step {
+            Step::Send(bytes) => self.send(bytes).await,
+            Step::Turn => tokio::task::yield_now().await,
+            Step::Sleep => tokio::time::sleep(Duration::from_millis(1)).await,
+            Step::Await { data, pongs } => {
+                self.read_until(|peer| {
+                    let seen = &peer.transcript;
+                    peer.has_close || seen.len(DATA) >= *data && seen.len(PONGS) >= *pongs
+                })
+                .await;
+            }
+            Step::AwaitClose => self.read_until(|peer| peer.has_close).await,
+            Step::HalfClose => {
+                if let Some(writer) = &mut self.writer {
+                    let _ = writer.shutdown().await;
+                }
+            }
+            Step::Vanish => {
+                // What came was read; what comes is not waited for.
+                self.writer = None;
+                self.reader = None;
+            }
+        }
+    }
+
+    /// Sends, and reads meanwhile: a server that is held back need not read.
+    async fn send(&mut self, mut bytes: &[u8]) {
+        while let Some(writer) = &mut self.writer
+            && !bytes.is_empty()
+        {
+            let Some(reader) = &mut self.reader else {
+                // The server has ended its direction and may reset the other.
+                return;
+            };
+            tokio::select! {
+                written = writer.write(bytes) => match written {
+                    Ok(count) => bytes = &bytes[count..],
+                    Err(_) => self.writer = None,
+                },
+                read = reader.read_buf(&mut self.inbound) => self.note(&read),
+            }
+        }
+        if let Some(writer) = &mut self.writer {
+            let _ = writer.flush().await;
+        }
+    }
+
+    /// Reads until this holds or the server ends the connection.
+    async fn read_until(&mut self, is_enough: impl Fn(&Self) -> bool) {
+        loop {
+            if is_enough(self) {
+                return;
+            }
+            let Some(reader) = &mut self.reader else {
+                return;
+            };
+            let read = reader.read_buf(&mut self.inbound).await;
+            self.note(&read);
+        }
+    }
+
+    /// Writes down what was read.
+    fn note(&mut self, read: &std::io::Result<usize>) {
+        while let Some(frame) = Frame::parse(&mut self.inbound) {
+            self.note_frame(&frame);
+        }
+        // A reset ends the connection like a FIN does.
+        if !matches!(read, Ok(1..)) {
+            self.reader = None;
+            if !self.inbound.is_empty() {
+                self.transcript.add(END, "in the middle of a frame");
+            }
+            self.transcript.add(END, "the end");
+        }
+    }
+
+    fn note_frame(&mut self, frame: &Frame) {
+        let is_plain = frame.fin && frame.rsv == 0 && frame.mask.is_none();
+        let (strand, kind) = match frame.opcode {
+            _ if !is_plain || self.has_close => (END, "a frame that may not come:"),
+            opcode::TEXT => (DATA, "text"),
+            opcode::BINARY => (DATA, "binary"),
+            opcode::PING => (PINGS, "ping"),
+            opcode::PONG => (PONGS, "pong"),
+            opcode::CLOSE => {
+                self.has_close = true;
+                let (code, reason) = frame.close_code_and_reason();
+                self.transcript.add(END, format!("close {code}"));
+                self.transcript.add(REASONS, format!("frame {reason:?}"));
+                return;
+            }
+            _ => (END, "a frame that may not come:"),
+        };
+        let line = describe_payload(kind, &frame.payload);
+        self.transcript.add(strand, line);
+    }
+}

@@ -1,0 +1,82 @@
+//! The routes of the rounds: what each allows.
+
+use wharf_sdk::{Configure, Limits, Route, SlowClient};
+
+/// A route's settings, as far as a round has to know them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) path: &'static str,
+    pub(super) max_message_bytes: usize,
+    pub(super) max_outbound_bytes: usize,
+    pub(super) max_fragments: usize,
+    pub(super) control_frames: bool,
+    /// A queue of this many messages, and what happens when it is full.
+    pub(super) queue: Option<(usize, SlowClient)>,
+}
+
+/// Every route, with some as often as they are worth.
+pub(super) fn all() -> Vec<Terms> {
+    let limits = Limits::default();
+    let plain = Terms {
+        path: "/plain",
+        max_message_bytes: limits.max_message_bytes,
+        max_outbound_bytes: limits.max_outbound_message_bytes,
+        max_fragments: limits.max_fragments,
+        control_frames: false,
+        queue: None,
+    };
+    let short = |path, slow| Terms {
+        path,
+        queue: Some((4, slow)),
+        ..plain
+    };
+    vec![
+        plain,
+        Terms {
+            path: "/control",
+            control_frames: true,
+            ..plain
+        },
+        Terms {
+            path: "/small",
+            max_message_bytes: 300,
+            ..plain
+        },
+        Terms {
+            path: "/few",
+            max_fragments: 3,
+            ..plain
+        },
+        Terms {
+            path: "/tight",
+            max_message_bytes: 150,
+            max_fragments: 2,
+            control_frames: true,
+            ..plain
+        },
+        Terms {
+            path: "/quiet",
+            max_outbound_bytes: 100,
+            ..plain
+        },
+        short("/error", SlowClient::Error),
+        short("/newest", SlowClient::DropNewest),
+        short("/oldest", SlowClient::DropOldest),
+        short("/full", SlowClient::Close),
+    ]
+}
+
+impl Terms {
+    /// Puts the settings on a route.
+    pub(super) fn apply(&self, route: Route) -> Route {
+        let route = route
+            .max_message_bytes(self.max_message_bytes)
+            .max_outbound_message_bytes(self.max_outbound_bytes)
+            .max_fragments(self.max_fragments)
+            .control_frames(self.control_frames);
+        match self.queue {
+            Some((messages, slow)) => route.queue_messages(messages).slow_client(slow),
+            None => route,
+        }
+    }
+}
