@@ -92,9 +92,36 @@ impl SendQueue {
         }
     }
 
-    /// Whether a message with this key is waiting, to be replaced without needing room.
-    pub(crate) fn holds(&self, key: &ByteString) -> bool {
-        self.position_of(key).is_some()
+    /// Whether a message of this size fits in the place of a waiting one with the same key.
+    pub(crate) fn has_room_in_place(
+        &self,
+        key: &ByteString,
+        payload_bytes: usize,
+        behind_bytes: usize,
+    ) -> bool {
+        let Some(at) = self.position_of(key) else {
+            return false;
+        };
+        let others_bytes = self.bytes - self.data[at].message.payload_bytes();
+        (self.data.len() == 1 && behind_bytes == 0)
+            || others_bytes
+                .saturating_add(behind_bytes)
+                .saturating_add(payload_bytes)
+                <= self.max_bytes
+    }
+
+    /// Drops the message with this key, if one is waiting.
+    pub(crate) fn remove(&mut self, key: &ByteString) -> Removed {
+        let entry = self.position_of(key).and_then(|at| self.data.remove(at));
+        let Some(entry) = entry else {
+            return Removed::default();
+        };
+        let bytes = entry.message.payload_bytes();
+        self.bytes -= bytes;
+        Removed {
+            messages: 1,
+            bytes: bytes as u64,
+        }
     }
 
     /// Whether a message of this size would fit if nothing were queued.

@@ -56,35 +56,11 @@ impl Engine {
             self.queue.push(message);
             return Ok(Admission::Done);
         }
-        match policy.unwrap_or(self.limits.slow_client) {
-            SlowClient::Wait => return Ok(Admission::Wait(message)),
-            SlowClient::Error => return Err(backpressure()),
-            SlowClient::DropNewest => self.count_removed(Removed {
-                messages: 1,
-                bytes: bytes as u64,
-            }),
-            SlowClient::DropOldest if self.queue.can_make_room(bytes, self.unsent_bytes) => {
-                let removed = self.queue.make_room(bytes, self.unsent_bytes);
-                self.count_removed(removed);
-                self.queue.push(message);
-            }
-            // Everything older is past recall; the new message is what has to go.
-            SlowClient::DropOldest => self.count_removed(Removed {
-                messages: 1,
-                bytes: bytes as u64,
-            }),
-            SlowClient::Close => {
-                let error = backpressure();
-                let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");
-                self.failures.push(backpressure().in_phase(Phase::Session));
-                self.begin_close(frame, Initiator::Server, now());
-                return Err(error);
-            }
-        }
-        Ok(Admission::Done)
+        let policy = policy.unwrap_or(self.limits.slow_client);
+        self.write_without_room(message, None, policy, now)
     }
 
-    /// Queues a message in the place of a waiting one with the same key, which needs no room.
+    /// Queues a message in the place of a waiting one with the same key.
     pub(crate) fn write_latest(
         &mut self,
         message: Message,
@@ -92,15 +68,13 @@ impl Engine {
         now: impl Fn() -> Instant,
     ) -> Result<Admission> {
         self.check_write(&message, &now)?;
-        let has_room = self
-            .queue
-            .has_room(message.payload_bytes(), self.unsent_bytes);
-        if !has_room && !self.queue.holds(key) {
-            return self.write(message, None, now);
+        let (bytes, behind) = (message.payload_bytes(), self.unsent_bytes);
+        if self.queue.has_room(bytes, behind) || self.queue.has_room_in_place(key, bytes, behind) {
+            let removed = self.queue.push_latest(message, key.clone());
+            self.count_removed(removed);
+            return Ok(Admission::Done);
         }
-        let removed = self.queue.push_latest(message, key.clone());
-        self.count_removed(removed);
-        Ok(Admission::Done)
+        self.write_without_room(message, Some(key), self.limits.slow_client, now)
     }
 
     /// Queues a ping of the handler's, ahead of data.
@@ -146,6 +120,50 @@ impl Engine {
     /// Whether a message of this size would be queued now.
     pub(crate) fn has_room(&self, payload_bytes: usize) -> bool {
         self.end.refuses_writes() || self.queue.has_room(payload_bytes, self.unsent_bytes)
+    }
+
+    /// Does what the slow-client policy says with a message that finds the queue full.
+    fn write_without_room(
+        &mut self,
+        message: Message,
+        key: Option<&ByteString>,
+        policy: SlowClient,
+        now: impl Fn() -> Instant,
+    ) -> Result<Admission> {
+        let bytes = message.payload_bytes();
+        match policy {
+            SlowClient::Wait => return Ok(Admission::Wait(message)),
+            SlowClient::Error => return Err(backpressure()),
+            SlowClient::DropNewest => self.count_removed(Removed {
+                messages: 1,
+                bytes: bytes as u64,
+            }),
+            SlowClient::DropOldest if self.queue.can_make_room(bytes, self.unsent_bytes) => {
+                if let Some(key) = key {
+                    let replaced = self.queue.remove(key);
+                    self.count_removed(replaced);
+                }
+                let removed = self.queue.make_room(bytes, self.unsent_bytes);
+                self.count_removed(removed);
+                match key {
+                    Some(key) => drop(self.queue.push_latest(message, key.clone())),
+                    None => self.queue.push(message),
+                }
+            }
+            // Everything older is past recall; the new message is what has to go.
+            SlowClient::DropOldest => self.count_removed(Removed {
+                messages: 1,
+                bytes: bytes as u64,
+            }),
+            SlowClient::Close => {
+                let error = backpressure();
+                let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");
+                self.failures.push(backpressure().in_phase(Phase::Session));
+                self.begin_close(frame, Initiator::Server, now());
+                return Err(error);
+            }
+        }
+        Ok(Admission::Done)
     }
 
     fn check_write(&mut self, message: &Message, now: impl Fn() -> Instant) -> Result<()> {

@@ -174,6 +174,13 @@ impl Engine {
 
     /// Drops the connection now; the outcome is 1006 unless a close frame began the end.
     pub(super) fn abort(&mut self, initiator: Initiator) {
+        if self.end.stage() == Stage::Dropped {
+            return;
+        }
+        if self.end.is_lingering() {
+            // Both frames are through: only the peer's end of the connection was missing.
+            return self.handle_transport_closed();
+        }
         if !self.end.has_begun() {
             self.end.begun = Some(Begun {
                 code: CloseCode::ABNORMAL,

@@ -50,9 +50,6 @@ impl Engine {
     /// The transport was flushed, or `unsent_bytes` are stuck in it.
     pub(crate) fn handle_flush(&mut self, unsent_bytes: usize, now: Instant) {
         self.unsent_bytes = unsent_bytes;
-        if unsent_bytes == 0 {
-            self.note_flushed_ping(now);
-        }
         if self.end.has_begun() {
             // From here on the close deadline rules.
             if unsent_bytes == 0 {
@@ -60,7 +57,10 @@ impl Engine {
             }
             return;
         }
-        if unsent_bytes == 0 && !self.queue.has_data() {
+        if unsent_bytes == 0 {
+            self.note_flushed_ping(now);
+        }
+        if unsent_bytes == 0 && !self.has_output() {
             self.timers.stop(Timer::Write);
             return;
         }
@@ -109,7 +109,8 @@ impl Engine {
                     );
                     self.abort(Initiator::Server);
                 }
-                Timer::Close => self.abort_late_close(),
+                // The close handshake took too long; what is still unsaid stays so.
+                Timer::Close => self.abort(Initiator::Server),
                 // The loop drops the handler: it asks `is_grace_over`.
                 Timer::HandlerGrace => self.grace_over = true,
             }
@@ -161,12 +162,18 @@ impl Engine {
 
     /// Takes a data or unknown message through the rate limit.
     fn admit(&mut self, message: Message, now: Instant) {
+        if self.end.is_close_sent() {
+            // Only the peer's close is waited for; what comes before it is discarded.
+            return;
+        }
         self.timers.stop(Timer::FirstMessage);
         if let (Some(idle), false) = (self.limits.idle_timeout, self.end.has_begun()) {
             self.timers.set(Timer::Idle, now + idle);
         }
         if let Some(bucket) = &mut self.bucket
             && let Err(refilled) = bucket.take(message.payload_bytes(), now)
+            // At the end there is nothing left to slow down.
+            && !(bucket.policy() == RatePolicy::Wait && self.end.has_begun())
         {
             let error = rate_limited();
             match bucket.policy() {
@@ -237,16 +244,6 @@ impl Engine {
     fn fail_timeout(&mut self, name: &'static str, message: &'static str) {
         let error = Error::new(ErrorKind::Timeout, name, message);
         self.failures.push(error.in_phase(Phase::Session));
-    }
-
-    /// The close handshake took too long; what is still unsaid stays so.
-    fn abort_late_close(&mut self) {
-        if self.end.is_lingering() {
-            // Both frames are through: only the peer's end of the connection was missing.
-            self.handle_transport_closed();
-        } else {
-            self.abort(Initiator::Server);
-        }
     }
 }
 

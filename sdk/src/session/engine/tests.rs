@@ -1,5 +1,7 @@
 //! The engine without a socket, a task or a sleep: events in, actions out, time as a parameter.
 
+use bytestring::ByteString;
+
 use super::*;
 use crate::{
     close::{CloseCode, CloseFrame, Initiator},
@@ -473,6 +475,99 @@ fn rate_policies() {
 }
 
 #[test]
+fn a_transport_that_takes_nothing_has_a_deadline_even_for_a_pong() {
+    let mut rig = Rig::new(quiet().write_deadline(SECOND));
+    rig.receive(Message::Ping("p".into()));
+    rig.engine.handle_flush(0, rig.now);
+    rig.pass(SECOND);
+    assert_eq!(rig.failure_codes(), ["WHARF_WRITE_DEADLINE"]);
+}
+
+#[test]
+fn the_latest_of_a_key_keeps_to_the_queues_bytes() {
+    let key = |name: &str| ByteString::from(name);
+    let full = |policy| {
+        let limits = quiet().queue_bytes(10).max_outbound_message_bytes(10);
+        let mut rig = Rig::new(limits.slow_client(policy));
+        for text in ["1", "2"] {
+            let now = rig.now;
+            rig.engine
+                .write_latest(Message::text(text), &key(text), || now)
+                .expect("room");
+        }
+        rig
+    };
+    let replace = |rig: &mut Rig, text: &str| {
+        let now = rig.now;
+        rig.engine
+            .write_latest(Message::text(text), &key("1"), || now)
+    };
+
+    let mut refusing = full(SlowClient::Error);
+    replace(&mut refusing, "111111111").expect("one byte and nine fit");
+    let error = replace(&mut refusing, "1111111111").expect_err("they are too many");
+    assert_eq!(error.code(), "WHARF_BACKPRESSURE");
+    assert_eq!(
+        refusing.flush(),
+        [Message::text("111111111"), Message::text("2")],
+        "what is refused replaces nothing"
+    );
+
+    let mut dropping = full(SlowClient::DropOldest);
+    replace(&mut dropping, "1111111111").expect("room is made");
+    replace(&mut dropping, "11111").expect("it still has its key");
+    assert_eq!(dropping.flush(), [Message::text("11111")]);
+    let gap = dropping.engine.take_gap();
+    assert_eq!((gap.messages, gap.bytes), (3, 12));
+}
+
+#[test]
+fn what_comes_behind_our_close_waits_for_no_tokens() {
+    let mut rig = Rig::new(quiet().rate_limit(RateLimit::messages(1)));
+    rig.engine.close(frame(1000), rig.now);
+    rig.flush();
+    let deadline = rig.engine.poll_timeout();
+    rig.receive("1");
+    rig.receive("2");
+    assert_eq!(rig.engine.poll_timeout(), deadline);
+    assert_eq!(rig.engine.counts().messages_in, 0, "it is discarded");
+}
+
+#[test]
+fn a_ping_that_leaves_with_the_end_is_not_waited_for() {
+    let with_a_ping_unsent = || {
+        let mut rig = Rig::new(Policy::new().heartbeat(SECOND, SECOND));
+        rig.pass(SECOND);
+        rig
+    };
+    let mut gone = with_a_ping_unsent();
+    gone.engine.handle_gone();
+    gone.flush();
+    assert_eq!(gone.engine.poll_timeout(), None);
+
+    let mut closing = with_a_ping_unsent();
+    closing.engine.close(frame(1000), closing.now);
+    closing.flush();
+    closing.pass(2 * SECOND);
+    assert!(closing.failure_codes().is_empty());
+    assert_eq!(closing.engine.stage(), Stage::Running, "its peer has 5 s");
+}
+
+#[test]
+fn a_message_that_comes_before_our_close_leaves_is_delivered_without_tokens() {
+    let mut rig = Rig::new(quiet().rate_limit(RateLimit::messages(1)));
+    rig.engine.close(frame(1000), rig.now);
+    rig.receive("1");
+    rig.receive("2");
+    rig.flush();
+    rig.receive(Message::Close(None));
+    let mut read = || rig.engine.read().expect("ready").transpose();
+    assert_eq!(read().expect("no error"), Some(Message::text("1")));
+    assert_eq!(read().expect("no error"), Some(Message::text("2")));
+    assert_eq!(read().expect("no error"), None);
+}
+
+#[test]
 fn the_first_end_names_the_outcome() {
     let mut rig = Rig::new(quiet());
     rig.engine.close(frame(4000), rig.now);
@@ -482,6 +577,28 @@ fn the_first_end_names_the_outcome() {
     assert_eq!(rig.outcome(), (4000, true, Initiator::Handler));
     rig.engine.handle_gone();
     assert_eq!(rig.outcome().0, 4000);
+}
+
+#[test]
+fn a_kill_behind_a_complete_handshake_leaves_it_clean() {
+    let complete = || {
+        let mut rig = Rig::new(quiet());
+        rig.receive(Message::Close(Some(frame(1000))));
+        rig.flush();
+        rig
+    };
+    let mut lingering = complete();
+    lingering.engine.handle_kill();
+    assert_eq!(lingering.engine.stage(), Stage::Dropped);
+    assert_eq!(lingering.outcome(), (1000, true, Initiator::Peer));
+
+    let mut handler_is_left = complete();
+    handler_is_left.engine.handle_transport_closed();
+    let now = handler_is_left.now;
+    handler_is_left.engine.start_handler_grace(now);
+    handler_is_left.engine.handle_kill();
+    assert!(handler_is_left.engine.is_grace_over());
+    assert_eq!(handler_is_left.outcome(), (1000, true, Initiator::Peer));
 }
 
 #[test]
