@@ -6,6 +6,7 @@ use super::{Limits, OriginPolicy, RateLimit, SlowClient, Subprotocols};
 use crate::{
     codec::DecodeErrors,
     error::{Error, Result},
+    session::LONGEST,
 };
 
 /// A set of settings, each given or inherited.
@@ -269,6 +270,11 @@ impl Policy {
         let queue_bytes = self
             .queue_bytes
             .unwrap_or(defaults.queue_bytes.max(max_outbound_message_bytes));
+        let bounded =
+            |time: Option<Duration>, default: Duration| time.unwrap_or(default).min(LONGEST);
+        let optional = |time: Option<Option<Duration>>, default: Option<Duration>| {
+            time.unwrap_or(default).map(|time| time.min(LONGEST))
+        };
         Ok(Limits {
             max_message_bytes,
             max_outbound_message_bytes,
@@ -276,18 +282,16 @@ impl Policy {
             max_fragments: self.max_fragments.unwrap_or(defaults.max_fragments),
             queue_messages: self.queue_messages.unwrap_or(defaults.queue_messages),
             slow_client: self.slow_client.unwrap_or_default(),
-            write_deadline: self.write_deadline.unwrap_or(defaults.write_deadline),
+            write_deadline: bounded(self.write_deadline, defaults.write_deadline),
             rate_limit: self.rate_limit.unwrap_or(None),
-            first_message_timeout: self.first_message_timeout.unwrap_or(None),
-            max_age: self.max_age.unwrap_or(None),
-            idle_timeout: self.idle_timeout.unwrap_or(None),
-            heartbeat_interval: self
-                .heartbeat_interval
-                .unwrap_or(defaults.heartbeat_interval),
-            heartbeat_timeout: self.heartbeat_timeout.unwrap_or(defaults.heartbeat_timeout),
-            close_timeout: self.close_timeout.unwrap_or(defaults.close_timeout),
-            handler_grace: self.handler_grace.unwrap_or(defaults.handler_grace),
-            upgrade_timeout: self.upgrade_timeout.unwrap_or(defaults.upgrade_timeout),
+            first_message_timeout: optional(self.first_message_timeout, None),
+            max_age: optional(self.max_age, None),
+            idle_timeout: optional(self.idle_timeout, None),
+            heartbeat_interval: optional(self.heartbeat_interval, defaults.heartbeat_interval),
+            heartbeat_timeout: bounded(self.heartbeat_timeout, defaults.heartbeat_timeout),
+            close_timeout: bounded(self.close_timeout, defaults.close_timeout),
+            handler_grace: bounded(self.handler_grace, defaults.handler_grace),
+            upgrade_timeout: bounded(self.upgrade_timeout, defaults.upgrade_timeout),
             control_frames: self.control_frames.unwrap_or(defaults.control_frames),
             decode_errors: self.decode_errors.unwrap_or_default(),
             max_connections: self.max_connections,
@@ -393,6 +397,22 @@ mod tests {
             .resolve("/")
             .expect("valid");
         assert_eq!(limits.queue_bytes, 64 << 20);
+    }
+
+    #[test]
+    fn what_a_clock_cannot_count_is_as_long_as_it_can() {
+        let limits = Policy::new()
+            .max_age(Duration::MAX)
+            .close_timeout(Duration::MAX)
+            .resolve("/")
+            .expect("valid");
+        let now = std::time::Instant::now();
+        assert!(
+            limits
+                .max_age
+                .is_some_and(|age| now.checked_add(age).is_some())
+        );
+        assert!(now.checked_add(limits.close_timeout).is_some());
     }
 
     #[test]

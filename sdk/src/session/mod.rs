@@ -3,7 +3,7 @@
 //! [`Session`] is the future that a driver runs; [`Socket`] and [`Sender`] are the handler's side
 //! of it; the [`registry`] knows all of an app's sessions.
 
-mod engine;
+pub(crate) mod engine;
 pub(crate) mod registry;
 mod run;
 mod sender;
@@ -22,13 +22,16 @@ use std::{
 use futures::future::BoxFuture;
 
 use self::engine::Engine;
-pub(crate) use self::shared::{Shared, now};
 pub use self::{
     engine::Counts,
     registry::{ShutdownOptions, ShutdownReport},
     run::Session,
     sender::Sender,
     socket::{Gap, Socket},
+};
+pub(crate) use self::{
+    shared::{Shared, now},
+    timer::LONGEST,
 };
 use crate::{
     close::{CloseFrame, CloseOutcome},
@@ -106,7 +109,7 @@ impl Seed {
         handler: impl FnOnce(Socket) -> BoxFuture<'static, Result<()>> + Send + 'static,
     ) -> Session<T> {
         let started = now();
-        let expires_at = self.expires_in.map(|left| started + left);
+        let expires_at = self.expires_in.map(|left| started + left.min(LONGEST));
         let engine = Engine::new(Arc::clone(&self.limits), expires_at, started);
         let shared = Arc::new(Shared::new(engine, self.info, self.limits));
         let enrolled = self.app.registry.enroll(&shared);

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{ConnectionId, Shared, now};
+use super::{ConnectionId, LONGEST, Shared, now};
 use crate::{
     close::{CloseCode, CloseFrame},
     error::{Error, ErrorKind},
@@ -68,7 +68,7 @@ impl ShutdownOptions {
     /// Closes every session with 1001 and aborts after `deadline` those that have not ended.
     pub fn within(deadline: Duration) -> Self {
         Self {
-            deadline,
+            deadline: deadline.min(LONGEST),
             // Clients reconnect when they are closed; spread out, they do not arrive as one herd.
             spread: (deadline / 4).min(Duration::from_secs(2)),
             frame: CloseFrame::cut(CloseCode::GOING_AWAY, "the server is shutting down"),
@@ -87,7 +87,7 @@ impl ShutdownOptions {
     /// quarter of the deadline, at most 2 s.
     #[must_use]
     pub fn spread_over(mut self, spread: Duration) -> Self {
-        self.spread = spread;
+        self.spread = spread.min(LONGEST);
         self
     }
 }

@@ -1,6 +1,9 @@
 //! Deadlines by name.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Longer times are taken for this: a clock cannot count to [`Duration::MAX`].
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +84,6 @@ impl TimerTable {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
