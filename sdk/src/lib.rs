@@ -16,6 +16,9 @@ pub mod middleware;
 pub mod observer;
 mod path_de;
 pub mod policy;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod properties;
 mod queue;
 pub mod response;
 mod route;

@@ -14,6 +14,8 @@ mod commands;
 mod ending;
 mod events;
 mod heartbeat;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 
 use std::{
     collections::VecDeque,
