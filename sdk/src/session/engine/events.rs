@@ -163,8 +163,8 @@ impl Engine {
     /// Takes a data or unknown message through the rate limit.
     fn admit(&mut self, message: Message, now: Instant) {
         if self.end.is_close_sent() {
-            // Only the peer's close is waited for; what comes before it is discarded.
-            return;
+            // Only the peer's close is waited for; what comes before it is counted and discarded.
+            return self.count_in(&message);
         }
         self.timers.stop(Timer::FirstMessage);
         if let (Some(idle), false) = (self.limits.idle_timeout, self.end.has_begun()) {
@@ -192,9 +192,13 @@ impl Engine {
             }
             return;
         }
+        self.count_in(&message);
+        self.deliver(Ok(message));
+    }
+
+    fn count_in(&mut self, message: &Message) {
         self.counts.messages_in += 1;
         self.counts.bytes_in += message.payload_bytes() as u64;
-        self.deliver(Ok(message));
     }
 
     pub(super) fn deliver(&mut self, item: Result<Message, Error>) {
