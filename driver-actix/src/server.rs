@@ -2,11 +2,14 @@
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
-use actix_http::HttpService;
+use actix_http::{HttpService, KeepAlive};
 use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use tokio::net::TcpStream;
-use wharf_sdk::{App, Result, ShutdownReport, serve};
+use wharf_sdk::{
+    App, Result, ShutdownReport,
+    serve::{self, StopSignals},
+};
 
 use crate::{lend::LentStream, upgrade};
 
@@ -19,6 +22,7 @@ pub struct Server {
     app: App,
     listener: TcpListener,
     address: SocketAddr,
+    stop: StopSignals,
 }
 
 impl Server {
@@ -32,6 +36,7 @@ impl Server {
             app,
             listener,
             address,
+            stop: StopSignals::listen()?,
         })
     }
 
@@ -55,6 +60,7 @@ impl Server {
             app,
             listener,
             address,
+            stop,
         } = self;
         let mounted = app.clone();
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
@@ -67,6 +73,8 @@ impl Server {
                 let app = mounted.clone();
                 let web = actix_web::App::new().configure(upgrade::mount(String::new(), app));
                 let http = HttpService::build()
+                    // Its later request heads have no deadline.
+                    .keep_alive(KeepAlive::Disabled)
                     .local_addr(address)
                     .on_connect_ext(|io: &LentStream, data| {
                         data.insert(io.lender());
@@ -85,7 +93,7 @@ impl Server {
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         tokio::select! {
-            report = serve::until_shut_down(&app) => {
+            report = serve::until_shut_down(&app, stop) => {
                 // Sessions are closed already; what is left is plain HTTP under way.
                 let stopping = handle.stop(false);
                 let _ = futures::future::join(stopping, server).await;

@@ -15,7 +15,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tower_service::Service as _;
-use wharf_sdk::{App, Result, ShutdownReport, serve};
+use wharf_sdk::{
+    App, Result, ShutdownReport,
+    serve::{self, StopSignals},
+};
 
 use crate::upgrade::Service;
 
@@ -34,6 +37,7 @@ pub struct Server {
     app: App,
     listener: TcpListener,
     address: SocketAddr,
+    stop: StopSignals,
 }
 
 impl Server {
@@ -46,6 +50,7 @@ impl Server {
             app,
             listener,
             address,
+            stop: StopSignals::listen()?,
         })
     }
 
@@ -68,7 +73,7 @@ impl Server {
         let service = Service::new(self.app.clone());
         // Every connection holds a receiver until it ends or becomes a socket.
         let (stop, stopped) = watch::channel(());
-        let mut shut_down = pin!(serve::until_shut_down(&self.app));
+        let mut shut_down = pin!(serve::until_shut_down(&self.app, self.stop));
         let report = loop {
             let accepted = tokio::select! {
                 report = &mut shut_down => break report,

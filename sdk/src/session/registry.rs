@@ -28,6 +28,8 @@ pub(crate) struct Registry {
     sessions: Mutex<HashMap<ConnectionId, Arc<Shared>>>,
     peers: Mutex<HashMap<IpAddr, usize>>,
     live: AtomicUsize,
+    /// How many sessions there have been; changed while `sessions` is locked.
+    enrolled: AtomicUsize,
     is_draining: AtomicBool,
     /// What a shutdown under way closes with.
     draining_with: Mutex<Option<CloseFrame>>,
@@ -48,7 +50,7 @@ pub(crate) struct Caps {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ShutdownReport {
-    /// Sessions that were live when it began.
+    /// Sessions that were live when it began, or whose handshake was under way.
     pub sessions: usize,
     /// Those that ended within the deadline.
     pub closed: usize,
@@ -143,7 +145,11 @@ impl Registry {
 
     pub(super) fn enroll(self: &Arc<Self>, shared: &Arc<Shared>) -> Enrolled {
         let id = shared.info.id;
-        lock(&self.sessions).insert(id, Arc::clone(shared));
+        {
+            let mut sessions = lock(&self.sessions);
+            sessions.insert(id, Arc::clone(shared));
+            self.enrolled.fetch_add(1, Ordering::AcqRel);
+        }
         if self.is_draining.load(Ordering::Acquire) {
             // Its handshake was under way when the shutdown began.
             if let Some(frame) = &*lock(&self.draining_with) {
@@ -179,11 +185,12 @@ impl Registry {
         self.is_draining.store(true, Ordering::Release);
         let started = Instant::now();
         let deadline = started + options.deadline;
-        let sessions: Vec<_> = lock(&self.sessions).values().cloned().collect();
-        let report = ShutdownReport {
-            sessions: sessions.len(),
-            ..ShutdownReport::default()
+        let (sessions, enrolled_before): (Vec<_>, _) = {
+            let sessions = lock(&self.sessions);
+            let enrolled = self.enrolled.load(Ordering::Acquire);
+            (sessions.values().cloned().collect(), enrolled)
         };
+        let live_before = sessions.len();
         let batch = sessions.len().div_ceil(BATCHES as usize).max(1);
         let step = options.spread / BATCHES;
         for (at, batch) in (0..).zip(sessions.chunks(batch)) {
@@ -209,10 +216,12 @@ impl Registry {
         // Aborting needs one turn of each session's task; a handler that blocks its thread is not
         // waited for.
         let _ = timeout_at(Instant::now() + Duration::from_secs(1), self.drained()).await;
+        let enrolled_since = self.enrolled.load(Ordering::Acquire) - enrolled_before;
+        let sessions = live_before + enrolled_since;
         let report = ShutdownReport {
-            closed: report.sessions.saturating_sub(aborted),
+            sessions,
+            closed: sessions.saturating_sub(aborted),
             aborted,
-            ..report
         };
         self.report.send_replace(Some(report));
         report

@@ -64,8 +64,12 @@ impl TimerTable {
         self.deadlines = [None; COUNT];
     }
 
+    pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
+        self.deadlines[timer as usize]
+    }
+
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.deadlines[timer as usize].is_some()
+        self.get(timer).is_some()
     }
 
     /// The earliest deadline.

@@ -205,9 +205,9 @@ impl Engine {
     pub(super) fn linger(&mut self, now: Instant) {
         if self.end.stage() == Stage::Closing && !self.end.is_lingering {
             self.end.is_lingering = true;
-            let linger = LINGER.min(self.limits.close_timeout);
+            let until = self.timers.get(Timer::Close).unwrap_or(now);
             self.timers.stop_all();
-            self.timers.set(Timer::Close, now + linger);
+            self.timers.set(Timer::Close, until.min(now + LINGER));
         }
     }
 
