@@ -171,9 +171,14 @@ impl SendQueue {
         self.bytes = 0;
     }
 
+    /// Whether a burst has left much more room than this many messages need.
+    pub(crate) fn is_oversized(&self, messages: usize) -> bool {
+        self.data.is_empty() && self.data.capacity() > 2 * messages
+    }
+
     /// Gives memory back beyond what this many messages need.
     pub(crate) fn shrink(&mut self, messages: usize) {
-        if self.data.is_empty() && self.data.capacity() > 2 * messages {
+        if self.is_oversized(messages) {
             self.data.shrink_to(messages);
         }
         self.control.shrink_to(messages);

@@ -40,6 +40,8 @@ pub struct Session<T: Transport> {
     sleep: Option<Pin<Box<Sleep>>>,
     /// When `sleep` fires. It may be early: deadlines mostly move on, and are not worth a reset.
     sleep_until: Option<Instant>,
+    /// Whom `sleep` wakes.
+    sleep_waker: Option<Waker>,
     /// The last `poll_recv` was not `Pending`, so nothing will wake the task for input.
     input_unpolled: bool,
     teller: Teller,
@@ -59,6 +61,7 @@ impl<T: Transport> Session<T> {
             handler: Some(handler),
             sleep: None,
             sleep_until: None,
+            sleep_waker: None,
             input_unpolled: false,
         }
     }
@@ -129,7 +132,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Sends what there is to send, and closes or drops the transport when it is time.
-    fn output(&mut self, cx: &mut Context<'_>, now: Instant) {
+    fn output(&mut self, cx: &mut Context<'_>, now: Instant) -> Prospect {
         let mut state = self.shared.lock();
         let mut dropped = None;
         let mut gone_native = NativeRequest::None;
@@ -154,11 +157,18 @@ impl<T: Transport> Session<T> {
         if self.transport.is_none() && self.handler.is_some() {
             state.engine.start_handler_grace(now);
         }
+        // Looked up under this lock, since what changes the state from here on touches it.
+        let prospect = Prospect {
+            wants_input: state.engine.wants_input() && self.transport.is_some(),
+            wants_rest: state.engine.wants_rest(),
+            deadline: state.engine.poll_timeout(),
+        };
         self.teller.tell(&self.shared, state);
         drop(dropped);
         if let NativeRequest::Wanted(Some(waiting)) = gone_native {
             waiting.wake();
         }
+        prospect
     }
 
     fn is_over(&mut self) -> bool {
@@ -182,17 +192,26 @@ impl<T: Transport> Session<T> {
     }
 
     /// Sleeps until the next deadline; `true` if it has passed already.
-    fn sleep(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> bool {
+    fn sleep(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>, now: Instant) -> bool {
         let Some(deadline) = deadline else {
             return false;
         };
-        if self.sleep_until.is_none_or(|until| until > deadline) {
-            let at = tokio::time::Instant::from_std(deadline);
-            match &mut self.sleep {
-                Some(sleep) => sleep.as_mut().reset(at),
-                None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+        match self.sleep_until {
+            Some(until) if until <= deadline => {
+                let waker = self.sleep_waker.as_ref();
+                if until > now && waker.is_some_and(|waker| waker.will_wake(cx.waker())) {
+                    // It cannot have fired when this round began, and when it does it wakes us.
+                    return false;
+                }
             }
-            self.sleep_until = Some(deadline);
+            _ => {
+                let at = tokio::time::Instant::from_std(deadline);
+                match &mut self.sleep {
+                    Some(sleep) => sleep.as_mut().reset(at),
+                    None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+                }
+                self.sleep_until = Some(deadline);
+            }
         }
         let fired = self
             .sleep
@@ -200,9 +219,20 @@ impl<T: Transport> Session<T> {
             .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
         if fired {
             self.sleep_until = None;
+            self.sleep_waker = None;
+        } else {
+            self.sleep_waker = Some(cx.waker().clone());
         }
         fired
     }
+}
+
+/// What a session does after a round.
+struct Prospect {
+    wants_input: bool,
+    /// The engine has memory to give back.
+    wants_rest: bool,
+    deadline: Option<Instant>,
 }
 
 impl<T: Transport + Unpin> Future for Session<T> {
@@ -218,25 +248,22 @@ impl<T: Transport + Unpin> Future for Session<T> {
             this.run_handler(now);
             // The output serves what the handler just did; only what comes later needs a round.
             this.shared.look();
-            this.output(cx, now);
+            let prospect = this.output(cx, now);
             if this.is_over() {
                 return Poll::Ready(this.finish());
             }
-            let (wants_input, has_output, deadline) = {
-                let state = this.shared.lock();
-                (
-                    state.engine.wants_input() && this.input_unpolled && this.transport.is_some(),
-                    state.engine.has_failures(),
-                    state.engine.poll_timeout(),
-                )
-            };
-            if wants_input || has_output || this.sleep(cx, deadline) || !this.shared.leave() {
+            if (prospect.wants_input && this.input_unpolled)
+                || this.sleep(cx, prospect.deadline, now)
+                || !this.shared.leave()
+            {
                 continue;
             }
             if let Some(transport) = &mut this.transport {
                 transport.rest();
             }
-            this.shared.lock().engine.rest();
+            if prospect.wants_rest {
+                this.shared.lock().engine.rest();
+            }
             return Poll::Pending;
         }
         cx.waker().wake_by_ref();

@@ -62,7 +62,7 @@ impl Sender {
     ///
     /// As [`send`](Self::send); `WHARF_BACKPRESSURE` instead of waiting.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<()> {
-        let policy = match self.shared.lock().engine.slow_client() {
+        let policy = match self.shared.limits.slow_client {
             SlowClient::Wait => Some(SlowClient::Error),
             _ => None,
         };
@@ -204,7 +204,7 @@ impl Sender {
         admission
     }
 
-    async fn send_when_room(&self, message: Message) -> Result<()> {
+    pub(super) async fn send_when_room(&self, message: Message) -> Result<()> {
         let mut waiting = Some(message);
         self.wait_for(&self.shared.room, |state| {
             let message = waiting.take()?;

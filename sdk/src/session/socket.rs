@@ -111,7 +111,10 @@ impl Socket {
             native.sync();
         }
         self.send_outgoing().await?;
-        self.sender.send(message).await
+        match self.sender.start_send(message.into(), None)? {
+            Admission::Done => Ok(()),
+            Admission::Wait(message) => self.sender.send_when_room(message).await,
+        }
     }
 
     /// Queues a ping with this payload, ahead of data. The answer feeds nothing; the heartbeat

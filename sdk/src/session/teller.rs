@@ -55,23 +55,37 @@ impl Teller {
 
     /// Wakes whoever waits for what just happened, and tells the observers of failures.
     pub(super) fn tell(&mut self, shared: &Shared, mut state: MutexGuard<'_, State>) {
+        let reader = self.take_waiting_reader(shared, &mut state);
         let tells_closing = !self.told_closing && state.engine.is_closing();
         let tells_closed = !self.told_closed && state.engine.is_closed();
         let tells_ending = tells_closing || tells_closed;
         let tells_room = state.take_fulfilled() || tells_ending;
-        self.told_closing |= tells_closing;
-        self.told_closed |= tells_closed;
-        let failures = if state.engine.has_failures() {
-            state.engine.take_failures()
+        if tells_room || state.engine.has_failures() {
+            self.told_closing |= tells_closing;
+            self.told_closed |= tells_closed;
+            self.tell_news(shared, state, tells_room, tells_ending);
         } else {
-            Vec::new()
-        };
+            // Most turns have nothing to tell but that there is something to read.
+            drop(state);
+        }
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    fn tell_news(
+        &self,
+        shared: &Shared,
+        mut state: MutexGuard<'_, State>,
+        tells_room: bool,
+        tells_ending: bool,
+    ) {
+        let failures = state.engine.take_failures();
         let sink = if tells_room { state.sink.take() } else { None };
-        let reader = self.take_waiting_reader(shared, &mut state);
         drop(state);
 
-        for waker in [reader, sink].into_iter().flatten() {
-            waker.wake();
+        if let Some(sink) = sink {
+            sink.wake();
         }
         if tells_room {
             shared.room.notify_waiters();

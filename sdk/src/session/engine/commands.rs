@@ -107,11 +107,6 @@ impl Engine {
         self.inbound_bytes = 0;
     }
 
-    /// The route's slow-client policy.
-    pub(crate) fn slow_client(&self) -> SlowClient {
-        self.limits.slow_client
-    }
-
     /// What was dropped since the last call.
     pub(crate) fn take_gap(&mut self) -> Removed {
         std::mem::take(&mut self.gap)

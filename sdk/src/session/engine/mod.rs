@@ -224,6 +224,11 @@ impl Engine {
         self.unsent_bytes == 0 && !self.queue.has_data()
     }
 
+    /// Whether [`rest`](Self::rest) has something to give back.
+    pub(crate) fn wants_rest(&self) -> bool {
+        self.queue.is_oversized(READ_AHEAD_MESSAGES)
+    }
+
     /// Gives memory back that only a burst needed.
     pub(crate) fn rest(&mut self) {
         self.queue.shrink(READ_AHEAD_MESSAGES);
