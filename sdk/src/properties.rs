@@ -40,7 +40,12 @@ macro_rules! properties {
 }
 
 properties! {
+    crate::policy::properties: origins_are_compared_whole, subprotocols_are_chosen_from_offers;
+    crate::route::properties: paths_match_as_patterns_say;
     crate::session::engine::properties: sessions_keep_their_promises;
+    crate::upgrade::properties: forwarding_needs_trust, handshakes_are_checked;
+    crate::wire::decoder::properties: closes_are_parsed, frames_decode_however_they_are_cut;
+    crate::wire::properties: fragments_make_their_message, messages_leave_whole;
 }
 
 /// Tries a property for a moment; for longer with `ARBTEST_BUDGET_MS`. A failure prints its seed:

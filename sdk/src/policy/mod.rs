@@ -6,6 +6,8 @@
 
 mod limits;
 mod origin;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod rate;
 mod settings;
 mod subprotocol;

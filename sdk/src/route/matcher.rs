@@ -46,6 +46,7 @@ impl Matcher {
             )
         };
         let found = self.router.at(path).map_err(|_| not_found())?;
+        // The empty parameter does not match, and the path is not tried on less literal patterns.
         if found.params.iter().any(|(_, value)| value.is_empty()) {
             return Err(not_found());
         }

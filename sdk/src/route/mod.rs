@@ -6,6 +6,8 @@ mod definition;
 mod handle;
 mod mapper;
 mod matcher;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod snapshot;
 
 pub(crate) use self::app::{AppInner, RouteEntry};

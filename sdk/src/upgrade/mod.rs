@@ -4,6 +4,8 @@ mod context;
 mod handshake;
 mod params;
 mod problem;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod request;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::SystemTime};

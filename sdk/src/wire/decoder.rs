@@ -294,5 +294,7 @@ fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Error> {
     }))
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests;

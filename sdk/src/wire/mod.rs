@@ -6,12 +6,14 @@
 //! [`Transport`](crate::transport::Transport).
 
 mod bridge;
-mod decoder;
+pub(crate) mod decoder;
 mod encoder;
 mod frame;
 mod mask;
 mod outbox;
 mod pool;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod transport;
 mod utf8;
 

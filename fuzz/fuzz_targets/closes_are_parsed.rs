@@ -1,0 +1,3 @@
+#![no_main]
+
+wharf_fuzz::target!(closes_are_parsed);

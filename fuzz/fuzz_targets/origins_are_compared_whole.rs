@@ -1,0 +1,3 @@
+#![no_main]
+
+wharf_fuzz::target!(origins_are_compared_whole);

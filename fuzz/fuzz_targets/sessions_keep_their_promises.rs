@@ -1,0 +1,3 @@
+#![no_main]
+
+wharf_fuzz::target!(sessions_keep_their_promises);
