@@ -88,11 +88,11 @@ impl Life {
         connection.map_or_else(Bytes::new, |connection| connection.last_ping.clone())
     }
 
-    pub(super) fn receive(&mut self, message: Message) {
+    pub(super) fn receive(&mut self, message: &Message) {
         self.arrive(message.payload_bytes() as u64);
         // The account is made with what the engine then holds.
         self.engine.handle_message(message.clone(), self.now);
-        self.promises.received(&message, &self.engine);
+        self.promises.received(message, &self.engine);
         self.check();
     }
 

@@ -104,25 +104,25 @@ impl Script {
         match u.int_in_range(0..=15)? {
             0..=5 => {
                 let message = self.message(u)?;
-                self.life.receive(message);
+                self.life.receive(&message);
             }
             6..=8 => {
                 let payload = self.payload(u.int_in_range(0..=125)?);
-                self.life.receive(Message::Ping(payload.into_bytes()));
+                self.life.receive(&Message::Ping(payload.into_bytes()));
             }
-            9 => self.life.receive(Message::Pong(self.life.last_ping())),
+            9 => self.life.receive(&Message::Pong(self.life.last_ping())),
             10 => {
                 let payload = self.payload(8).into_bytes();
-                self.life.receive(Message::Pong(payload));
+                self.life.receive(&Message::Pong(payload));
             }
             11 => {
                 let frame = u.ratio(3, 4)?.then(|| frame(u)).transpose()?;
-                self.life.receive(Message::Close(frame));
+                self.life.receive(&Message::Close(frame));
             }
             12 => {
                 let payload = self.payload(3).into_bytes();
                 let frame = UnknownFrame::new("unknown", payload);
-                self.life.receive(Message::Unknown(frame));
+                self.life.receive(&Message::Unknown(frame));
             }
             13 => {
                 let kinds = [
