@@ -43,7 +43,8 @@ pub async fn of_another_type(host: &dyn Host) {
 }
 
 /// A frame without a name in the protocol is read as an unknown message where the driver lets such
-/// frames through; where it does not, it is a violation. It is never dropped in silence.
+/// frames through, in its place among the others, between the fragments of a message too; where it
+/// does not, it is a violation. It is never dropped in silence.
 pub async fn unknown_is_delivered(host: &dyn Host) {
     let (notes, mut noted) = Notes::new();
     let reads = async |State(notes): State<Notes>, mut socket: Socket| -> Result<()> {
@@ -68,7 +69,20 @@ pub async fn unknown_is_delivered(host: &dyn Host) {
     if host.capabilities().unknown_frames {
         noted.expect("unknown b\"what\"").await;
         noted.expect("text").await;
+        for opcode in (3..=7).chain(11..=15) {
+            let unnamed = Frame::new(opcode, format!("is {opcode}"));
+            let frames = [
+                Frame::text("a").unfinished(),
+                unnamed,
+                Frame::continuation("b"),
+            ];
+            client.send_together(frames).await;
+            noted.expect(&format!("unknown b\"is {opcode}\"")).await;
+            noted.expect("text").await;
+        }
         client.close().await;
+        let closed = site.events.only("closed").await;
+        assert_eq!(closed.messages_in, Some(23), "unknown messages count");
     } else {
         let frame = client.recv().await.expect("a close");
         assert_eq!(

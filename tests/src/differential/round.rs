@@ -87,6 +87,15 @@ impl Round {
             manner,
         }
     }
+
+    /// Whether a frame without a name comes, which is forbidden only where drivers do not hand it
+    /// on.
+    pub(super) fn has_unknown(&self) -> bool {
+        self.ops.iter().any(|op| match &op.effect {
+            Effect::Violation(violation, _) => violation.error == violation::UNKNOWN,
+            _ => false,
+        })
+    }
 }
 
 fn choose<T: Clone>(rng: &mut Rng, of: &[T]) -> T {

@@ -6,6 +6,9 @@ use fastrand::Rng;
 use super::terms::Terms;
 use crate::client::{Frame, opcode, together};
 
+/// The error for a frame without a name.
+pub(super) const UNKNOWN: &str = "WHARF_RESERVED_OPCODE";
+
 /// Something forbidden.
 #[derive(Debug, Clone)]
 pub(super) struct Violation {
@@ -62,7 +65,7 @@ pub(super) fn random(rng: &mut Rng, terms: &Terms) -> Violation {
         2 => {
             let opcodes = [3, 4, 5, 6, 7, 11, 12, 13, 14, 15];
             let opcode = opcodes[rng.usize(..opcodes.len())];
-            protocol("WHARF_RESERVED_OPCODE", Frame::new(opcode, payload))
+            protocol(UNKNOWN, Frame::new(opcode, payload))
         }
         3 => {
             let frame = Frame::continuation(payload);
