@@ -36,7 +36,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! The macro expands to one test per case, in a module per section of the contract. No case asks
+//! The [`guide`] says how to write one, and [`differential`] plays random sessions on it beside the
+//! reference. The macro expands to one test per case, in a module per section of the contract. No case asks
 //! for a driver's name: where a driver lacks a [capability](wharf_sdk::Capabilities), the case
 //! asserts the polite refusal instead.
 //!
@@ -53,6 +54,7 @@ pub mod client;
 pub mod contract;
 pub mod differential;
 pub mod fixture;
+pub mod guide;
 pub mod host;
 mod site;
 mod suite;

@@ -54,11 +54,7 @@ use self::{
     round::Round,
     transcript::{REASONS, Transcript},
 };
-use crate::{Host, MemoryHost, Running};
-
-/// How long anything in a round may take by default. It only says when to give up: nothing in a round takes
-/// time but the machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::{Host, MemoryHost, Running, client::PATIENCE};
 
 /// The same while a failing round is made smaller, which fails again and again.
 const SHRINKING_PATIENCE: Duration = Duration::from_secs(2);

@@ -9,8 +9,10 @@
 //!   the answers of a handler that is late have come back before.
 //! - How much a session has read when its handler ends by itself depends on what had arrived. So
 //!   nothing follows before the server's close has come.
-//! - What a peer has not read yet can be lost to a reset if the driver does not own the connection
-//!   and something comes behind the end. On such a driver everything has come back before it.
+//! - What a peer has not read can be lost to a reset when it goes on sending: at once on a driver
+//!   that does not own the connection, and on the others once nobody discards it any more, a second
+//!   after the end. So much of it is waited for, or nothing is sent behind the end; little of it
+//!   has reached the peer's system by then.
 //! - What a full queue refuses depends on what is in it. So every message meets an empty one.
 //!
 //! What remains free is compared in strands of its own: see [`transcript`](super::transcript).
@@ -25,6 +27,9 @@ use super::{
         DATA, END, HANDLER, OBSERVERS, PINGS, PONGS, Transcript, describe, describe_payload,
     },
 };
+
+/// What certainly fits the peer's receive buffer.
+const LITTLE_BYTES: usize = 16 * 1024;
 
 /// What the client does, in order.
 #[derive(Debug, Clone)]
@@ -66,6 +71,7 @@ impl Plan {
             expected: Transcript::default(),
             phase: Phase::Open,
             is_answer_due: false,
+            due_bytes: 0,
             counts: Counts::default(),
             outcome: None,
             failures: Vec::new(),
@@ -117,6 +123,7 @@ struct Planner<'a> {
     phase: Phase,
     /// Something has to come back that was not waited for.
     is_answer_due: bool,
+    due_bytes: usize,
     counts: Counts,
     outcome: Option<Outcome>,
     failures: Vec<String>,
@@ -137,6 +144,7 @@ impl Planner<'_> {
                 self.steps.push(Step::HalfClose);
                 self.phase = Phase::Gone;
             }
+            (Phase::Ended, _) if self.due_bytes > LITTLE_BYTES => {}
             (Phase::Ended, _) => self.send(op),
             (Phase::Open | Phase::Stopped, Effect::Incomplete(controls)) => {
                 // Nothing else can follow: it would be taken for the rest.
@@ -167,7 +175,7 @@ impl Planner<'_> {
                 self.take_controls(std::slice::from_ref(message));
             }
             (Phase::Open, Effect::Close(frame)) => {
-                self.wait_before_end();
+                self.wait_before_end(false);
                 self.send(op);
                 self.take_close(frame.as_ref());
             }
@@ -180,7 +188,7 @@ impl Planner<'_> {
             }
             (Phase::Open | Phase::Stopped, Effect::Violation(violation, controls)) => {
                 if self.phase == Phase::Open {
-                    self.wait_before_end();
+                    self.wait_before_end(true);
                 }
                 self.send(op);
                 self.take_controls(controls);
@@ -256,12 +264,14 @@ impl Planner<'_> {
                 pongs: self.expected.len(PONGS),
             });
             self.is_answer_due = false;
+            self.due_bytes = 0;
         }
     }
 
     /// Waits for what the end could overtake.
-    fn wait_before_end(&mut self) {
-        if self.round.manner.is_late() || !self.owns_connection {
+    fn wait_before_end(&mut self, may_arrive_in_parts: bool) {
+        let is_much_due = may_arrive_in_parts && self.due_bytes > LITTLE_BYTES;
+        if self.round.manner.is_late() || !self.owns_connection || is_much_due {
             self.wait();
         }
     }
@@ -352,6 +362,7 @@ impl Planner<'_> {
         for message in writes {
             self.counts.messages_out += 1;
             self.counts.bytes_out += message.payload_bytes();
+            self.due_bytes += message.payload_bytes();
             self.expected.add(DATA, describe(&message));
             self.is_answer_due = true;
         }
@@ -390,6 +401,7 @@ impl Planner<'_> {
     fn stop_waiting(&mut self) {
         self.steps.push(Step::AwaitClose);
         self.is_answer_due = false;
+        self.due_bytes = 0;
         self.phase = Phase::Stopped;
     }
 
