@@ -98,6 +98,7 @@ macro_rules! for_each_case {
                 full_app: "unavailable",
                 full_route: "unavailable",
                 full_peer: "unavailable",
+                full_before_other_checks: "order",
                 fallback: "fallback",
                 method: "method",
                 not_an_upgrade: "not-an-upgrade",

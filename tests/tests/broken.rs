@@ -31,6 +31,16 @@ enum Fault {
     DoublesTheLimit,
     /// The subprotocol is not told.
     ForgetsSubprotocols,
+    /// Headers that the application adds are lost.
+    ForgetsAddedHeaders,
+    /// Frames that come with the request are lost.
+    ForgetsEarlyFrames,
+    /// A slash at the end of a path makes no difference.
+    TrimsSlashes,
+    /// Something between client and server answers pings.
+    AnswersPings,
+    /// The connection stays when everything is said.
+    KeepsConnectionsOpen,
 }
 
 struct BrokenHost(Fault);
@@ -74,11 +84,19 @@ struct Broken {
 
 #[async_trait]
 impl Running for Broken {
-    async fn request(&self, request: Request) -> Answer {
+    async fn request(&self, mut request: Request) -> Answer {
+        match self.fault {
+            Fault::ForgetsEarlyFrames => request.behind.clear(),
+            Fault::TrimsSlashes if request.target.len() > 1 => {
+                request.target = request.target.trim_end_matches('/').to_owned();
+            }
+            _ => {}
+        }
         let mut answer = self.inner.request(request).await;
         match self.fault {
             Fault::ForgetsRetryAfter => drop(answer.headers.remove("retry-after")),
             Fault::ForgetsSubprotocols => drop(answer.headers.remove("sec-websocket-protocol")),
+            Fault::ForgetsAddedHeaders => drop(answer.headers.remove("x-stamp")),
             Fault::ForgivesErrors if answer.stream.is_none() => {
                 answer.status = Some(wharf_sdk::http::StatusCode::OK);
             }
@@ -92,6 +110,9 @@ impl Running for Broken {
                 loop {
                     tokio::select! {
                         read = stream.read_buf(&mut from_server) => if !matches!(read, Ok(1..)) {
+                            if fault == Fault::KeepsConnectionsOpen {
+                                std::future::pending::<()>().await;
+                            }
                             return;
                         },
                         read = near.read_buf(&mut from_client) => if !matches!(read, Ok(1..)) {
@@ -99,6 +120,10 @@ impl Running for Broken {
                         },
                     }
                     while let Some(frame) = Frame::parse(&mut from_server) {
+                        if fault == Fault::AnswersPings && frame.opcode == opcode::PING {
+                            from_client.extend_from_slice(&Frame::pong(frame.payload).to_bytes());
+                            continue;
+                        }
                         match spoil(fault, frame) {
                             Some(frame) => drop(near.write_all(&frame.to_bytes()).await),
                             None if fault == Fault::DropsCloses => return,
@@ -239,7 +264,75 @@ fn forgiven_errors_are_caught() {
         |host| Box::pin(cases::handshake::key(host)),
         "wrong status",
     );
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::errors::problem_documents(host)),
+        "wrong status",
+    );
     expect_unnoticed(fault, |host| Box::pin(cases::origin::same_origin(host)));
+}
+
+#[test]
+fn lost_headers_of_the_applications_are_caught() {
+    let fault = Fault::ForgetsAddedHeaders;
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::middleware::adds_headers(host)),
+        "first,second",
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::handshake::accepted(host)));
+}
+
+#[test]
+fn lost_early_frames_are_caught() {
+    let fault = Fault::ForgetsEarlyFrames;
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::message::frames_behind_the_request(host)),
+        "expected the text \"early\"",
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::message::order(host)));
+}
+
+#[test]
+fn paths_that_are_tidied_are_caught() {
+    let fault = Fault::TrimsSlashes;
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::path::trailing_slash(host)),
+        "wrong status",
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::path::literals(host)));
+}
+
+#[test]
+fn pings_that_somebody_else_answers_are_caught() {
+    let fault = Fault::AnswersPings;
+    for case in [
+        (|host| Box::pin(cases::heartbeat::unanswered(host)) as InProgress<'_>)
+            as for<'a> fn(&'a dyn Host) -> InProgress<'a>,
+        |host| Box::pin(cases::heartbeat::answered(host)),
+        |host| Box::pin(cases::write::ping(host)),
+    ] {
+        expect_caught(fault, case, "nothing came for");
+    }
+    expect_unnoticed(fault, |host| Box::pin(cases::timers::idle(host)));
+}
+
+#[test]
+fn connections_that_stay_are_caught() {
+    let fault = Fault::KeepsConnectionsOpen;
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::peer_close::server_ends_the_connection(host)),
+        "expected the end of the connection",
+    );
+    expect_caught(
+        fault,
+        |host| Box::pin(cases::close::unanswered(host)),
+        "nothing came for",
+    );
+    expect_unnoticed(fault, |host| Box::pin(cases::observers::refusals(host)));
 }
 
 #[test]

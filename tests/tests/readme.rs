@@ -2,13 +2,46 @@
 //!
 //! `WHARF_UPDATE=1 cargo test -p wharf-conformance --test readme` rewrites the table.
 
-use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
+#[cfg(all(feature = "axum", feature = "actix"))]
+use std::fmt::Write;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use wharf_conformance::{CASES, contract::ROWS};
+#[cfg(all(feature = "axum", feature = "actix"))]
+use wharf_sdk::Capabilities;
 
+#[cfg(all(feature = "axum", feature = "actix"))]
 const BEGIN: &str = "<!-- the table below is generated: see tests/readme.rs -->\n";
+#[cfg(all(feature = "axum", feature = "actix"))]
 const END: &str = "<!-- end of the table -->\n";
 
+/// The hosts that run all cases here, with what they can do.
+#[cfg(all(feature = "axum", feature = "actix"))]
+fn hosts() -> [(&'static str, Capabilities); 5] {
+    use wharf_conformance::{
+        ActixHost, AxumHost, Host, MemoryHost, NestedAxumHost, ScopedActixHost,
+    };
+    [
+        ("memory", MemoryHost.capabilities()),
+        ("axum", AxumHost.capabilities()),
+        ("axum, nested", NestedAxumHost.capabilities()),
+        ("actix", ActixHost.capabilities()),
+        ("actix, scoped", ScopedActixHost.capabilities()),
+    ]
+}
+
+/// Whether a host does what a row promises; one that cannot refuses politely, by the same cases.
+#[cfg(all(feature = "axum", feature = "actix"))]
+fn holds(row: &str, capabilities: Capabilities) -> bool {
+    match row {
+        "native" => capabilities.native,
+        "unknown" => capabilities.unknown_frames,
+        _ => true,
+    }
+}
+
+/// The table has a column for every host, so it is made where all are there.
+#[cfg(all(feature = "axum", feature = "actix"))]
 #[test]
 fn the_table_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
@@ -58,19 +91,31 @@ fn every_public_function_is_a_listed_case() {
     assert_eq!(written, listed.collect());
 }
 
+#[cfg(all(feature = "axum", feature = "actix"))]
 fn table() -> String {
     let mut table = String::new();
     let mut last = "";
     for row in ROWS {
         if row.table != last {
             last = row.table;
-            write!(table, "\n### {last}\n\n| row | cases |\n|---|---|\n").expect("text");
+            let names = hosts().map(|(name, _)| name).join(" | ");
+            let lines = "---|".repeat(hosts().len());
+            write!(
+                table,
+                "\n### {last}\n\n| row | {names} | cases |\n|---|{lines}---|\n"
+            )
+            .expect("text");
         }
         let cases = CASES.iter().filter(|case| case.row == row.name);
         let cases: Vec<_> = cases
             .map(|case| format!("`{}::{}`", case.section, case.name))
             .collect();
-        writeln!(table, "| {} | {} |", row.promise, cases.join(" ")).expect("text");
+        let cells = hosts().map(|(_, capabilities)| match holds(row.name, capabilities) {
+            true => "yes",
+            false => "refused",
+        });
+        let (cells, cases) = (cells.join(" | "), cases.join(" "));
+        writeln!(table, "| {} | {cells} | {cases} |", row.promise).expect("text");
     }
     table.push('\n');
     table

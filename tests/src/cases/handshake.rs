@@ -77,6 +77,32 @@ pub async fn full_peer(host: &dyn Host) {
     site.open("/echo").await.expect_echo("room again").await;
 }
 
+/// Whatever else is to be said of a request, that there is no room comes first.
+pub async fn full_before_other_checks(host: &dyn Host) {
+    let site = Site::of(host, |app| {
+        let route = Route::new("/one", echo)
+            .fallback(async |_| response::text(StatusCode::OK, "plain"))
+            .max_connections(1);
+        app.route(route)
+    })
+    .await;
+    let mut client = site.open("/one").await;
+    for request in [
+        Request::plain("GET", "/one"),
+        Request::plain("POST", "/one"),
+        Request::upgrade("/one").method("POST"),
+        Request::upgrade("/one").without("Sec-WebSocket-Key"),
+        Request::upgrade("/one").with("Origin", "https://evil.example"),
+    ] {
+        expect_full(site.request(request).await);
+    }
+    client.close().await;
+    site.expect_no_connections().await;
+    site.request(Request::plain("GET", "/one"))
+        .await
+        .expect(200);
+}
+
 /// A request that is no upgrade gets the route's HTTP fallback, with any method.
 pub async fn fallback(host: &dyn Host) {
     let site = Site::fixture(host).await;

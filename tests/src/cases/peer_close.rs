@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use wharf_sdk::{Error, Message, Result, Route, Socket, State};
+use wharf_sdk::{Configure, Error, Message, Result, Route, Socket, State};
 
 use crate::{
     Host, Notes, Site,
@@ -103,11 +103,13 @@ pub async fn after_the_end(host: &dyn Host) {
     noted.expect("outcome: 4321 bye clean peer").await;
 }
 
-/// A connection that ends without a close frame reads as the end; the outcome is 1006, not clean.
+/// A connection that ends without a close frame reads as the end, and is noticed without a
+/// heartbeat; the outcome is 1006, not clean.
 pub async fn vanished(host: &dyn Host) {
     let (notes, mut noted) = Notes::new();
     let site = Site::of(host, |app| {
-        app.state(notes).route(Route::new("/end", note_the_end))
+        let route = Route::new("/end", note_the_end).no_heartbeat();
+        app.state(notes).route(route)
     })
     .await;
     let mut client = site.open("/end").await;
