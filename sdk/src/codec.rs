@@ -89,7 +89,7 @@ pub trait Codec<In, Out>: Send + Sync + 'static {
     fn encode(value: &Out) -> Result<Message>;
 }
 
-/// JSON in text messages.
+/// JSON in text messages: the codec of [`Typed`](crate::Typed) unless another is named.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json;
 
@@ -103,7 +103,41 @@ impl<In: DeserializeOwned, Out: Serialize> Codec<In, Out> for Json {
     }
 }
 
-/// JSON in text messages, with what is read validated by [`garde`].
+/// JSON in text messages, with what is read validated by [`garde`]. The error names every field
+/// that is not valid.
+///
+/// ```
+/// use garde::Validate; // garde 0.23, a dependency of yours
+/// use serde::Deserialize;
+/// use wharf_sdk::{DecodeErrors, Result, Route, Typed, codec::ValidJson, Configure};
+/// # use wharf_sdk::{App, testing::TestHost};
+///
+/// #[derive(Deserialize, Validate)]
+/// struct Join {
+///     #[garde(length(min = 3))]
+///     name: String,
+///     #[garde(range(min = 18))]
+///     age: u8,
+/// }
+///
+/// async fn join(mut socket: Typed<Join, String, ValidJson>) -> Result<()> {
+///     while let Some(join) = socket.read().await? {
+///         socket.write(&format!("welcome, {} ({})", join.name, join.age)).await?;
+///     }
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let route = Route::new("/join", join).decode_errors(DecodeErrors::Answer);
+/// # let host = TestHost::new(App::builder().route(route).build()?);
+/// let mut client = host.connect("/join").await;
+/// client.send_text(r#"{"name":"Al","age":30}"#).await;
+/// let answer: serde_json::Value = client.expect_json().await;
+/// assert_eq!(answer["error"]["message"], "name: length is lower than 3");
+/// # Ok(())
+/// # }
+/// ```
 #[cfg(feature = "validate")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ValidJson;
@@ -246,13 +280,19 @@ mod tests {
     #[test]
     fn failed_validation_names_the_field() {
         #[derive(Debug, Deserialize, garde::Validate)]
-        struct Name {
+        struct Room {
+            #[garde(dive)]
+            members: Vec<Member>,
+        }
+        #[derive(Debug, Deserialize, garde::Validate)]
+        struct Member {
             #[garde(length(min = 3))]
             name: String,
         }
-        let message = Message::text(r#"{"name":"x"}"#);
-        let decoded = <ValidJson as Codec<Name, ()>>::decode(&message);
+        let message = Message::text(r#"{"members":[{"name":"Ada"},{"name":"x"}]}"#);
+        let decoded = <ValidJson as Codec<Room, ()>>::decode(&message);
         let error = decoded.expect_err("too short");
-        assert!(error.message().starts_with("name: "), "{error}");
+        assert_eq!(error.code(), "WHARF_INVALID_VALUE");
+        assert!(error.message().starts_with("members[1].name: "), "{error}");
     }
 }

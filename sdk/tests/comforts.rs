@@ -7,7 +7,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use futures::{SinkExt, StreamExt};
+use futures::{SinkExt, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use wharf_sdk::{
     App, Configure, DecodeErrors, Events, Message, Path, Query, Result, Route, Socket, Typed,
@@ -176,6 +176,26 @@ async fn a_socket_is_a_stream_and_a_sink() {
         client.send_text(&format!("message {round}")).await;
         client.expect_text(&format!("message {round}")).await;
     }
+}
+
+#[tokio::test]
+async fn combinators_of_futures_work() {
+    async fn shout(socket: Socket) -> Result<()> {
+        let (sink, stream) = StreamExt::split(socket);
+        stream
+            .try_filter_map(async |message| Ok(message.as_text().map(str::to_uppercase)))
+            .map_ok(Message::from)
+            .forward(sink)
+            .await
+    }
+    let mut client = host(Route::new("/", shout)).connect("/").await;
+    client.send_text("one").await;
+    client.send_binary(b"not this").await;
+    client.send_text("two").await;
+    client.expect_text("ONE").await;
+    client.expect_text("TWO").await;
+    client.close_with(1000, "").await.unwrap();
+    client.expect_end().await;
 }
 
 #[tokio::test]
