@@ -109,6 +109,7 @@ const ENDS: [(&str, Script, u16); 12] = [
         "the session is idle",
         |client, _| {
             Box::pin(async {
+                client.expect_silence(299 * SECOND).await;
                 client.expect_close(1001).await;
             })
         },

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,7 +13,7 @@ use std::{
 use futures::FutureExt;
 use tokio::time::{Instant, sleep};
 use wharf_sdk::{
-    App, CloseCode, Configure, Message, Result, Route, Socket,
+    App, CloseCode, Configure, Message, Result, Route, Sender, Socket, State,
     testing::{Recorder, TestHost, TestSocket},
 };
 
@@ -138,6 +138,28 @@ async fn a_slow_reader_may_take_longer_than_an_expectation_waits_for_a_silent_on
     client.expect_text(&"x".repeat(998)).await;
 }
 
+#[tokio::test]
+async fn a_connected_clients_handler_has_had_its_first_turn() {
+    type Room = Arc<Mutex<Vec<Sender>>>;
+    async fn chat(State(room): State<Room>, mut socket: Socket) -> Result<()> {
+        room.lock().unwrap().push(socket.sender());
+        while let Some(line) = socket.read().await? {
+            for member in &*room.lock().unwrap() {
+                member.try_send(line.clone())?;
+            }
+        }
+        Ok(())
+    }
+    let app = App::builder()
+        .state(Room::default())
+        .route(Route::new("/chat", chat));
+    let host = TestHost::new(app.build().unwrap());
+    let mut alice = host.connect("/chat").await;
+    let mut bob = host.connect("/chat").await;
+    alice.send_text("hi").await;
+    bob.expect_text("hi").await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_expectation_of_a_client_that_does_not_read_says_so() {
     let (mut client, _) = connect(Route::new("/echo", echo), "/echo").await;
@@ -148,6 +170,19 @@ async fn an_expectation_of_a_client_that_does_not_read_says_so() {
         .unwrap_err();
     let message = panic.downcast_ref::<&str>().unwrap();
     assert!(message.contains("call resume() first"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expectation_gives_up_although_the_heartbeat_goes_on() {
+    let (mut client, _) = connect(Route::new("/echo", echo), "/echo").await;
+    let panic = std::panic::AssertUnwindSafe(client.expect_text("x"))
+        .catch_unwind()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        panic.downcast_ref::<String>().unwrap(),
+        "expected the text \"x\", but got nothing for 60s"
+    );
 }
 
 #[tokio::test(start_paused = true)]

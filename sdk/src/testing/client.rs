@@ -1,12 +1,15 @@
 //! The client's end.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
 use http::Response;
-use tokio::{io::DuplexStream, time::timeout};
+use tokio::{
+    io::DuplexStream,
+    time::{Instant, timeout, timeout_at},
+};
 
 use super::line::Line;
 use crate::{
@@ -23,11 +26,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Any key will do.
 pub(super) const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
+/// Nothing that was waited for came in time.
+#[derive(Debug)]
+pub(super) struct Silence;
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nothing for {PATIENCE:?}")
+    }
+}
+
 /// A client's socket: a [`WebSocket`] with expectations and faults.
 ///
 /// It reads only when told to, so a test that does not read is a peer that does not. Pings are
 /// answered while it reads, unless it was made
-/// [`without_pongs`](super::Connect::without_pongs).
+/// [`without_pongs`](super::Connect::without_pongs). An expectation gives up after 60 s without a
+/// message; [`expect_silence`](Self::expect_silence) passes longer ones.
 ///
 /// # Cancel safety
 ///
@@ -132,15 +146,10 @@ impl TestSocket {
     /// not to read.
     pub async fn next_frame(&mut self) -> Option<Message> {
         self.assert_reads();
-        loop {
-            if let Some(message) = self.take_frame() {
-                return Some(message);
-            }
-            match timeout(PATIENCE, self.line.fill()).await {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(_) => panic!("expected a frame, but nothing came for {PATIENCE:?}"),
-            }
+        let mut deadline = Instant::now() + PATIENCE;
+        match self.wait_frame(&mut deadline).await {
+            Ok(frame) => frame,
+            Err(silence) => panic!("expected a frame, but got {silence}"),
         }
     }
 
@@ -150,10 +159,38 @@ impl TestSocket {
     ///
     /// As [`next_frame`](Self::next_frame).
     pub async fn next_message(&mut self) -> Option<Message> {
+        match self.wait_message().await {
+            Ok(message) => message,
+            Err(silence) => panic!("expected a message, but got {silence}"),
+        }
+    }
+
+    /// What [`next_message`](Self::next_message) returns, or that nothing came. A heartbeat alone
+    /// does not make a test wait for ever.
+    pub(super) async fn wait_message(&mut self) -> Result<Option<Message>, Silence> {
+        self.assert_reads();
+        let mut deadline = Instant::now() + PATIENCE;
         loop {
-            match self.next_frame().await {
+            match self.wait_frame(&mut deadline).await? {
                 Some(Message::Ping(_) | Message::Pong(_)) => {}
-                message => return message,
+                message => return Ok(message),
+            }
+        }
+    }
+
+    /// The next frame. The deadline moves on while a frame is on its way.
+    async fn wait_frame(&mut self, deadline: &mut Instant) -> Result<Option<Message>, Silence> {
+        loop {
+            if let Some(message) = self.take_frame() {
+                return Ok(Some(message));
+            }
+            if !self.line.inbound().is_empty() {
+                *deadline = Instant::now() + PATIENCE;
+            }
+            match timeout_at(*deadline, self.line.fill()).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(_) => return Err(Silence),
             }
         }
     }

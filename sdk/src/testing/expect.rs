@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::client::TestSocket;
+use super::client::{Silence, TestSocket};
 use crate::{
     close::{CloseCode, CloseFrame},
     message::Message,
@@ -20,15 +20,12 @@ impl TestSocket {
     ///
     /// # Panics
     ///
-    /// If something else comes, naming it.
+    /// If something else comes, naming it, or if nothing does.
     pub async fn expect_text(&mut self, text: &str) {
-        let message = self.next_message().await;
-        match &message {
-            Some(Message::Text(came)) if *came == *text => {}
-            other => panic!(
-                "expected the text {text:?}, but got {}",
-                describe(other.as_ref())
-            ),
+        let came = self.wait_message().await;
+        match &came {
+            Ok(Some(Message::Text(came))) if *came == *text => {}
+            _ => panic!("expected the text {text:?}, but got {}", describe(&came)),
         }
     }
 
@@ -36,13 +33,16 @@ impl TestSocket {
     ///
     /// # Panics
     ///
-    /// If something else comes, naming it.
+    /// If something else comes, naming it, or if nothing does.
     pub async fn expect_binary(&mut self, bytes: &[u8]) {
-        let message = self.next_message().await;
-        let expected = describe_bytes(bytes);
-        match &message {
-            Some(Message::Binary(came)) if *came == bytes => {}
-            other => panic!("expected {expected}, but got {}", describe(other.as_ref())),
+        let came = self.wait_message().await;
+        match &came {
+            Ok(Some(Message::Binary(came))) if *came == bytes => {}
+            _ => panic!(
+                "expected {}, but got {}",
+                describe_bytes(bytes),
+                describe(&came)
+            ),
         }
     }
 
@@ -50,15 +50,15 @@ impl TestSocket {
     ///
     /// # Panics
     ///
-    /// If something else comes, or if it does not decode, naming why.
+    /// If something else comes, if it does not decode, naming why, or if nothing comes.
     pub async fn expect_json<T: serde::de::DeserializeOwned>(&mut self) -> T {
-        let message = self.next_message().await;
-        match &message {
-            Some(Message::Text(text)) => match serde_json::from_str(text) {
+        let came = self.wait_message().await;
+        match &came {
+            Ok(Some(Message::Text(text))) => match serde_json::from_str(text) {
                 Ok(value) => value,
-                Err(error) => panic!("expected other JSON than {text}: {error}"),
+                Err(error) => panic!("expected JSON of another shape, but got {text}: {error}"),
             },
-            other => panic!("expected JSON text, but got {}", describe(other.as_ref())),
+            _ => panic!("expected JSON text, but got {}", describe(&came)),
         }
     }
 
@@ -67,38 +67,28 @@ impl TestSocket {
     ///
     /// # Panics
     ///
-    /// If something else comes, naming it.
+    /// If something else comes, naming it, or if nothing does.
     pub async fn expect_close(&mut self, code: u16) -> CloseFrame {
-        let message = self.next_message().await;
-        let frame = match message {
-            Some(Message::Close(Some(frame))) => frame,
-            other => panic!(
-                "expected a close with {code}, but got {}",
-                describe(other.as_ref())
-            ),
+        let came = self.wait_message().await;
+        let frame = match came {
+            Ok(Some(Message::Close(Some(frame)))) if frame.code.as_u16() == code => frame,
+            _ => panic!("expected a close with {code}, but got {}", describe(&came)),
         };
-        assert_eq!(
-            frame.code.as_u16(),
-            code,
-            "expected a close with {code}, but got {} ({})",
-            frame.code,
-            frame.reason,
-        );
         self.expect_end().await;
         frame
     }
 
-    /// Expects the connection to end without a close frame.
+    /// Expects the connection to end without a close frame, or after it.
     ///
     /// # Panics
     ///
-    /// If something else comes, naming it.
+    /// If something else comes, naming it, or if nothing does.
     pub async fn expect_end(&mut self) {
-        let message = self.next_message().await;
+        let came = self.wait_message().await;
         assert!(
-            message.is_none(),
+            matches!(came, Ok(None)),
             "expected the end of the connection, but got {}",
-            describe(message.as_ref())
+            describe(&came)
         );
     }
 
@@ -120,22 +110,23 @@ impl TestSocket {
         if let Ok(message) = came.await {
             panic!(
                 "expected silence for {duration:?}, but got {}",
-                describe(message.as_ref())
+                describe(&Ok(message))
             );
         }
     }
 }
 
-fn describe(message: Option<&Message>) -> String {
-    match message {
-        None => "the end of the connection".to_owned(),
-        Some(Message::Text(text)) => format!("the text {text:?}"),
-        Some(Message::Close(Some(frame))) => {
+fn describe(came: &Result<Option<Message>, Silence>) -> String {
+    match came {
+        Err(silence) => silence.to_string(),
+        Ok(None) => "the end of the connection".to_owned(),
+        Ok(Some(Message::Text(text))) => format!("the text {text:?}"),
+        Ok(Some(Message::Close(Some(frame)))) => {
             format!("a close with {} ({})", frame.code, frame.reason)
         }
-        Some(Message::Close(None)) => format!("a close with {}", CloseCode::NO_STATUS),
-        Some(Message::Binary(bytes)) => describe_bytes(bytes),
-        Some(other) => format!("{other:?}"),
+        Ok(Some(Message::Close(None))) => format!("a close with {}", CloseCode::NO_STATUS),
+        Ok(Some(Message::Binary(bytes))) => describe_bytes(bytes),
+        Ok(Some(other)) => format!("{other:?}"),
     }
 }
 

@@ -50,7 +50,8 @@ impl TestHost {
         Capabilities::wire(DRIVER)
     }
 
-    /// Prepares a connection to a path, such as `/chat?room=1`.
+    /// Prepares a connection to a path, such as `/chat?room=1`. Once it is made, the handler has
+    /// run until it first waited.
     pub fn connect(&self, path: &str) -> Connect {
         Connect::upgrade(self.clone(), path)
     }
@@ -78,7 +79,12 @@ impl TestHost {
                 let limits = upgrade.limits().wire();
                 let transport =
                     WireTransport::new(server, &Bytes::new(), limits, self.capabilities());
-                tokio::spawn(upgrade.start(transport).map(drop));
+                let mut session = upgrade.start(transport);
+                // Its first turn is now, so that what a handler does before it first waits (such as
+                // entering a room) is done when a test goes on.
+                if futures::poll!(&mut session).is_pending() {
+                    tokio::spawn(session.map(drop));
+                }
                 Answer::Upgraded(response, client)
             }
         }
