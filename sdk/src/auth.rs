@@ -5,6 +5,33 @@ use std::{sync::Arc, time::SystemTime};
 use http::Extensions;
 
 /// A party that an authenticator vouches for.
+///
+/// ```
+/// use wharf_sdk::{App, Principal, Route, Socket, middleware::bearer, testing::TestHost};
+/// # use wharf_sdk::Result;
+///
+/// async fn verify(token: String) -> Result<Option<Principal>> {
+///     Ok((token == "letmein").then(|| Principal::new("alice").with_scopes(["read"])))
+/// }
+///
+/// async fn hello(principal: Principal, mut socket: Socket) -> Result<()> {
+///     socket.write(format!("hello {}", principal.id)).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let app = App::builder()
+///     .middleware(bearer(verify))
+///     .route(Route::new("/read", hello).require_scopes(["read"]))
+///     .route(Route::new("/write", hello).require_scopes(["write"]))
+///     .build()?;
+/// let host = TestHost::new(app);
+/// host.connect("/read").expect_rejected(401).await;
+/// host.connect("/read").bearer("letmein").await.expect_text("hello alice").await;
+/// host.connect("/write").bearer("letmein").expect_rejected(403).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Principal {
     /// Its id, such as a user's.

@@ -82,6 +82,14 @@ impl From<u16> for CloseCode {
 pub const MAX_REASON_BYTES: usize = 123;
 
 /// A close code with its reason.
+///
+/// ```
+/// use wharf_sdk::{CloseCode, CloseFrame};
+///
+/// let frame = CloseFrame::new(CloseCode::RESTART, "back in a minute").expect("may be sent");
+/// assert_eq!(frame.code.as_u16(), 1012);
+/// assert!(CloseFrame::new(1006, "").is_err()); // only ever reported
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseFrame {
     /// The code.
@@ -175,6 +183,32 @@ impl fmt::Display for Initiator {
 }
 
 /// How a session ended. Every session has exactly one.
+///
+/// ```
+/// use wharf_sdk::{CloseCode, Initiator};
+/// # use wharf_sdk::{App, Result, Route, Socket, WebSocketExt, testing::{Recorder, TestHost}};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// # let recorder = Recorder::default();
+/// # let app = App::builder().observer(recorder.clone()).route(Route::new("/echo", echo)).build()?;
+/// # let host = TestHost::new(app);
+/// let mut client = host.connect("/echo").await;
+/// client.close_with(4000, "bye").await?;
+/// client.expect_end().await;
+/// # tokio::task::yield_now().await;
+///
+/// let outcome = recorder.outcomes().remove(0);
+/// assert_eq!((outcome.code, &*outcome.reason), (CloseCode::new(4000), "bye"));
+/// assert_eq!((outcome.clean, outcome.initiator), (true, Initiator::Peer));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseOutcome {
     /// The code of the close frame that began the end; 1005 if it carried none, 1006 if the

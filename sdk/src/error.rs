@@ -20,6 +20,24 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// observers and logs, and the peer only while the app is in debug mode.
 ///
 /// `Display` is one line, `code: message`. Neither it nor `Debug` holds payloads or credentials.
+///
+/// ```
+/// use wharf_sdk::{Error, ErrorKind, http::StatusCode};
+///
+/// // Before the upgrade:
+/// let refusal = Error::reject(StatusCode::PAYMENT_REQUIRED, "buy a ticket first");
+/// assert_eq!(refusal.status(), 402);
+///
+/// // After it: what a handler returns to close with a code of its own.
+/// let close = Error::close(4001, "game over");
+/// assert_eq!(close.close_frame().expect("a frame").code.as_u16(), 4001);
+///
+/// // One of yours, with a stable code and a private cause.
+/// let error = Error::new(ErrorKind::Unavailable, "ACME_NO_TABLE", "all tables are taken; wait")
+///     .with_source("table 7 is broken");
+/// assert_eq!(error.to_string(), "ACME_NO_TABLE: all tables are taken; wait");
+/// assert_eq!(error.cause_chain(), "table 7 is broken");
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {

@@ -60,6 +60,31 @@ impl FromContext for Context {
 }
 
 /// The query, decoded.
+///
+/// ```
+/// use serde::Deserialize;
+/// use wharf_sdk::{App, Query, Route, Socket, testing::TestHost};
+/// # use wharf_sdk::Result;
+///
+/// #[derive(Deserialize)]
+/// struct Paging {
+///     #[serde(default)]
+///     page: u32,
+/// }
+///
+/// async fn list(Query(paging): Query<Paging>, mut socket: Socket) -> Result<()> {
+///     socket.write(format!("page {}", paging.page)).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let host = TestHost::new(App::builder().route(Route::new("/list", list)).build()?);
+/// host.connect("/list?page=2").await.expect_text("page 2").await;
+/// host.connect("/list").await.expect_text("page 0").await;
+/// host.connect("/list?page=two").expect_rejected(400).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Query<T>(pub T);
 
@@ -70,6 +95,23 @@ impl<T: DeserializeOwned> FromContext for Query<T> {
 }
 
 /// The path parameters, decoded: a struct of them by name, a tuple in order, or a single value.
+///
+/// ```
+/// use wharf_sdk::{App, Path, Route, Socket, testing::TestHost};
+/// # use wharf_sdk::Result;
+///
+/// async fn seat(Path((row, number)): Path<(char, u32)>, mut socket: Socket) -> Result<()> {
+///     socket.write(format!("row {row}, seat {number}")).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let host = TestHost::new(App::builder().route(Route::new("/{row}/{number}", seat)).build()?);
+/// host.connect("/B/7").await.expect_text("row B, seat 7").await;
+/// host.connect("/B/seven").expect_rejected(400).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path<T>(pub T);
 
@@ -89,6 +131,28 @@ impl<T: DeserializeOwned> FromContext for Path<T> {
 }
 
 /// A value of the app, set when it was built.
+///
+/// ```
+/// use wharf_sdk::{App, Route, Socket, State, testing::TestHost};
+/// # use wharf_sdk::Result;
+///
+/// #[derive(Clone)]
+/// struct Motto(&'static str);
+///
+/// async fn motto(State(motto): State<Motto>, mut socket: Socket) -> Result<()> {
+///     socket.write(motto.0).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let app = App::builder().state(Motto("fair winds")).route(Route::new("/", motto)).build()?;
+/// TestHost::new(app).connect("/").await.expect_text("fair winds").await;
+///
+/// // State that was forgotten is found when the app is built.
+/// assert!(App::builder().route(Route::new("/", motto)).build().is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State<T>(pub T);
 
@@ -114,6 +178,25 @@ fn missing_state<T>() -> Error {
 }
 
 /// A value that middleware set.
+///
+/// ```
+/// use wharf_sdk::{
+///     App, Extension, Route, Socket, middleware::{RequestId, RequestIdLayer}, testing::TestHost,
+/// };
+/// # use wharf_sdk::Result;
+///
+/// async fn id(Extension(id): Extension<RequestId>, mut socket: Socket) -> Result<()> {
+///     socket.write(id.0).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let app = App::builder().middleware(RequestIdLayer).route(Route::new("/", id)).build()?;
+/// let mut client = TestHost::new(app).connect("/").header("x-request-id", "r-1").await;
+/// client.expect_text("r-1").await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extension<T>(pub T);
 

@@ -11,6 +11,16 @@ use crate::close::CloseFrame;
 ///
 /// Text is a [`ByteString`] and binary a [`Bytes`]: cloning either is a reference count, and a
 /// message that is read can be written again without copying its payload.
+///
+/// ```
+/// use wharf_sdk::{Bytes, Message};
+///
+/// let text: Message = "hello".into();
+/// let binary = Message::from(vec![1, 2, 3]);
+/// assert_eq!(text.as_text(), Some("hello"));
+/// assert_eq!(binary, Message::Binary(Bytes::from_static(&[1, 2, 3])));
+/// assert_eq!(format!("{text:?}"), "text(5 bytes)"); // payloads stay out of logs
+/// ```
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq)]
 pub enum Message {

@@ -21,6 +21,18 @@ pub fn html(body: impl Into<String>) -> Response {
 }
 
 /// A response of JSON; 500 if the value does not serialize.
+///
+/// ```
+/// use serde_json::json;
+/// use wharf_sdk::{Context, Route, Socket, http::StatusCode, response};
+///
+/// async fn status(_: Context) -> wharf_sdk::Response {
+///     response::json(StatusCode::OK, &json!({ "alive": true }))
+/// }
+///
+/// let route = Route::new("/feed", async |_: Socket| {}).fallback(status);
+/// # let _ = route;
+/// ```
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => with_type(status, body.into(), "application/json"),

@@ -120,6 +120,32 @@ impl<In, Out, C> fmt::Debug for Typed<In, Out, C> {
 }
 
 /// Writes values to one session, from anywhere.
+///
+/// ```
+/// use wharf_sdk::{Result, Typed};
+///
+/// async fn countdown(mut socket: Typed<(), u32>) -> Result<()> {
+///     let sender = socket.sender();
+///     tokio::spawn(async move {
+///         for number in [3, 2, 1] {
+///             sender.send(&number).await?;
+///         }
+///         Result::<()>::Ok(())
+///     });
+///     while socket.read().await?.is_some() {}
+///     Ok(())
+/// }
+/// # use wharf_sdk::{App, Route, testing::TestHost};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// # let app = App::builder().route(Route::new("/", countdown)).build()?;
+/// # let mut client = TestHost::new(app).connect("/").await;
+/// # for number in [3, 2, 1] {
+/// #     assert_eq!(client.expect_json::<u32>().await, number);
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 pub struct TypedSender<Out, In, C = Json> {
     sender: Sender,
     types: PhantomData<fn(Out, In, C)>,

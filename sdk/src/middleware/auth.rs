@@ -36,6 +36,32 @@ where
 /// `WebSocket` cannot send headers: `new WebSocket(url, ["chat.v1", "bearer." + token])`.
 ///
 /// The offer is hidden from negotiation, so it is never selected or echoed.
+///
+/// ```
+/// use wharf_sdk::{
+///     App, Configure, Principal, Route, Socket, Subprotocols, WebSocket,
+///     middleware::subprotocol_token, testing::TestHost,
+/// };
+/// # use wharf_sdk::Result;
+///
+/// async fn hello(principal: Principal, mut socket: Socket) -> Result<()> {
+///     socket.write(format!("hello {}", principal.id)).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let auth = subprotocol_token("bearer.", async |token: String| {
+///     Ok((token == "letmein").then(|| Principal::new("alice")))
+/// });
+/// let route = Route::new("/chat", hello).subprotocols(Subprotocols::optional(["chat.v1"]));
+/// let host = TestHost::new(App::builder().middleware(auth).route(route).build()?);
+///
+/// let mut client = host.connect("/chat").protocols(["bearer.letmein", "chat.v1"]).await;
+/// assert_eq!(client.subprotocol(), Some("chat.v1")); // never the token
+/// client.expect_text("hello alice").await;
+/// # Ok(())
+/// # }
+/// ```
 pub fn subprotocol_token<F, Fut>(prefix: impl Into<String>, verify: F) -> Authenticate<F, Fut>
 where
     F: Fn(String) -> Fut + Send + Sync + 'static,

@@ -44,6 +44,41 @@ pub type Response = HttpResponse<Bytes>;
 /// - change the response on its way out, the 101 included, such as by adding headers.
 ///
 /// The whole chain runs under the route's upgrade timeout, and a panic in it is a 500 and no more.
+///
+/// ```
+/// use wharf_sdk::{
+///     App, Context, Error, Middleware, Next, Response, Result, Route, Socket, async_trait,
+///     http::StatusCode, testing::TestHost,
+/// };
+///
+/// /// Lets in who knows the word.
+/// struct Password(&'static str);
+///
+/// #[async_trait]
+/// impl Middleware for Password {
+///     async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
+///         if context.header("x-password") != Some(self.0) {
+///             return Err(Error::reject(StatusCode::FORBIDDEN, "say the word"));
+///         }
+///         next.run(context).await
+///     }
+/// }
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let app = App::builder().middleware(Password("sesame")).route(Route::new("/echo", echo)).build()?;
+/// let host = TestHost::new(app);
+/// host.connect("/echo").expect_rejected(403).await;
+/// host.connect("/echo").header("x-password", "sesame").await;
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Middleware: Send + Sync + 'static {
     /// Handles one request.

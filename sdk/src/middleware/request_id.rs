@@ -14,6 +14,8 @@ const MAX_ID_BYTES: usize = 64;
 /// Takes over the client's `X-Request-Id`, or makes one, and sends it back with every response
 /// that passes, the 101 included. Handlers find it as an [`Extension`](crate::Extension) of
 /// [`RequestId`].
+///
+/// See [`Extension`](crate::Extension) for an example.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RequestIdLayer;
 

@@ -7,6 +7,14 @@ use super::{Middleware, Next, Response};
 use crate::{error::Result, upgrade::Context};
 
 /// Adds a header to every response that passes, the 101 included.
+///
+/// ```
+/// use wharf_sdk::{App, http::{HeaderName, HeaderValue}, middleware::SetHeader};
+///
+/// let server = SetHeader::new(HeaderName::from_static("server"), HeaderValue::from_static("dock 7"));
+/// let app = App::builder().middleware(server).build();
+/// # let _ = app;
+/// ```
 #[derive(Debug, Clone)]
 pub struct SetHeader {
     name: HeaderName,

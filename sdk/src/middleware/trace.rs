@@ -9,6 +9,13 @@ use crate::{error::Result, upgrade::Context};
 /// Runs the rest of the chain inside a span named `upgrade`, with the connection's id, the route's
 /// pattern and, behind a [`RequestIdLayer`](super::RequestIdLayer), the request's id. Never
 /// headers or the query: they carry credentials.
+///
+/// ```
+/// use wharf_sdk::{App, middleware::{RequestIdLayer, Trace}};
+///
+/// let app = App::builder().middleware(RequestIdLayer).middleware(Trace).build();
+/// # let _ = app;
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Trace;
 

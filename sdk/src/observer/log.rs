@@ -7,6 +7,13 @@ use crate::{error::Error, session::SessionInfo};
 /// payloads, headers or queries.
 ///
 /// Expected errors are at debug level, others at error level with their private causes.
+///
+/// ```
+/// use wharf_sdk::{App, observer::Log};
+///
+/// let app = App::builder().observer(Log).build();
+/// # let _ = app;
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Log;
 

@@ -28,6 +28,28 @@ use crate::{
 /// Observers run in the order in which they were added, cannot change a result, and one that
 /// panics harms neither the others nor the session. They run on the connection's task: hand slow
 /// work to a task of your own.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+/// use wharf_sdk::{App, Observer, SessionInfo, observer::Closed};
+///
+/// #[derive(Clone, Default)]
+/// struct Visits(Arc<AtomicUsize>);
+///
+/// impl Observer for Visits {
+///     fn upgraded(&self, _: &SessionInfo) {
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///     }
+///
+///     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
+///         println!("{} stayed {:?} on {}", session.id, closed.duration, session.route);
+///     }
+/// }
+///
+/// let visits = Visits::default();
+/// let app = App::builder().observer(visits.clone()).build();
+/// # let _ = app;
+/// ```
 pub trait Observer: Send + Sync + 'static {
     /// A request became a socket.
     fn upgraded(&self, session: &SessionInfo) {

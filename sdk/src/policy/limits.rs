@@ -8,6 +8,12 @@ use super::{OriginPolicy, RateLimit, SlowClient, Subprotocols};
 use crate::{codec::DecodeErrors, wire::WireLimits};
 
 /// Every limit and timer of a route. Durations serialize as milliseconds.
+///
+/// ```
+/// let limits = wharf_sdk::Limits::default();
+/// assert_eq!(limits.max_message_bytes, 1024 * 1024);
+/// assert_eq!(limits.idle_timeout, None);
+/// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, Serialize)]
 pub struct Limits {

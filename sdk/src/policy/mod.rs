@@ -22,6 +22,27 @@ pub use self::{
 pub(crate) use self::{origin::RequestOrigin, rate::Bucket, subprotocol::parse_offers};
 
 /// What happens to a message that finds the send queue full.
+///
+/// ```
+/// use wharf_sdk::{Configure, Route, SlowClient, Socket};
+/// # use wharf_sdk::Result;
+///
+/// async fn prices(mut socket: Socket) -> Result<()> {
+///     for price in 0.. {
+///         if let Some(gap) = socket.take_gap() {
+///             socket.write(format!("you missed {}", gap.messages)).await?;
+///         }
+///         socket.write(price.to_string()).await?;
+///         tokio::task::yield_now().await;
+///     }
+///     Ok(())
+/// }
+///
+/// let route = Route::new("/prices", prices)
+///     .slow_client(SlowClient::DropOldest)
+///     .queue_messages(64);
+/// # let _ = route;
+/// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]

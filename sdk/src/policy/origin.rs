@@ -7,6 +7,29 @@ use http::{HeaderMap, header};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Which origins may connect. The default is [`OriginPolicy::same_origin`].
+///
+/// ```
+/// use wharf_sdk::{Configure, OriginPolicy, Route};
+/// # use wharf_sdk::{App, Result, Socket, testing::TestHost};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let policy = OriginPolicy::list(["https://shop.example", "https://*.shop.example"])?;
+/// let route = Route::new("/cart", echo).origins(policy);
+/// # let host = TestHost::new(App::builder().route(route).build()?);
+///
+/// host.connect("/cart").origin("https://eu.shop.example").await;
+/// let rejected = host.connect("/cart").origin("https://evil.example").expect_rejected(403).await;
+/// assert_eq!(rejected.code().as_deref(), Some("WHARF_ORIGIN_DENIED"));
+/// host.connect("/cart").await; // no origin: no browser
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct OriginPolicy {
     allowed: Allowed,

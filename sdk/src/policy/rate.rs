@@ -17,6 +17,31 @@ pub enum RatePolicy {
 }
 
 /// A token bucket for messages and for bytes; control frames are exempt.
+///
+/// ```
+/// use wharf_sdk::{Configure, RateLimit, RatePolicy, Route};
+/// # use wharf_sdk::{App, Result, Socket, testing::TestHost};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<()> {
+/// let limit = RateLimit::messages(2).and_bytes(64 * 1024).on_excess(RatePolicy::Close);
+/// let route = Route::new("/echo", echo).rate_limit(limit);
+/// # let mut client = TestHost::new(App::builder().route(route).build()?).connect("/echo").await;
+///
+/// for text in ["one", "two"] {
+///     client.send_text(text).await;
+///     client.expect_text(text).await;
+/// }
+/// client.send_text("three in a second").await;
+/// client.expect_close(1008).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct RateLimit {
     /// Messages per second, sustained. A burst of one second's worth is allowed.

@@ -12,6 +12,30 @@ use crate::{
 /// A set of settings, each given or inherited.
 ///
 /// Setters come from [`Configure`], which apps, groups and routes share.
+///
+/// ```
+/// use std::time::Duration;
+/// use wharf_sdk::{App, Configure, Policy, Route, SlowClient};
+/// # use wharf_sdk::{Result, Socket};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # fn main() -> Result<()> {
+/// let feed = Policy::new()
+///     .slow_client(SlowClient::DropOldest)
+///     .queue_messages(64)
+///     .idle_timeout(Duration::from_secs(600));
+/// let app = App::builder()
+///     .route(Route::new("/prices", echo).policy(feed.clone()))
+///     .route(Route::new("/news", echo).policy(feed))
+///     .build()?;
+/// assert_eq!(app.routes()[0].limits.queue_messages, 64);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     max_message_bytes: Option<usize>,

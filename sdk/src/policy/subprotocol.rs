@@ -5,6 +5,27 @@ use http::{HeaderMap, header};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a route speaks, in its order of preference.
+///
+/// ```
+/// use wharf_sdk::{Configure, Route, Subprotocols};
+/// # use wharf_sdk::{App, Result, Socket, WebSocket, testing::TestHost};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let route = Route::new("/chat", echo).subprotocols(Subprotocols::required(["chat.v2", "chat.v1"]));
+/// # let host = TestHost::new(App::builder().route(route).build()?);
+///
+/// let client = host.connect("/chat").protocols(["chat.v1", "chat.v2"]).await;
+/// assert_eq!(client.subprotocol(), Some("chat.v2"));
+/// host.connect("/chat").expect_rejected(400).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Subprotocols {
     names: Vec<String>,

@@ -25,6 +25,23 @@ use crate::{
 /// Routes with their handlers and policies, ready to be served or mounted on any driver.
 ///
 /// Cloning is cheap: clones share routes and connections.
+///
+/// ```
+/// # use wharf_sdk::{App, Result, Route, Socket};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # fn main() -> Result<()> {
+/// let app = App::builder().route(Route::new("/echo", echo).named("echo")).build()?;
+///
+/// assert_eq!(app.routes()[0].name.as_deref(), Some("echo"));
+/// assert_eq!(app.handle().connections(), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct App {
     pub(super) inner: Arc<AppInner>,

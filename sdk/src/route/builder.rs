@@ -21,6 +21,32 @@ use crate::{
 };
 
 /// Routes, groups, middleware, observers and policy, before they are checked.
+///
+/// ```
+/// use std::time::Duration;
+/// use wharf_sdk::{App, Configure, Group, Route, observer::Log};
+/// # use wharf_sdk::{Result, Socket};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # fn main() -> Result<()> {
+/// let app = App::builder()
+///     .observer(Log)
+///     .max_message_bytes(64 * 1024) // of every route that says nothing else
+///     .route(Route::new("/echo", echo))
+///     .group(Group::new("/admin").require_scopes(["admin"]).route(Route::new("/echo", echo)))
+///     .build()?;
+///
+/// // What contradicts itself is refused, with the route and the value.
+/// let broken = App::builder().route(Route::new("/echo", echo).idle_timeout(Duration::ZERO));
+/// let error = broken.build().expect_err("would end every session");
+/// assert!(error.message().starts_with("route /echo: idle_timeout is 0"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Default)]
 #[must_use = "call build() and serve or mount the app"]
 pub struct AppBuilder {

@@ -39,6 +39,29 @@ pub struct Route {
 }
 
 /// Routes that share a prefix, middleware, tags, authentication and policy.
+///
+/// ```
+/// use wharf_sdk::{App, Configure, Group, Route};
+/// # use wharf_sdk::{Result, Socket};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # fn main() -> Result<()> {
+/// let v1 = Group::new("/v1")
+///     .max_connections(1000)
+///     .require_auth()
+///     .route(Route::new("/chat", echo))
+///     .route(Route::new("/status", echo).allow_anonymous());
+/// let app = App::builder().group(v1).build()?;
+///
+/// let patterns: Vec<_> = app.routes().into_iter().map(|route| route.pattern).collect();
+/// assert_eq!(patterns, ["/v1/chat", "/v1/status"]);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a group does nothing until it is added to an app"]
 pub struct Group {
     pub(super) prefix: String,

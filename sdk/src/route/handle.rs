@@ -13,6 +13,30 @@ use crate::{
 };
 
 /// Watches and ends an app's sessions: a cheap clone, independent of the server that carries them.
+///
+/// ```
+/// use std::time::Duration;
+/// # use wharf_sdk::{App, Result, Route, Socket, testing::TestHost};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<()> {
+/// # let app = App::builder().route(Route::new("/echo", echo)).build()?;
+/// # let host = TestHost::new(app.clone());
+/// let handle = app.handle();
+/// let mut client = host.connect("/echo").await;
+/// assert_eq!(handle.connections(), 1);
+///
+/// let shutting_down = tokio::spawn(async move { handle.shutdown(Duration::from_secs(30)).await });
+/// client.expect_close(1001).await;
+/// assert_eq!(shutting_down.await.expect("no panic").closed, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct AppHandle {
     pub(super) inner: Arc<AppInner>,

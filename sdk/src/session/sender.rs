@@ -23,6 +23,33 @@ use crate::{
 ///
 /// A sender does not keep its session alive: once that has ended, every method says
 /// `WHARF_CLOSED`.
+///
+/// ```
+/// use std::time::Duration;
+/// use wharf_sdk::{Result, Socket};
+///
+/// async fn clock(mut socket: Socket) -> Result<()> {
+///     let sender = socket.sender();
+///     tokio::spawn(async move {
+///         let mut seconds = 0;
+///         while sender.send(format!("{seconds} s")).await.is_ok() {
+///             tokio::time::sleep(Duration::from_secs(1)).await;
+///             seconds += 1;
+///         }
+///     });
+///     while socket.read().await?.is_some() {}
+///     Ok(())
+/// }
+/// # use wharf_sdk::{App, Route, testing::TestHost};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<()> {
+/// # let app = App::builder().route(Route::new("/clock", clock)).build()?;
+/// # let mut client = TestHost::new(app).connect("/clock").await;
+/// # client.expect_text("0 s").await;
+/// # client.expect_text("1 s").await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Sender {
     shared: Arc<Shared>,

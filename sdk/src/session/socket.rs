@@ -33,6 +33,36 @@ use crate::{
 /// It is `Send + 'static` on every driver, and its methods box nothing. Dropping it does not close
 /// the session as long as the handler runs; inbound data is discarded from then on, while senders
 /// go on.
+///
+/// ```
+/// use wharf_sdk::{Result, Socket};
+///
+/// async fn echo(mut socket: Socket) -> Result<()> {
+///     loop {
+///         tokio::select! {
+///             // Loses nothing when the other branch wins.
+///             message = socket.read() => match message? {
+///                 Some(message) => socket.write(message).await?,
+///                 None => return Ok(()), // the session has ended
+///             },
+///             () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {
+///                 return socket.close(4000, "you say nothing").await;
+///             }
+///         }
+///     }
+/// }
+/// # use wharf_sdk::{App, Route, testing::TestHost};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<()> {
+/// # let app = App::builder().route(Route::new("/echo", echo)).build()?;
+/// # let mut client = TestHost::new(app).connect("/echo").await;
+/// # client.send_text("hi").await;
+/// # client.expect_text("hi").await;
+/// # client.expect_silence(std::time::Duration::from_secs(59)).await;
+/// # client.expect_close(4000).await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Socket {
     sender: Sender,
     /// Never locked: the mutex only makes the socket `Sync`.

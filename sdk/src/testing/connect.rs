@@ -15,6 +15,33 @@ use super::{Answer, TestHost, client::TestSocket};
 use crate::upgrade::UpgradeRequest;
 
 /// A connection or request that is being prepared; await it to make it.
+///
+/// ```
+/// use wharf_sdk::{App, Route, Socket, http::{Method, StatusCode}, response, testing::TestHost};
+/// # use wharf_sdk::Result;
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let route = Route::new("/echo", echo)
+///     .fallback(async |_| response::text(StatusCode::OK, "a WebSocket lives here"));
+/// let host = TestHost::new(App::builder().route(route).build()?);
+///
+/// let client = host.connect("/echo").origin("http://test.example").bearer("letmein").await;
+/// assert_eq!(client.response().status(), 101);
+///
+/// let rejected = host.connect("/echo").origin("https://evil.example").expect_rejected(403).await;
+/// assert_eq!(rejected.code().as_deref(), Some("WHARF_ORIGIN_DENIED"));
+///
+/// let answer = host.http(Method::GET, "/echo").send().await;
+/// assert_eq!(&answer.body()[..], b"a WebSocket lives here");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "await it, or call expect_rejected or send"]
 pub struct Connect {

@@ -10,6 +10,22 @@ use crate::{
 };
 
 /// An observer that remembers. Clones share what they remember.
+///
+/// ```
+/// use wharf_sdk::testing::{Event, Recorder, TestHost};
+/// # use wharf_sdk::{App, Result};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let recorder = Recorder::default();
+/// let app = App::builder().observer(recorder.clone()).build()?;
+///
+/// TestHost::new(app).connect("/nowhere").expect_rejected(404).await;
+///
+/// let code = Some("WHARF_NOT_FOUND".to_owned());
+/// assert_eq!(recorder.events(), [Event::Rejected(String::new(), 404, code)]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Recorder {
     events: Arc<Mutex<Vec<Event>>>,

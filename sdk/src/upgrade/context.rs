@@ -16,6 +16,25 @@ use crate::{
 /// One upgrade request, from its first check to the end of its session.
 ///
 /// Middleware changes it; handlers get it as it is then. Cloning is cheap.
+///
+/// ```
+/// use wharf_sdk::{App, Context, Route, Socket, testing::TestHost};
+/// # use wharf_sdk::Result;
+///
+/// async fn join(context: Context, mut socket: Socket) -> Result<()> {
+///     let room = context.param("room").unwrap_or_default();
+///     let agent = context.header_or("user-agent", "somebody");
+///     socket.write(format!("{agent} in {room} by {}", context.route())).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let host = TestHost::new(App::builder().route(Route::new("/rooms/{room}", join)).build()?);
+/// let mut client = host.connect("/rooms/lobby").header("user-agent", "curl").await;
+/// client.expect_text("curl in lobby by /rooms/{room}").await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Context {
     inner: Arc<Inner>,

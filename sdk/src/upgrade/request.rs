@@ -100,6 +100,29 @@ impl UpgradeRequest {
 }
 
 /// The proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
+///
+/// ```
+/// use wharf_sdk::{App, Context, Route, Socket, TrustedProxies, testing::TestHost};
+/// # use wharf_sdk::Result;
+///
+/// async fn who(context: Context, mut socket: Socket) -> Result<()> {
+///     let address = context.peer().map(|peer| peer.ip().to_string());
+///     socket.write(address.unwrap_or_default()).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let app = App::builder()
+///     .trust_proxies(TrustedProxies::at(["127.0.0.1".parse().expect("an address")]))
+///     .route(Route::new("/who", who))
+///     .build()?;
+/// let host = TestHost::new(app);
+///
+/// let mut client = host.connect("/who").header("x-forwarded-for", "203.0.113.7").await;
+/// client.expect_text("203.0.113.7").await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     addresses: Vec<IpAddr>,
