@@ -2,13 +2,15 @@
 
 use std::{fmt, marker::PhantomData};
 
+use bytestring::ByteString;
+
 use crate::{
     close::CloseCode,
     codec::{Codec, Json},
     error::Result,
     ext::read_as,
     extract::FromSocket,
-    session::{Sender, Socket},
+    session::{ConnectionId, Sender, Socket},
 };
 
 /// A socket that reads `In` and writes `Out`, as JSON text unless another [`Codec`] is named.
@@ -80,7 +82,7 @@ impl<In: Send, Out, C: Codec<In, Out>> Typed<In, Out, C> {
     pub async fn close(
         &mut self,
         code: impl Into<CloseCode>,
-        reason: impl Into<bytestring::ByteString>,
+        reason: impl Into<ByteString>,
     ) -> Result<()> {
         self.socket.close(code, reason).await
     }
@@ -91,6 +93,11 @@ impl<In: Send, Out, C: Codec<In, Out>> Typed<In, Out, C> {
             sender: self.socket.sender(),
             types: PhantomData,
         }
+    }
+
+    /// The connection's id.
+    pub fn id(&self) -> ConnectionId {
+        self.socket.id()
     }
 
     /// The socket below.
@@ -119,7 +126,10 @@ impl<In, Out, C> fmt::Debug for Typed<In, Out, C> {
     }
 }
 
-/// Writes values to one session, from anywhere.
+/// Writes values to one session, from anywhere: a cheap clone, made by [`Typed::sender`].
+///
+/// `Out` comes first: it is what is written. `In` is there for the codec, and the same as the
+/// socket's.
 ///
 /// ```
 /// use wharf_sdk::{Result, Typed};
@@ -164,6 +174,24 @@ impl<Out, In, C: Codec<In, Out>> TypedSender<Out, In, C> {
     pub async fn send(&self, value: &Out) -> Result<()> {
         let message = C::encode(value)?;
         self.sender.send(message).await
+    }
+
+    /// Queues a value or says at once that there is no room; see [`Sender::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// The codec's, and what [`Sender::try_send`] returns.
+    pub fn try_send(&self, value: &Out) -> Result<()> {
+        self.sender.try_send(C::encode(value)?)
+    }
+
+    /// Queues a value that stands for the latest state of `key`; see [`Sender::send_latest`].
+    ///
+    /// # Errors
+    ///
+    /// The codec's, and what [`Sender::send_latest`] returns.
+    pub fn send_latest(&self, key: impl Into<ByteString>, value: &Out) -> Result<()> {
+        self.sender.send_latest(key, C::encode(value)?)
     }
 
     /// The sender below.

@@ -44,6 +44,27 @@ async fn typed_sockets_read_and_write_values() {
 }
 
 #[tokio::test]
+async fn typed_senders_refuse_to_wait_and_replace_by_key() {
+    async fn sums(socket: Typed<Add, Sum>) -> Result<()> {
+        let sender = socket.sender();
+        assert_eq!(sender.sender().id(), socket.id());
+        sender.try_send(&Sum { sum: 1 })?;
+        for sum in 2..5 {
+            sender.send_latest("sum", &Sum { sum })?;
+        }
+        let full = sender.try_send(&Sum { sum: 5 }).unwrap_err();
+        assert_eq!(full.code(), "WHARF_BACKPRESSURE");
+        Ok(())
+    }
+    let mut client = host(Route::new("/", sums).queue_messages(2))
+        .connect("/")
+        .await;
+    assert_eq!(client.expect_json::<Sum>().await, Sum { sum: 1 });
+    assert_eq!(client.expect_json::<Sum>().await, Sum { sum: 4 });
+    client.expect_close(1000).await;
+}
+
+#[tokio::test]
 async fn what_does_not_decode_closes_or_is_answered_as_the_route_says() {
     for policy in [DecodeErrors::Return, DecodeErrors::Close] {
         let mut client = host(Route::new("/", add).decode_errors(policy))
