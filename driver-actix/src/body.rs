@@ -19,6 +19,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures::Stream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::{Sleep, sleep},
 };
 use wharf_sdk::Upgrade;
@@ -84,7 +85,8 @@ impl MessageBody for HandoverBody {
         };
         if let Some(upgrade) = this.upgrade.take() {
             let early = std::mem::take(&mut this.early).freeze();
-            transport::spawn(stream, &early, upgrade, true);
+            let reset = |stream: &TcpStream| drop(stream.set_zero_linger());
+            transport::spawn(stream, &early, upgrade, Some(reset));
         }
         Poll::Ready(None)
     }

@@ -51,7 +51,7 @@ fn switch(request: &HttpRequest, payload: Payload, upgrade: Upgrade) -> HttpResp
         Some(lender) => builder.body(HandoverBody::new(Rc::clone(lender), payload, upgrade)),
         None => {
             let (body, io) = SharedBody::new(payload);
-            transport::spawn(io, &bytes::Bytes::new(), upgrade, false);
+            transport::spawn(io, &bytes::Bytes::new(), upgrade, None);
             builder.body(body)
         }
     }

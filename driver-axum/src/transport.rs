@@ -29,9 +29,10 @@ pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade) -> BoxFuture<'static, ()
         Ok((stream, early)) => {
             // Wharf gathers writes itself; waiting for more in the kernel only adds latency.
             let _ = stream.set_nodelay(true);
-            start(stream, &early, upgrade)
+            let reset = |stream: &TcpStream| drop(stream.set_zero_linger());
+            start(stream, &early, upgrade, Some(reset))
         }
-        Err(upgraded) => start(TokioIo::new(upgraded), &Bytes::new(), upgrade),
+        Err(upgraded) => start(TokioIo::new(upgraded), &Bytes::new(), upgrade, None),
     }
 }
 
@@ -48,14 +49,22 @@ fn into_tcp(upgraded: Upgraded) -> std::result::Result<(TcpStream, Bytes), Upgra
 }
 
 /// Boxed, so that hyper's leftovers are freed before the session begins.
-fn start<IO>(io: IO, early: &Bytes, upgrade: Upgrade) -> BoxFuture<'static, ()>
+fn start<IO>(
+    io: IO,
+    early: &Bytes,
+    upgrade: Upgrade,
+    abort: Option<fn(&IO)>,
+) -> BoxFuture<'static, ()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let subprotocol = upgrade.subprotocol().map(str::to_owned);
     let limits = upgrade.limits().wire();
-    let transport = WireTransport::new(io, early, limits, Capabilities::wire(DRIVER))
+    let mut transport = WireTransport::new(io, early, limits, Capabilities::wire(DRIVER))
         .with_native(make_native, subprotocol);
+    if let Some(abort) = abort {
+        transport = transport.with_abort(abort);
+    }
     let session: Session<WireTransport<IO>> = upgrade.start(transport);
     session.map(drop).boxed()
 }

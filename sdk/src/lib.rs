@@ -57,7 +57,7 @@ pub use self::{
         ConnectionId, Counts, Gap, Sender, Session, SessionInfo, ShutdownOptions, ShutdownReport,
         Socket,
     },
-    transport::{Capabilities, Transport},
+    transport::{Capabilities, Transport, Unfinished},
     typed::{Typed, TypedSender},
     upgrade::{Context, Decision, TrustedProxies, Upgrade, UpgradeRequest},
     websocket::WebSocket,

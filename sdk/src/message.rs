@@ -79,6 +79,25 @@ impl Message {
         }
     }
 
+    /// Makes a small payload hold nothing but itself, by a copy.
+    ///
+    /// What was read is a slice of the buffer that it was read into, some 32 KiB, and keeps all of
+    /// it. Wharf does this with what waits in its queues; do it with what you keep.
+    pub fn compact(&mut self) {
+        match self {
+            Self::Text(text) if is_small(text.len()) => *text = ByteString::from(&**text),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes)
+                if is_small(bytes.len()) =>
+            {
+                *bytes = Bytes::copy_from_slice(bytes);
+            }
+            Self::Unknown(frame) if is_small(frame.payload.len()) => {
+                frame.payload = Bytes::copy_from_slice(&frame.payload);
+            }
+            _ => {}
+        }
+    }
+
     /// The text, if this is a text message.
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -86,6 +105,11 @@ impl Message {
             _ => None,
         }
     }
+}
+
+/// Whether a payload may be much smaller than the buffer that it was read into.
+fn is_small(payload_bytes: usize) -> bool {
+    payload_bytes < 16 * 1024
 }
 
 /// Prints the kind and the size, never the payload: messages end up in logs.

@@ -18,6 +18,9 @@ pub(crate) struct SendQueue {
     data: VecDeque<Entry>,
     bytes: usize,
     control: VecDeque<Message>,
+    /// How many of `data` and `control`, from the front, hold nothing but themselves.
+    compact_data: usize,
+    compact_control: usize,
 }
 
 #[derive(Debug)]
@@ -42,6 +45,8 @@ impl SendQueue {
             data: VecDeque::new(),
             bytes: 0,
             control: VecDeque::new(),
+            compact_data: 0,
+            compact_control: 0,
         }
     }
 
@@ -86,6 +91,7 @@ impl SendQueue {
         let old_bytes = entry.message.payload_bytes();
         self.bytes = self.bytes - old_bytes + message.payload_bytes();
         entry.message = message;
+        self.compact_data = self.compact_data.min(at);
         Removed {
             messages: 1,
             bytes: old_bytes as u64,
@@ -112,10 +118,15 @@ impl SendQueue {
 
     /// Drops the message with this key, if one is waiting.
     pub(crate) fn remove(&mut self, key: &ByteString) -> Removed {
-        let entry = self.position_of(key).and_then(|at| self.data.remove(at));
-        let Some(entry) = entry else {
+        let Some(at) = self.position_of(key) else {
             return Removed::default();
         };
+        let Some(entry) = self.data.remove(at) else {
+            return Removed::default();
+        };
+        if at < self.compact_data {
+            self.compact_data -= 1;
+        }
         let bytes = entry.message.payload_bytes();
         self.bytes -= bytes;
         Removed {
@@ -133,11 +144,10 @@ impl SendQueue {
     pub(crate) fn make_room(&mut self, payload_bytes: usize, behind_bytes: usize) -> Removed {
         let mut removed = Removed::default();
         while !self.has_room(payload_bytes, behind_bytes) {
-            let Some(entry) = self.data.pop_front() else {
+            let Some(message) = self.pop_data() else {
                 break;
             };
-            let bytes = entry.message.payload_bytes();
-            self.bytes -= bytes;
+            let bytes = message.payload_bytes();
             removed.messages += 1;
             removed.bytes += bytes as u64;
         }
@@ -150,17 +160,22 @@ impl SendQueue {
             let is_pong = |message: &Message| matches!(message, Message::Pong(_));
             let oldest = self.control.iter().position(is_pong).unwrap_or_default();
             self.control.remove(oldest);
+            if oldest < self.compact_control {
+                self.compact_control -= 1;
+            }
         }
         self.control.push_back(message);
     }
 
     pub(crate) fn pop_control(&mut self) -> Option<Message> {
+        self.compact_control = self.compact_control.saturating_sub(1);
         self.control.pop_front()
     }
 
     pub(crate) fn pop_data(&mut self) -> Option<Message> {
         let entry = self.data.pop_front()?;
         self.bytes -= entry.message.payload_bytes();
+        self.compact_data = self.compact_data.saturating_sub(1);
         Some(entry.message)
     }
 
@@ -169,19 +184,35 @@ impl SendQueue {
         self.data = VecDeque::new();
         self.control = VecDeque::new();
         self.bytes = 0;
+        self.compact_data = 0;
+        self.compact_control = 0;
     }
 
-    /// Whether a burst has left much more room than this many messages need.
-    pub(crate) fn is_oversized(&self, messages: usize) -> bool {
-        self.data.is_empty() && self.data.capacity() > 2 * messages
+    /// Whether [`rest`](Self::rest) has something to do.
+    pub(crate) fn wants_rest(&self, messages: usize) -> bool {
+        self.is_oversized(messages)
+            || self.compact_data < self.data.len()
+            || self.compact_control < self.control.len()
     }
 
-    /// Gives memory back beyond what this many messages need.
-    pub(crate) fn shrink(&mut self, messages: usize) {
+    /// Gives memory back beyond what this many messages need, and what waiting messages hold
+    /// beside themselves.
+    pub(crate) fn rest(&mut self, messages: usize) {
+        let added = self.data.iter_mut().skip(self.compact_data);
+        added.for_each(|entry| entry.message.compact());
+        self.compact_data = self.data.len();
+        let added = self.control.iter_mut().skip(self.compact_control);
+        added.for_each(Message::compact);
+        self.compact_control = self.control.len();
         if self.is_oversized(messages) {
             self.data.shrink_to(messages);
         }
         self.control.shrink_to(messages);
+    }
+
+    /// Whether a burst has left much more room than this many messages need.
+    fn is_oversized(&self, messages: usize) -> bool {
+        self.data.is_empty() && self.data.capacity() > 2 * messages
     }
 
     fn position_of(&self, key: &ByteString) -> Option<usize> {

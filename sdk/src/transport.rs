@@ -71,8 +71,15 @@ pub trait Transport: fmt::Debug {
     /// How many bytes were taken and not yet handed to the operating system.
     fn unsent_bytes(&self) -> usize;
 
-    /// How many bytes have arrived since the start, those of incomplete messages included.
-    fn received_bytes(&self) -> u64;
+    /// How much of a message that is not complete has arrived: it tells slow peers from dead ones.
+    /// Nothing, if the transport cannot tell.
+    fn unfinished(&self) -> Unfinished {
+        Unfinished::default()
+    }
+
+    /// The connection will be dropped before everything was sent, because the peer takes nothing:
+    /// the system need not go on trying. Called at most once, right before the drop.
+    fn abort(&mut self) {}
 
     /// The framework's own socket, made on first demand. While a handler holds it, data that it
     /// asks for goes to it rather than to `read`.
@@ -81,6 +88,15 @@ pub trait Transport: fmt::Debug {
     ///
     /// Kind `Unsupported` where there is none, or where it was taken already.
     fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>>;
+}
+
+/// How much has arrived of a message that is not complete.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Payload bytes, those of its complete fragments included.
+    pub bytes: u64,
+    /// Complete fragments.
+    pub fragments: u64,
 }
 
 /// What a transport can do. Behaviour never depends on a driver's name, only on these.

@@ -15,7 +15,7 @@ use own_driver::OwnServer;
 use tokio::io::DuplexStream;
 use wharf_conformance::{Host, InProgress, Running, cases, check, differential::Differential};
 use wharf_sdk::{
-    App, Bytes, Capabilities, ErrorKind, Message, Result, Transport,
+    App, Bytes, Capabilities, ErrorKind, Message, Result, Transport, Unfinished,
     wire::{NativeSocket, WireTransport},
 };
 
@@ -47,7 +47,6 @@ struct Faulty {
     inner: WireTransport<DuplexStream>,
     fault: Fault,
     ahead: VecDeque<Message>,
-    received_bytes: u64,
 }
 
 impl Transport for Faulty {
@@ -81,7 +80,6 @@ impl Transport for Faulty {
                 (Fault::LosesEmptyMessages, Poll::Ready(Some(Ok(message))))
                     if message.is_data() && message.payload_bytes() == 0 => {}
                 (_, Poll::Ready(Some(Ok(message)))) => {
-                    self.received_bytes += message.payload_bytes() as u64;
                     return Poll::Ready(Some(Ok(message)));
                 }
                 (_, other) => return other,
@@ -123,11 +121,15 @@ impl Transport for Faulty {
         self.inner.unsent_bytes()
     }
 
-    fn received_bytes(&self) -> u64 {
+    fn unfinished(&self) -> Unfinished {
         match self.fault {
-            Fault::CountsMessagesOnly => self.received_bytes,
-            _ => self.inner.received_bytes(),
+            Fault::CountsMessagesOnly => Unfinished::default(),
+            _ => self.inner.unfinished(),
         }
+    }
+
+    fn abort(&mut self) {
+        self.inner.abort();
     }
 
     fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
@@ -152,7 +154,6 @@ impl Host for FaultyHost {
                 inner: WireTransport::new(io, &Bytes::new(), upgrade.limits().wire(), CAPABILITIES),
                 fault,
                 ahead: VecDeque::new(),
-                received_bytes: 0,
             },
         })
     }

@@ -62,6 +62,72 @@ async fn flooded_handlers(driver: &str) {
     expect_descriptors(&program, before.descriptors).await;
 }
 
+/// What waits costs what it weighs, and not the buffers that it was read into: neither in the send
+/// queue of a peer that does not read, nor before a handler that does not.
+async fn small_messages_among_pings(driver: &str) {
+    const PEERS: usize = 10;
+    let program = start(driver).await;
+    let before = program.usage();
+    // One byte of data in what one read takes.
+    let mut chunk = Vec::new();
+    while chunk.len() < 32 * 1024 - 10 {
+        chunk.extend_from_slice(&Frame::ping(vec![7; 125]).to_bytes());
+    }
+    chunk.extend_from_slice(&Frame::binary(vec![7]).to_bytes());
+    for path in ["/same-origin", "/busy"] {
+        let mut peers = join_all((0..PEERS).map(|_| program.open(path))).await;
+        join_all(peers.iter_mut().map(|peer| async {
+            // The echo gets stuck on the way.
+            let flood = async {
+                for _ in 0..2000 {
+                    peer.send_raw(&chunk).await;
+                }
+            };
+            let _ = timeout(Duration::from_secs(4), flood).await;
+        }))
+        .await;
+        expect_growth(before, program.usage(), PEERS as i64 * 768 * KIB);
+        drop(peers);
+    }
+    expect_descriptors(&program, before.descriptors).await;
+}
+
+/// A peer that is dropped while it does not read is forgotten by the system too: what it did not
+/// take is not sent for minutes.
+async fn dropped_readers(driver: &str) {
+    let program = start(driver).await;
+    let mut peer = program.open("/push/100000/65536").await;
+    let port = program.server.address().port();
+    // Fields: slot, local address, remote address, state, send queue:receive queue; in hexadecimal.
+    let is_stuck = || {
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+        table.lines().skip(1).any(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let local = fields.next().expect("an address");
+            let queues = fields.nth(2).expect("queues");
+            let unsent = queues.split(':').next().expect("a queue");
+            local.ends_with(&format!(":{port:04X}"))
+                && u32::from_str_radix(unsent, 16).expect("a number") > 64 * 1024
+        })
+    };
+    let until = async |stuck: bool| {
+        let waiting = timeout(PATIENCE, async {
+            while is_stuck() != stuck {
+                sleep(Duration::from_millis(50)).await;
+            }
+        });
+        assert!(
+            waiting.await.is_ok(),
+            "the system's queue, stuck: {}",
+            !stuck
+        );
+    };
+    until(true).await;
+    // The write deadline is 2 s.
+    until(false).await;
+    peer.vanish();
+}
+
 /// A large message costs what has arrived of it, not what was announced, and its buffer is given
 /// back.
 async fn announced_messages(driver: &str) {
@@ -172,6 +238,16 @@ macro_rules! on_every_driver {
                 #[tokio::test]
                 async fn flooded_handlers() {
                     super::flooded_handlers($feature).await;
+                }
+
+                #[tokio::test]
+                async fn small_messages_among_pings() {
+                    super::small_messages_among_pings($feature).await;
+                }
+
+                #[tokio::test]
+                async fn dropped_readers() {
+                    super::dropped_readers($feature).await;
                 }
 
                 #[tokio::test]

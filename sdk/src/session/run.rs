@@ -21,7 +21,7 @@ use super::{
 use crate::{
     close::{CloseCode, CloseFrame, CloseOutcome},
     error::{Error, ErrorKind, Result},
-    transport::Transport,
+    transport::{Transport, Unfinished},
 };
 
 /// A session yields to its neighbours after this many rounds without a pause.
@@ -88,8 +88,9 @@ impl<T: Transport> Session<T> {
             }
         }
         if engine.poll_timeout().is_some_and(|at| at <= now) {
-            let received = self.transport.as_ref().map_or(0, Transport::received_bytes);
-            engine.handle_time(received, now);
+            let transport = self.transport.as_ref();
+            let unfinished = transport.map_or_else(Unfinished::default, Transport::unfinished);
+            engine.handle_time(unfinished, now);
         }
         // Before the handler's turn, so that it can say a last word to an end that has begun.
         self.teller.tell(&self.shared, state);
@@ -150,6 +151,9 @@ impl<T: Transport> Session<T> {
                 }
             }
             if state.engine.stage() == Stage::Dropped {
+                if transport.unsent_bytes() > 0 {
+                    transport.abort();
+                }
                 dropped = self.transport.take();
                 gone_native = std::mem::take(&mut state.native);
             }
@@ -241,6 +245,8 @@ impl<T: Transport + Unpin> Future for Session<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseOutcome> {
         let this = self.get_mut();
         this.shared.enter(cx.waker());
+        let mut wants_rest = false;
+        let mut is_at_rest = false;
         for _ in 0..MAX_ROUNDS {
             let now = now();
             this.shared.look();
@@ -252,21 +258,23 @@ impl<T: Transport + Unpin> Future for Session<T> {
             if this.is_over() {
                 return Poll::Ready(this.finish());
             }
-            if (prospect.wants_input && this.input_unpolled)
+            wants_rest = prospect.wants_rest;
+            is_at_rest = !((prospect.wants_input && this.input_unpolled)
                 || this.sleep(cx, prospect.deadline, now)
-                || !this.shared.leave()
-            {
-                continue;
+                || !this.shared.leave());
+            if is_at_rest {
+                break;
             }
-            if let Some(transport) = &mut this.transport {
-                transport.rest();
-            }
-            if prospect.wants_rest {
-                this.shared.lock().engine.rest();
-            }
-            return Poll::Pending;
         }
-        cx.waker().wake_by_ref();
+        if wants_rest {
+            this.shared.lock().engine.rest();
+        }
+        if !is_at_rest {
+            cx.waker().wake_by_ref();
+        } else if let Some(transport) = &mut this.transport {
+            // Behind the engine, whose messages hold the transport's buffers until then.
+            transport.rest();
+        }
         Poll::Pending
     }
 }

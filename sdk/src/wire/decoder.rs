@@ -13,6 +13,7 @@ use crate::{
     close::{CloseCode, CloseFrame},
     error::{Error, ErrorKind},
     message::Message,
+    transport::Unfinished,
 };
 
 /// How far a buffer grows ahead of what has arrived: an announced length costs nothing until its
@@ -42,7 +43,9 @@ struct Frame {
 struct Assembly {
     is_text: bool,
     payload: BytesMut,
+    /// Those that began.
     fragments: usize,
+    complete_fragments: u64,
     utf8: Utf8Stream,
 }
 
@@ -98,6 +101,21 @@ impl Decoder {
                 return Ok(Some(message));
             }
         }
+    }
+
+    /// How much of a message has come, when `buffered` bytes are not decoded yet.
+    pub(super) fn unfinished(&self, buffered: usize) -> Unfinished {
+        let mut unfinished = Unfinished::default();
+        if let Some(message) = &self.message {
+            unfinished.bytes += message.payload.len() as u64;
+            unfinished.fragments += message.complete_fragments;
+        }
+        if let Some(frame) = &self.frame
+            && !frame.head.opcode.is_control()
+        {
+            unfinished.bytes += buffered as u64;
+        }
+        unfinished
     }
 
     /// Whether the bytes so far end between two messages.
@@ -228,6 +246,7 @@ impl Decoder {
             message.payload.extend_from_slice(&payload);
         }
         if !head.fin {
+            message.complete_fragments += 1;
             return Ok(None);
         }
         let Some(message) = self.message.take() else {
@@ -250,6 +269,7 @@ impl Assembly {
             is_text,
             payload: BytesMut::new(),
             fragments: 1,
+            complete_fragments: 0,
             utf8: Utf8Stream::default(),
         }
     }

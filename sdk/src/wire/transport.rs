@@ -22,12 +22,15 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     message::Message,
-    transport::{Capabilities, Transport},
+    transport::{Capabilities, Transport, Unfinished},
 };
 
 /// A resting connection keeps an incomplete frame of up to this size in a buffer of its own and
 /// gives the big one back.
 const KEEP_BYTES: usize = 4 * 1024;
+
+/// A buffer that has grown beyond this is not kept for the little that is left in it.
+const LARGE_BYTES: usize = 128 * 1024;
 
 /// Makes a driver's native socket over a pipe. The second argument is the selected subprotocol.
 pub type NativeFactory =
@@ -40,9 +43,11 @@ pub struct WireTransport<IO> {
     decoder: Decoder,
     inbound: BytesMut,
     outbox: Outbox,
-    received_bytes: u64,
+    /// What `inbound` was grown to, of which messages may have been cut off since.
+    grown_bytes: usize,
     is_shut_down: bool,
     native: Native,
+    abort: Option<fn(&IO)>,
 }
 
 /// The way to the framework's socket; boxed, since nearly no connection asks for it.
@@ -64,6 +69,8 @@ struct Bridge {
     passes_message: bool,
     /// Payload bytes of that message so far.
     passed_bytes: u64,
+    /// Everything that was passed.
+    passed: Unfinished,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
@@ -75,9 +82,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
             decoder: Decoder::new(limits),
             inbound: BytesMut::from(&early[..]),
             outbox: Outbox::default(),
-            received_bytes: early.len() as u64,
+            grown_bytes: 0,
             is_shut_down: false,
             native: Native::None,
+            abort: None,
         }
     }
 
@@ -89,9 +97,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
         self
     }
 
+    /// Makes the connection droppable with what is unsent: `abort` tells the system, which else
+    /// goes on sending for minutes what a peer does not take.
+    #[must_use]
+    pub fn with_abort(mut self, abort: fn(&IO)) -> Self {
+        self.abort = Some(abort);
+        self
+    }
+
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.inbound.capacity() <= KEEP_BYTES {
             let mut buffer = pool::lend();
+            self.grown_bytes = 0;
             buffer.extend_from_slice(&self.inbound);
             pool::give_back(std::mem::replace(&mut self.inbound, buffer));
         }
@@ -100,9 +117,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
         // the buffer up; the latter costs nothing once those messages are gone.
         if self.inbound.capacity() - self.inbound.len() < wanted.max(KEEP_BYTES) {
             self.inbound.reserve(wanted.max(pool::BUFFER_BYTES));
+            self.grown_bytes = self.inbound.capacity();
         }
         let count = ready!(pin!(self.io.read_buf(&mut self.inbound)).poll(cx))?;
-        self.received_bytes += count as u64;
         Poll::Ready(Ok(count))
     }
 
@@ -126,6 +143,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
                 bridge.end.pass(&self.inbound[..count]);
                 self.inbound.advance(count);
                 bridge.pass_bytes -= count as u64;
+                bridge.passed.bytes += count as u64;
                 continue;
             }
             if !bridge.passes_message && bridge.end.is_gone() {
@@ -145,6 +163,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
                     bridge.passed_bytes = bridge.passed_bytes.saturating_add(head.payload_bytes);
                     self.decoder.check_message_bytes(bridge.passed_bytes)?;
                     bridge.passes_message = !head.fin;
+                    bridge.passed.fragments += 1;
                     bridge.pass_bytes = head.head_bytes as u64 + head.payload_bytes;
                 }
                 _ => return Poll::Ready(Ok(())),
@@ -221,6 +240,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     fn rest(&mut self) {
         self.outbox.rest();
         let held = self.inbound.len();
+        if self.grown_bytes > LARGE_BYTES.max(4 * held) {
+            // The large message that it grew for is cut off, or the pool would have no use for it.
+            self.inbound = BytesMut::from(&self.inbound[..]);
+            self.grown_bytes = 0;
+        }
         if held <= KEEP_BYTES && self.inbound.capacity() > KEEP_BYTES {
             if held > 0 {
                 let kept = BytesMut::from(&self.inbound[..]);
@@ -235,8 +259,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
         self.outbox.len()
     }
 
-    fn received_bytes(&self) -> u64 {
-        self.received_bytes
+    fn unfinished(&self) -> Unfinished {
+        let mut unfinished = self.decoder.unfinished(self.inbound.len());
+        if let Native::Open(bridge) | Native::Building(bridge, _) = &self.native {
+            // The session does not see the messages that the native socket gets.
+            unfinished.bytes += bridge.passed.bytes;
+            unfinished.fragments += bridge.passed.fragments;
+        }
+        unfinished
+    }
+
+    fn abort(&mut self) {
+        if let Some(abort) = self.abort {
+            abort(&self.io);
+        }
     }
 
     fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
@@ -249,6 +285,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
                         pass_bytes: 0,
                         passes_message: false,
                         passed_bytes: 0,
+                        passed: Unfinished::default(),
                     });
                     self.native = Native::Building(bridge, factory(pipe, subprotocol));
                 }
@@ -277,7 +314,6 @@ impl<IO> std::fmt::Debug for WireTransport<IO> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WireTransport")
             .field("driver", &self.capabilities.driver)
-            .field("received_bytes", &self.received_bytes)
             .field("unsent_bytes", &self.outbox.len())
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::io::DuplexStream;
 use wharf_sdk::{
-    Bytes, Capabilities, Message, Result, Transport, Upgrade,
+    Bytes, Capabilities, Message, Result, Transport, Unfinished, Upgrade,
     wire::{NativeSocket, WireTransport},
 };
 
@@ -75,8 +75,12 @@ impl Transport for Surfacing {
         self.named.unsent_bytes()
     }
 
-    fn received_bytes(&self) -> u64 {
-        self.named.received_bytes()
+    fn unfinished(&self) -> Unfinished {
+        self.named.unfinished()
+    }
+
+    fn abort(&mut self) {
+        self.named.abort();
     }
 
     fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {

@@ -30,6 +30,7 @@ impl Engine {
     /// The next message for the handler; the inner `None` is the end, the outer `None` means that
     /// there is nothing yet.
     pub(crate) fn read(&mut self) -> Option<Option<Result<Message>>> {
+        self.compact_inbound = self.compact_inbound.saturating_sub(1);
         match self.inbound.pop_front() {
             Some(item) => {
                 if let Ok(message) = &item {
@@ -103,8 +104,7 @@ impl Engine {
     /// The socket is dropped: nobody will read.
     pub(crate) fn leave(&mut self) {
         self.reader_gone = true;
-        self.inbound.clear();
-        self.inbound_bytes = 0;
+        self.drop_inbound();
     }
 
     /// What was dropped since the last call.

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use super::{Engine, PROGRESS_BYTES, Timer};
+use super::{Engine, PROGRESS_BYTES, Timer, progress::has_advanced};
 use crate::{
     close::{CloseCode, CloseFrame, Initiator},
     error::{Error, ErrorKind, Phase},
     message::Message,
     policy::RatePolicy,
+    transport::Unfinished,
 };
 
 impl Engine {
@@ -72,13 +73,13 @@ impl Engine {
         }
     }
 
-    /// Time passed. `received_bytes` tells slow peers from dead ones.
-    pub(crate) fn handle_time(&mut self, received_bytes: u64, now: Instant) {
+    /// Time passed. `unfinished` tells slow peers from dead ones.
+    pub(crate) fn handle_time(&mut self, unfinished: Unfinished, now: Instant) {
         while let Some(timer) = self.timers.expire(now) {
             match timer {
-                Timer::Heartbeat => self.beat(received_bytes, now),
-                Timer::Pong => self.miss_pong(received_bytes, now),
-                Timer::Idle => self.idle(received_bytes, now),
+                Timer::Heartbeat => self.beat(unfinished, now),
+                Timer::Pong => self.miss_pong(unfinished, now),
+                Timer::Idle => self.idle(unfinished, now),
                 Timer::Rate => {
                     if let Some(message) = self.stalled.take() {
                         self.admit(message, now);
@@ -129,6 +130,7 @@ impl Engine {
         }
         self.reader_gone = true;
         self.drop_inbound();
+        self.stalled = None;
         self.begin_close(frame, Initiator::Handler, now);
     }
 
@@ -167,6 +169,9 @@ impl Engine {
             return self.count_in(&message);
         }
         self.timers.stop(Timer::FirstMessage);
+        // What is under way from here on is another message.
+        self.idle_mark = Unfinished::default();
+        self.heartbeat.note_message();
         if let (Some(idle), false) = (self.limits.idle_timeout, self.end.has_begun()) {
             self.timers.set(Timer::Idle, now + idle);
         }
@@ -218,18 +223,19 @@ impl Engine {
         }
     }
 
-    fn drop_inbound(&mut self) {
+    pub(super) fn drop_inbound(&mut self) {
         self.inbound.clear();
         self.inbound_bytes = 0;
-        self.stalled = None;
+        self.compact_inbound = 0;
     }
 
-    fn idle(&mut self, received_bytes: u64, now: Instant) {
-        if self.is_input_held() || self.made_progress(received_bytes) {
-            if let Some(idle) = self.limits.idle_timeout {
-                self.timers.set(Timer::Idle, now + idle);
-            }
+    fn idle(&mut self, unfinished: Unfinished, now: Instant) {
+        let Some(idle) = self.limits.idle_timeout else {
             return;
+        };
+        if self.is_input_held() || has_advanced(self.idle_mark, unfinished, idle) {
+            self.idle_mark = unfinished;
+            return self.timers.set(Timer::Idle, now + idle);
         }
         self.expire(
             CloseCode::GOING_AWAY,

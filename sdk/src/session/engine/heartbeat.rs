@@ -4,11 +4,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Engine, PROGRESS_BYTES, Timer};
+use super::{
+    Engine, Timer,
+    progress::{has_advanced, has_grown},
+};
 use crate::{
     close::Initiator,
     error::{Error, ErrorKind, Phase},
     message::Message,
+    transport::Unfinished,
 };
 
 #[derive(Debug, Default)]
@@ -17,6 +21,10 @@ pub(super) struct Heartbeat {
     serial: u64,
     ping: Ping,
     round_trip: Option<Duration>,
+    /// What the silence timer last saw of a message under way.
+    mark: Unfinished,
+    /// The same message has been under way since the ping, so its pong could not come yet.
+    is_pong_behind: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +39,12 @@ enum Ping {
 impl Heartbeat {
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.round_trip
+    }
+
+    /// A message is complete: a pong could have followed it.
+    pub(super) fn note_message(&mut self) {
+        self.mark = Unfinished::default();
+        self.is_pong_behind = false;
     }
 
     fn payload(&self) -> [u8; 8] {
@@ -50,10 +64,13 @@ impl Engine {
     }
 
     /// Sends a ping, unless a large message is arriving.
-    pub(super) fn beat(&mut self, received_bytes: u64, now: Instant) {
-        if self.made_progress(received_bytes) {
+    pub(super) fn beat(&mut self, unfinished: Unfinished, now: Instant) {
+        let mark = std::mem::replace(&mut self.heartbeat.mark, unfinished);
+        let silence = self.limits.heartbeat_interval.unwrap_or_default();
+        if has_advanced(mark, unfinished, silence) {
             return self.note_inbound(now);
         }
+        self.heartbeat.is_pong_behind = true;
         self.sleep();
         self.heartbeat.serial += 1;
         let payload = Bytes::copy_from_slice(&self.heartbeat.payload());
@@ -92,8 +109,11 @@ impl Engine {
     }
 
     /// No pong in time.
-    pub(super) fn miss_pong(&mut self, received_bytes: u64, now: Instant) {
-        if self.is_input_held() || self.made_progress(received_bytes) {
+    pub(super) fn miss_pong(&mut self, unfinished: Unfinished, now: Instant) {
+        let mark = std::mem::replace(&mut self.heartbeat.mark, unfinished);
+        let is_arriving = self.heartbeat.is_pong_behind
+            && has_grown(mark, unfinished, self.limits.heartbeat_timeout);
+        if self.is_input_held() || is_arriving {
             // The pong may be waiting behind what is not read yet.
             return self
                 .timers
@@ -108,12 +128,5 @@ impl Engine {
             .in_phase(Phase::Session),
         );
         self.abort(Initiator::Server);
-    }
-
-    /// Whether a large message made progress since a timer last asked.
-    pub(super) fn made_progress(&mut self, received_bytes: u64) -> bool {
-        let moved = received_bytes - self.received_mark;
-        self.received_mark = received_bytes;
-        moved >= PROGRESS_BYTES
     }
 }

@@ -14,6 +14,7 @@ mod commands;
 mod ending;
 mod events;
 mod heartbeat;
+mod progress;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 
@@ -34,6 +35,7 @@ use crate::{
     message::Message,
     policy::{Bucket, Limits},
     queue::{Removed, SendQueue},
+    transport::Unfinished,
 };
 
 /// How many messages are read ahead of the handler, so that pings and a close behind them are
@@ -43,7 +45,7 @@ const READ_AHEAD_MESSAGES: usize = 64;
 /// The same in bytes; one message may exceed it.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
 
-/// A peer that moves this much while a timer runs is slow, not dead.
+/// A peer that takes this much while the write deadline runs is slow, not dead.
 const PROGRESS_BYTES: u64 = 16 * 1024;
 
 #[derive(Debug)]
@@ -56,6 +58,8 @@ pub(crate) struct Engine {
 
     inbound: VecDeque<Result<Message>>,
     inbound_bytes: usize,
+    /// How many of them, from the front, hold nothing but themselves.
+    compact_inbound: usize,
     /// Nothing more will be pushed to `inbound`.
     input_ended: bool,
     /// Nobody will read: data is discarded.
@@ -63,8 +67,8 @@ pub(crate) struct Engine {
     bucket: Option<Bucket>,
     /// The message that waits for tokens.
     stalled: Option<Message>,
-    /// How much had been received when a timer last looked.
-    received_mark: u64,
+    /// What the idle timer last saw of a message under way.
+    idle_mark: Unfinished,
 
     queue: SendQueue,
     unsent_bytes: usize,
@@ -118,11 +122,12 @@ impl Engine {
             counts: Counts::default(),
             inbound: VecDeque::new(),
             inbound_bytes: 0,
+            compact_inbound: 0,
             input_ended: false,
             reader_gone: false,
             bucket: limits.rate_limit.map(|limit| Bucket::new(limit, now)),
             stalled: None,
-            received_mark: 0,
+            idle_mark: Unfinished::default(),
             queue: SendQueue::new(limits.queue_bytes, limits.queue_messages),
             unsent_bytes: 0,
             taken_bytes: 0,
@@ -226,18 +231,22 @@ impl Engine {
 
     /// Whether [`rest`](Self::rest) has something to give back.
     pub(crate) fn wants_rest(&self) -> bool {
-        self.queue.is_oversized(READ_AHEAD_MESSAGES)
+        self.queue.wants_rest(READ_AHEAD_MESSAGES) || self.compact_inbound < self.inbound.len()
     }
 
-    /// Gives memory back that only a burst needed.
+    /// Gives memory back that only a burst needed, and lets what waits stop holding the buffers
+    /// that it was read into.
     pub(crate) fn rest(&mut self) {
-        self.queue.shrink(READ_AHEAD_MESSAGES);
+        self.queue.rest(READ_AHEAD_MESSAGES);
+        let added = self.inbound.iter_mut().skip(self.compact_inbound);
+        added.flatten().for_each(Message::compact);
+        self.compact_inbound = self.inbound.len();
     }
 
     /// Gives all memory back: nothing has happened for a while.
     fn sleep(&mut self) {
         self.inbound.shrink_to(0);
-        self.queue.shrink(0);
+        self.queue.rest(0);
     }
 }
 

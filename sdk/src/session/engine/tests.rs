@@ -1,5 +1,6 @@
 //! The engine without a socket, a task or a sleep: events in, actions out, time as a parameter.
 
+use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::*;
@@ -13,6 +14,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 struct Rig {
     engine: Engine,
+    /// What has arrived of a message under way.
+    unfinished: Unfinished,
     now: Instant,
 }
 
@@ -26,6 +29,7 @@ impl Rig {
         let limits = policy.resolve("/test").expect("valid");
         Self {
             engine: Engine::new(Arc::new(limits), None, now),
+            unfinished: Unfinished::default(),
             now,
         }
     }
@@ -51,7 +55,7 @@ impl Rig {
         let end = self.now + duration;
         while let Some(deadline) = self.engine.poll_timeout().filter(|at| *at <= end) {
             self.now = self.now.max(deadline);
-            self.engine.handle_time(0, self.now);
+            self.engine.handle_time(self.unfinished, self.now);
             if self.engine.poll_timeout() == Some(deadline) {
                 panic!("a timer was not stopped when it fired");
             }
@@ -348,6 +352,7 @@ fn idle_first_message_age_and_credential_close_with_their_codes() {
     let now = Instant::now();
     let limits = Arc::new(quiet().resolve("/").expect("valid"));
     let mut rig = Rig {
+        unfinished: Unfinished::default(),
         engine: Engine::new(limits, Some(now + SECOND), now),
         now,
     };
@@ -631,4 +636,93 @@ fn a_handler_that_ends_closes_and_outlives_no_grace() {
     rig.engine.start_handler_grace(rig.now);
     rig.pass(30 * SECOND);
     assert!(rig.engine.is_grace_over());
+}
+
+#[test]
+fn what_came_before_the_silence_does_not_shorten_it() {
+    let mut rig = Rig::new(
+        Policy::new()
+            .heartbeat(SECOND, SECOND)
+            .idle_timeout(3 * SECOND),
+    );
+    rig.receive("x".repeat(100_000));
+    let silent_since = rig.now;
+    assert_eq!(rig.engine.poll_timeout(), Some(silent_since + SECOND));
+    rig.pass(SECOND);
+    assert!(
+        matches!(rig.flush()[..], [Message::Ping(_)]),
+        "pinged after one interval"
+    );
+}
+
+#[test]
+fn a_message_under_way_is_neither_silent_nor_idle() {
+    let mut rig = Rig::new(
+        Policy::new()
+            .heartbeat(SECOND, SECOND)
+            .idle_timeout(2 * SECOND),
+    );
+    for _ in 0..20 {
+        rig.unfinished.bytes += 600;
+        rig.pass(SECOND);
+    }
+    assert_eq!(rig.flush(), []);
+    assert_eq!(rig.engine.stage(), Stage::Running);
+    // It comes to a halt.
+    rig.pass(SECOND);
+    assert!(matches!(rig.flush()[..], [Message::Ping(_)]));
+    rig.pass(SECOND);
+    assert_eq!(rig.failure_codes(), ["WHARF_HEARTBEAT_TIMEOUT"]);
+}
+
+#[test]
+fn complete_fragments_are_data_and_a_trickle_is_not() {
+    let mut rig = Rig::new(quiet().idle_timeout(SECOND));
+    for _ in 0..5 {
+        rig.unfinished.fragments += 1;
+        rig.pass(SECOND);
+    }
+    assert_eq!(rig.engine.stage(), Stage::Running);
+    rig.unfinished.bytes += 100;
+    rig.pass(SECOND);
+    assert_eq!(rig.failure_codes(), ["WHARF_IDLE_TIMEOUT"]);
+}
+
+#[test]
+fn whole_messages_do_not_stand_in_for_a_pong() {
+    let mut rig = Rig::new(Policy::new().heartbeat(SECOND, 2 * SECOND));
+    rig.pass(SECOND);
+    rig.flush();
+    for _ in 0..20 {
+        rig.pass(SECOND / 10);
+        rig.unfinished = Unfinished::default();
+        rig.receive("x".repeat(500));
+        rig.unfinished.bytes = 5000;
+    }
+    assert_eq!(rig.failure_codes(), ["WHARF_HEARTBEAT_TIMEOUT"]);
+}
+
+#[test]
+fn what_waits_holds_nothing_but_itself() {
+    let buffer = Bytes::from(vec![7; 32 * 1024]);
+    let slice = |at: usize| buffer.slice(at..at + 1);
+    let mut rig = Rig::new(quiet());
+    let now = rig.now;
+    for round in 0..3 {
+        rig.receive(Message::Binary(slice(round)));
+        rig.receive(Message::Ping(slice(round + 10)));
+        let written = Message::Binary(slice(round + 20));
+        rig.engine.write(written, None, || now).expect("room");
+        let keyed = Message::Binary(slice(round + 30));
+        rig.engine
+            .write_latest(keyed, &"key".into(), || now)
+            .expect("room");
+        assert!(rig.engine.wants_rest());
+        rig.engine.rest();
+        assert!(!rig.engine.wants_rest());
+        assert!(buffer.is_unique(), "in round {round}");
+    }
+    let read = rig.engine.read().expect("not ended").expect("readable");
+    assert_eq!(read.expect("a message"), Message::Binary(slice(0)));
+    assert!(!rig.engine.wants_rest(), "what is left is compact");
 }

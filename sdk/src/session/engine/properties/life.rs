@@ -17,6 +17,7 @@ use crate::{
     error::Error,
     message::Message,
     policy::{Limits, SlowClient},
+    transport::Unfinished,
 };
 
 /// What the transport makes of one turn's output.
@@ -46,7 +47,7 @@ pub(super) struct Life {
 struct Connection {
     is_stuck: bool,
     unsent_bytes: usize,
-    received_bytes: u64,
+    unfinished: Unfinished,
     last_ping: Bytes,
 }
 
@@ -89,7 +90,11 @@ impl Life {
     }
 
     pub(super) fn receive(&mut self, message: &Message) {
-        self.arrive(message.payload_bytes() as u64);
+        if let Some(connection) = &mut self.connection
+            && message.is_data()
+        {
+            connection.unfinished = Unfinished::default();
+        }
         // The account is made with what the engine then holds.
         self.engine.handle_message(message.clone(), self.now);
         self.promises.received(message, &self.engine);
@@ -99,7 +104,7 @@ impl Life {
     /// Bytes of a message that is not complete arrive.
     pub(super) fn arrive(&mut self, bytes: u64) {
         if let Some(connection) = &mut self.connection {
-            connection.received_bytes += bytes;
+            connection.unfinished.bytes += bytes;
         }
     }
 
@@ -117,8 +122,9 @@ impl Life {
     pub(super) fn look_at_time(&mut self) {
         if self.engine.poll_timeout().is_some_and(|at| at <= self.now) {
             let connection = self.connection.as_ref();
-            let received = connection.map_or(0, |connection| connection.received_bytes);
-            self.engine.handle_time(received, self.now);
+            let unfinished = connection.map(|connection| connection.unfinished);
+            self.engine
+                .handle_time(unfinished.unwrap_or_default(), self.now);
         }
         self.check();
     }
