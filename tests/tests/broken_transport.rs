@@ -38,8 +38,6 @@ enum Fault {
     CountsMessagesOnly,
     /// Empty messages get lost.
     LosesEmptyMessages,
-    /// The connection is dropped in place of being closed.
-    DropsInPlaceOfClosing,
 }
 
 #[derive(Debug)]
@@ -107,9 +105,6 @@ impl Transport for Faulty {
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.fault == Fault::DropsInPlaceOfClosing {
-            return Poll::Ready(Ok(()));
-        }
         self.inner.poll_close(cx)
     }
 
@@ -266,9 +261,4 @@ fn lost_messages_are_caught() {
         "expected the text \"\"",
     );
     expect_caught_by_rounds(fault, "broken: ");
-}
-
-#[test]
-fn closes_without_a_goodbye_are_caught() {
-    expect_caught_by_rounds(Fault::DropsInPlaceOfClosing, "broken: ");
 }

@@ -17,18 +17,14 @@ fn a_thousand_rounds_from_anywhere() {
     Differential::new().rounds(1000).check(HOSTS);
 }
 
-/// Seeds of rounds that once went wrong somewhere, or that are rare.
+/// The same for everybody: what these show is nobody's bad luck. Rounds that went wrong somewhere
+/// belong here; a change of how rounds are made changes what their seeds mean.
 #[test]
 fn rounds_to_remember() {
-    const SEEDS: &[u64] = &[
-        // A session that does not own its connection is ended while the peer has much to read.
-        11_178,
-        20_165,
-        30_300,
-        // A peer goes on sending behind its close, with much to read.
-        777_046_539,
-    ];
-    for seed in SEEDS {
-        Differential::new().seed(*seed).rounds(1).check(HOSTS);
+    for first_seed in [11_150, 20_150, 777_046_500] {
+        Differential::new()
+            .seed(first_seed)
+            .rounds(100)
+            .check(HOSTS);
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::sync::{Notify, mpsc};
 use wharf_sdk::{
     App, Configure, ConnectionId, Context, Error, Message, Observer, Result, Route, SessionInfo,
@@ -248,6 +248,12 @@ impl Stage<'_> {
                 let socket: &mut dyn WebSocket = socket;
                 socket.write(message).await
             }
+            Manner::Sink => SinkExt::send(socket, message).await,
+            Manner::Flushing => {
+                let written = socket.write(message).await;
+                socket.flush().await;
+                written
+            }
             _ => socket.write(message).await,
         };
         written.inspect_err(|error| {
@@ -284,7 +290,7 @@ async fn read(socket: &mut Socket, manner: Manner) -> Result<Option<Message>> {
             Some(read) => read,
             None => socket.read().await,
         },
-        Manner::Plain | Manner::Drowsy | Manner::Elsewhere => socket.read().await,
+        _ => socket.read().await,
     }
 }
 

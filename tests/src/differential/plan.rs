@@ -155,7 +155,7 @@ impl Planner<'_> {
             (Phase::Open | Phase::Stopped, Effect::HalfClose) => self.vanish(Step::HalfClose),
             (Phase::Open | Phase::Stopped, Effect::Vanish) => self.vanish(Step::Vanish),
             (Phase::Open, Effect::Message(message, controls)) => {
-                let meets_empty_queue = self.round.terms.queue.is_some();
+                let meets_empty_queue = self.round.terms.excess().is_some();
                 if meets_empty_queue {
                     self.wait();
                 }
@@ -270,8 +270,9 @@ impl Planner<'_> {
 
     /// Waits for what the end could overtake.
     fn wait_before_end(&mut self, may_arrive_in_parts: bool) {
+        let is_late = self.round.manner.is_late() || self.round.terms.waits();
         let is_much_due = may_arrive_in_parts && self.due_bytes > LITTLE_BYTES;
-        if self.round.manner.is_late() || !self.owns_connection || is_much_due {
+        if is_late || !self.owns_connection || is_much_due {
             self.wait();
         }
     }
@@ -325,7 +326,7 @@ impl Planner<'_> {
             self.close_with(1009, "server");
             return true;
         }
-        match terms.queue {
+        match terms.excess() {
             Some((room, slow)) if writes.len() > room => {
                 let excess = writes.len() - room;
                 if !terms.fails_when_full() {

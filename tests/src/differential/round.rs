@@ -103,7 +103,7 @@ fn choose<T: Clone>(rng: &mut Rng, of: &[T]) -> T {
 }
 
 fn script(rng: &mut Rng, terms: &Terms) -> Script {
-    if terms.queue.is_some() {
+    if terms.excess().is_some() || terms.waits() && rng.bool() {
         return Script::Repeat(rng.usize(1..10));
     }
     let stop = Script::Stop(
@@ -135,16 +135,18 @@ fn manner(rng: &mut Rng, terms: &Terms, script: &Script) -> Manner {
         Manner::Dyn,
         Manner::Stream,
         Manner::Impatient,
+        Manner::Sink,
+        Manner::Flushing,
         Manner::Drowsy,
         Manner::Elsewhere,
     ];
     // What another task does not get rid of is no failure of the handler's, and a handler that
     // ends does not wait for it: it works only for handlers that neither end nor are refused.
     let ends = matches!(script, Script::Stop(..));
-    let is_refused = terms.queue.is_some() || terms.max_outbound_bytes < terms.max_message_bytes;
+    let is_refused = terms.excess().is_some() || terms.max_outbound_bytes < terms.max_message_bytes;
     let manners = match (ends, is_refused) {
         (_, true) => &manners[..2],
-        (true, false) => &manners[..5],
+        (true, false) => &manners[..manners.len() - 1],
         (false, false) => &manners[..],
     };
     choose(rng, manners)

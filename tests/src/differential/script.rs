@@ -51,6 +51,10 @@ pub(super) enum Manner {
     Stream,
     /// Gives up a read that is not ready at once, and reads again.
     Impatient,
+    /// As a sink.
+    Sink,
+    /// Waits after every message until it has left.
+    Flushing,
     /// Sleeps for a moment between reading and writing.
     Drowsy,
     /// Writes from another task.
@@ -61,7 +65,10 @@ impl Manner {
     /// Whether answers leave later than in the turn in which the message was read. The end may
     /// overtake those, so that what leaves before it depends on the packets' timing.
     pub(super) fn is_late(self) -> bool {
-        matches!(self, Self::Drowsy | Self::Elsewhere)
+        matches!(
+            self,
+            Self::Sink | Self::Flushing | Self::Drowsy | Self::Elsewhere
+        )
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Terms {
     pub(super) queue: Option<(usize, SlowClient)>,
 }
 
-/// Every route, with some as often as they are worth.
+/// Every route.
 pub(super) fn all() -> Vec<Terms> {
     let limits = Limits::default();
     let plain = Terms {
@@ -28,6 +28,11 @@ pub(super) fn all() -> Vec<Terms> {
     let short = |path, slow| Terms {
         path,
         queue: Some((4, slow)),
+        ..plain
+    };
+    let waits = Terms {
+        path: "/waits",
+        queue: Some((1, SlowClient::Wait)),
         ..plain
     };
     vec![
@@ -59,6 +64,7 @@ pub(super) fn all() -> Vec<Terms> {
             max_outbound_bytes: 100,
             ..plain
         },
+        waits,
         short("/error", SlowClient::Error),
         short("/newest", SlowClient::DropNewest),
         short("/oldest", SlowClient::DropOldest),
@@ -67,6 +73,16 @@ pub(super) fn all() -> Vec<Terms> {
 }
 
 impl Terms {
+    /// What becomes of messages that a queue of this length has no room for, if they do not wait.
+    pub(super) fn excess(&self) -> Option<(usize, SlowClient)> {
+        self.queue.filter(|(_, slow)| *slow != SlowClient::Wait)
+    }
+
+    /// Whether a full queue makes the handler wait.
+    pub(super) fn waits(&self) -> bool {
+        self.queue.is_some() && self.excess().is_none()
+    }
+
     /// Puts the settings on a route.
     pub(super) fn apply(&self, route: Route) -> Route {
         let route = route
