@@ -120,9 +120,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! A whole one, with a transport of its own and against all of this, is in this package's
-//! `tests/surfacing_driver`. It runs in memory and under paused time: then timers take none, and
-//! the suite two seconds.
+//! A whole one is in this package's tests, against all of this: `tests/own_driver` the driver, and
+//! `tests/surfacing_transport` a transport of its own. It runs in memory and under paused time: then
+//! timers take none, and the suite two seconds.
 //!
 //! # What cases ask
 //!

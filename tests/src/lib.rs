@@ -36,10 +36,12 @@
 //! # fn main() {}
 //! ```
 //!
-//! The [`guide`] says how to write one, and [`differential`] plays random sessions on it beside the
-//! reference. The macro expands to one test per case, in a module per section of the contract. No case asks
+//! The macro expands to one test per case, in a module per section of the contract. No case asks
 //! for a driver's name: where a driver lacks a [capability](wharf_sdk::Capabilities), the case
 //! asserts the polite refusal instead.
+//!
+//! The [`guide`] says how to write a driver, and [`differential`] plays random sessions on it
+//! beside the reference.
 //!
 //! The [`fixture`] app, which most cases run against, is also a program for outside clients: the
 //! binary `fixture` of this package.
