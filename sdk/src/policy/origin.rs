@@ -213,8 +213,12 @@ impl RequestOrigin {
             (None, "https" | "wss") => 443,
             _ => return None,
         };
-        let is_host = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\".contains(&byte);
-        if host.is_empty() || !host.bytes().all(is_host) {
+        let literal = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let name = literal.unwrap_or(host);
+        let is_name = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\[]".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_name) {
             return None;
         }
         Some(Self {
@@ -291,6 +295,8 @@ mod tests {
             "https://app.example",
             "https://evilapp.example",
             "https://.app.example",
+            "https://[eu.app.example",
+            "https://x]y.app.example",
         ] {
             assert!(!check(&policy, other), "{other}");
         }

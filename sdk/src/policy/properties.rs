@@ -51,11 +51,11 @@ impl Site {
         let Some(rest) = origin.strip_prefix(&format!("{}://", self.scheme)) else {
             return false;
         };
-        let is_host = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\:".contains(&byte);
+        let is_name = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\:[]".contains(&byte);
         self.ports()
             .iter()
             .filter_map(|port| rest.strip_suffix(port.as_str())?.strip_suffix(self.host))
-            .any(|sub| sub.len() > 1 && sub.ends_with('.') && sub.bytes().all(is_host))
+            .any(|sub| sub.len() > 1 && sub.ends_with('.') && sub.bytes().all(is_name))
     }
 }
 
