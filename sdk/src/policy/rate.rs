@@ -86,7 +86,13 @@ pub(crate) struct Bucket {
     messages: f64,
     bytes: f64,
     filled_at: Instant,
+    /// When to fill next, unless tokens are missing before.
+    fill_at: Instant,
 }
+
+/// Tokens are added in steps of this, since messages come far more often: a burst may thus be a
+/// hundredth larger than it should.
+const FILL_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Bucket {
     pub(crate) fn new(limit: RateLimit, now: Instant) -> Self {
@@ -95,6 +101,7 @@ impl Bucket {
             messages: f64::from(limit.messages_per_second),
             bytes: limit.bytes_per_second as f64,
             filled_at: now,
+            fill_at: now,
         }
     }
 
@@ -103,11 +110,13 @@ impl Bucket {
     }
 
     /// Takes a message's tokens, or tells when there will be some.
+    #[inline]
     pub(crate) fn take(&mut self, payload_bytes: usize, now: Instant) -> Result<(), Instant> {
-        self.fill(now);
-        if self.messages >= 1.0 && self.bytes > 0.0 {
+        let has_tokens = self.has_tokens() && now < self.fill_at;
+        if has_tokens || self.filled(now).has_tokens() {
             self.messages -= 1.0;
-            self.bytes -= payload_bytes as f64;
+            // A payload is never larger than an isize, which is cheaper to convert.
+            self.bytes -= payload_bytes as isize as f64;
             return Ok(());
         }
         let message_wait = (1.0 - self.messages) / f64::from(self.limit.messages_per_second);
@@ -116,13 +125,19 @@ impl Bucket {
         Err(now + Duration::from_secs_f64(wait))
     }
 
-    fn fill(&mut self, now: Instant) {
+    fn has_tokens(&self) -> bool {
+        self.messages >= 1.0 && self.bytes > 0.0
+    }
+
+    fn filled(&mut self, now: Instant) -> &Self {
         let seconds = now.saturating_duration_since(self.filled_at).as_secs_f64();
         self.filled_at = now;
+        self.fill_at = now + FILL_INTERVAL;
         let messages_per_second = f64::from(self.limit.messages_per_second);
         let bytes_per_second = self.limit.bytes_per_second as f64;
         self.messages = (self.messages + seconds * messages_per_second).min(messages_per_second);
         self.bytes = (self.bytes + seconds * bytes_per_second).min(bytes_per_second);
+        self
     }
 }
 

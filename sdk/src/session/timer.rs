@@ -49,19 +49,25 @@ const COUNT: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct TimerTable {
     deadlines: [Option<Instant>; COUNT],
+    /// The earliest of them: asked for every turn, while they change far more rarely.
+    next: Option<Instant>,
 }
 
 impl TimerTable {
     pub(crate) fn set(&mut self, timer: Timer, deadline: Instant) {
         self.deadlines[timer as usize] = Some(deadline);
+        self.find_next();
     }
 
     pub(crate) fn stop(&mut self, timer: Timer) {
-        self.deadlines[timer as usize] = None;
+        if self.is_set(timer) {
+            self.deadlines[timer as usize] = None;
+            self.find_next();
+        }
     }
 
     pub(crate) fn stop_all(&mut self) {
-        self.deadlines = [None; COUNT];
+        *self = Self::default();
     }
 
     pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
@@ -74,7 +80,7 @@ impl TimerTable {
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.deadlines.iter().flatten().min().copied()
+        self.next
     }
 
     /// Stops and returns a timer whose deadline has passed.
@@ -83,6 +89,10 @@ impl TimerTable {
         let timer = ALL.into_iter().find(due)?;
         self.stop(timer);
         Some(timer)
+    }
+
+    fn find_next(&mut self) {
+        self.next = self.deadlines.iter().flatten().min().copied();
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 impl Engine {
     /// A message came.
     pub(crate) fn handle_message(&mut self, message: Message, now: Instant) {
-        self.note_inbound(now);
+        self.heard_at = now;
         match message {
             Message::Ping(payload) => {
                 // A close that waits behind data does not stop pongs; one that left does.
@@ -25,7 +25,6 @@ impl Engine {
             }
             Message::Pong(payload) => {
                 self.take_pong(&payload, now);
-                self.note_inbound(now);
                 self.deliver_control(Message::Pong(payload));
             }
             Message::Close(frame) => {
@@ -169,12 +168,7 @@ impl Engine {
             return self.count_in(&message);
         }
         self.timers.stop(Timer::FirstMessage);
-        // What is under way from here on is another message.
-        self.idle_mark = Unfinished::default();
-        self.heartbeat.note_message();
-        if let (Some(idle), false) = (self.limits.idle_timeout, self.end.has_begun()) {
-            self.timers.set(Timer::Idle, now + idle);
-        }
+        self.data_at = now;
         if let Some(bucket) = &mut self.bucket
             && let Err(refilled) = bucket.take(message.payload_bytes(), now)
             // At the end there is nothing left to slow down.
@@ -233,6 +227,12 @@ impl Engine {
         let Some(idle) = self.limits.idle_timeout else {
             return;
         };
+        // As with the heartbeat, data does not move the deadline.
+        if self.data_at + idle > now {
+            // What is under way now began after it.
+            self.idle_mark = Unfinished::default();
+            return self.timers.set(Timer::Idle, self.data_at + idle);
+        }
         if self.is_input_held() || has_advanced(self.idle_mark, unfinished, idle) {
             self.idle_mark = unfinished;
             return self.timers.set(Timer::Idle, now + idle);

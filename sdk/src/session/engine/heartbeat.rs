@@ -23,8 +23,6 @@ pub(super) struct Heartbeat {
     round_trip: Option<Duration>,
     /// What the silence timer last saw of a message under way.
     mark: Unfinished,
-    /// The same message has been under way since the ping, so its pong could not come yet.
-    is_pong_behind: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -41,20 +39,15 @@ impl Heartbeat {
         self.round_trip
     }
 
-    /// A message is complete: a pong could have followed it.
-    pub(super) fn note_message(&mut self) {
-        self.mark = Unfinished::default();
-        self.is_pong_behind = false;
-    }
-
     fn payload(&self) -> [u8; 8] {
         self.serial.to_be_bytes()
     }
 }
 
 impl Engine {
-    /// Starts the silence over.
-    pub(super) fn note_inbound(&mut self, now: Instant) {
+    /// Starts the silence over, where no ping is out. Messages do not move the deadline; when it
+    /// passes, the last one tells whether there was silence.
+    pub(super) fn await_silence(&mut self, now: Instant) {
         if self.heartbeat.ping == Ping::None
             && !self.end.has_begun()
             && let Some(interval) = self.limits.heartbeat_interval
@@ -65,12 +58,18 @@ impl Engine {
 
     /// Sends a ping, unless a large message is arriving.
     pub(super) fn beat(&mut self, unfinished: Unfinished, now: Instant) {
-        let mark = std::mem::replace(&mut self.heartbeat.mark, unfinished);
-        let silence = self.limits.heartbeat_interval.unwrap_or_default();
-        if has_advanced(mark, unfinished, silence) {
-            return self.note_inbound(now);
+        let Some(interval) = self.limits.heartbeat_interval else {
+            return;
+        };
+        if self.heard_at + interval > now {
+            // What is under way now began, or at least went on, after it.
+            self.heartbeat.mark = Unfinished::default();
+            return self.timers.set(Timer::Heartbeat, self.heard_at + interval);
         }
-        self.heartbeat.is_pong_behind = true;
+        let mark = std::mem::replace(&mut self.heartbeat.mark, unfinished);
+        if has_advanced(mark, unfinished, interval) {
+            return self.await_silence(now);
+        }
         self.sleep();
         self.heartbeat.serial += 1;
         let payload = Bytes::copy_from_slice(&self.heartbeat.payload());
@@ -78,7 +77,7 @@ impl Engine {
         if self.is_input_held() {
             // The handler does not read, so the pong cannot be either, and its clock must not run.
             // The ping still finds out whether there is a peer.
-            return self.note_inbound(now);
+            return self.await_silence(now);
         }
         self.heartbeat.ping = Ping::Unsent;
     }
@@ -106,13 +105,19 @@ impl Engine {
         }
         self.heartbeat.ping = Ping::None;
         self.timers.stop(Timer::Pong);
+        self.await_silence(now);
     }
 
     /// No pong in time.
     pub(super) fn miss_pong(&mut self, unfinished: Unfinished, now: Instant) {
         let mark = std::mem::replace(&mut self.heartbeat.mark, unfinished);
-        let is_arriving = self.heartbeat.is_pong_behind
-            && has_grown(mark, unfinished, self.limits.heartbeat_timeout);
+        // A message that has been under way since the ping keeps its pong back; behind one that is
+        // complete there was room.
+        let is_behind = match self.heartbeat.ping {
+            Ping::SentAt(sent) => self.data_at <= sent,
+            Ping::None | Ping::Unsent => true,
+        };
+        let is_arriving = is_behind && has_grown(mark, unfinished, self.limits.heartbeat_timeout);
         if self.is_input_held() || is_arriving {
             // The pong may be waiting behind what is not read yet.
             return self

@@ -67,6 +67,10 @@ pub(crate) struct Engine {
     bucket: Option<Bucket>,
     /// The message that waits for tokens.
     stalled: Option<Message>,
+    /// When something last came from the peer.
+    heard_at: Instant,
+    /// When a data message last came.
+    data_at: Instant,
     /// What the idle timer last saw of a message under way.
     idle_mark: Unfinished,
 
@@ -127,6 +131,8 @@ impl Engine {
             reader_gone: false,
             bucket: limits.rate_limit.map(|limit| Bucket::new(limit, now)),
             stalled: None,
+            heard_at: now,
+            data_at: now,
             idle_mark: Unfinished::default(),
             queue: SendQueue::new(limits.queue_bytes, limits.queue_messages),
             unsent_bytes: 0,

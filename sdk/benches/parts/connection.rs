@@ -1,0 +1,212 @@
+//! A session over memory, polled by hand: no task, no system call, no peer that would be counted.
+
+use std::{
+    cell::RefCell,
+    io,
+    pin::Pin,
+    rc::Rc,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::{Duration, SystemTime},
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    runtime::Runtime,
+};
+use wharf_sdk::{
+    App, Capabilities, Configure, Message, Principal, RateLimit, Route, Sender, Session, Socket,
+    middleware::from_fn,
+    wire::{WireTransport, encode_client_frame},
+};
+
+use super::{clock, site::accept};
+
+/// Payload of each message.
+const PAYLOAD: [u8; 64] = [b'x'; 64];
+
+/// What its echo takes on the wire.
+const ECHO_BYTES: usize = PAYLOAD.len() + 2;
+
+/// How a route is set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Settings {
+    /// No timer, no rate.
+    Bare,
+    /// Every timer, rate and limit there is, none of which is reached.
+    Everything,
+}
+
+/// A session and the peer's side of its connection.
+pub(crate) struct Connection {
+    session: Pin<Box<Session<WireTransport<Wire>>>>,
+    wire: Wire,
+    sender: Sender,
+    runtime: Runtime,
+}
+
+impl Connection {
+    /// Opens a connection to an echo and warms it up with bursts of `in_flight` messages.
+    pub(crate) fn open(settings: Settings, in_flight: usize) -> Self {
+        let handed_out = Arc::new(Mutex::new(None));
+        let app = app(settings, &handed_out);
+        let runtime = clock();
+        let guard = runtime.enter();
+        let upgrade = accept(&app, "/echo");
+        let wire = Wire::default();
+        let limits = upgrade.limits().wire();
+        let capabilities = Capabilities::wire("memory");
+        let transport = WireTransport::new(wire.clone(), &Bytes::new(), limits, capabilities);
+        let mut session = Box::pin(upgrade.start(transport));
+        poll(&mut session);
+        drop(guard);
+        let sender = handed_out.lock().expect("not poisoned").take();
+        let mut connection = Self {
+            session,
+            wire,
+            sender: sender.expect("the handler has begun"),
+            runtime,
+        };
+        connection.set_burst(in_flight);
+        connection.echo(50);
+        connection.deliver(50);
+        connection
+    }
+
+    /// Lets bursts come and counts that every message goes back.
+    pub(crate) fn echo(&mut self, bursts: usize) {
+        let _guard = self.runtime.enter();
+        for _ in 0..bursts {
+            let burst = self.wire.offer();
+            poll(&mut self.session);
+            assert_eq!(self.wire.take_written(), burst * ECHO_BYTES);
+        }
+    }
+
+    /// Writes through a `Sender` from outside, message by message.
+    pub(crate) fn deliver(&mut self, messages: usize) {
+        let _guard = self.runtime.enter();
+        let message = Message::binary(Bytes::from_static(&PAYLOAD));
+        for _ in 0..messages {
+            self.sender
+                .try_send(message.clone())
+                .expect("there is room");
+            poll(&mut self.session);
+            assert_eq!(self.wire.take_written(), ECHO_BYTES);
+        }
+    }
+
+    fn set_burst(&mut self, messages: usize) {
+        let mut burst = BytesMut::new();
+        for _ in 0..messages {
+            encode_client_frame(&mut burst, 0x81, [1, 2, 3, 4], &PAYLOAD);
+        }
+        let mut state = self.wire.0.borrow_mut();
+        state.burst = burst.freeze();
+        state.messages = messages;
+    }
+}
+
+fn poll(session: &mut Pin<Box<Session<WireTransport<Wire>>>>) {
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(
+        session.as_mut().poll(&mut cx).is_pending(),
+        "the session ended"
+    );
+}
+
+fn app(settings: Settings, handed_out: &Arc<Mutex<Option<Sender>>>) -> App {
+    let handed_out = Arc::clone(handed_out);
+    let route = Route::new("/echo", move |mut socket: Socket| {
+        *handed_out.lock().expect("not poisoned") = Some(socket.sender());
+        async move {
+            while let Some(message) = socket.read().await? {
+                socket.write(message).await?;
+            }
+            Ok::<_, wharf_sdk::Error>(())
+        }
+    });
+    let hour = Duration::from_secs(3600);
+    let route = match settings {
+        Settings::Bare => route.no_heartbeat(),
+        Settings::Everything => route
+            .heartbeat(hour, hour)
+            .idle_timeout(hour)
+            .first_message_timeout(hour)
+            .max_age(hour)
+            .write_deadline(hour)
+            .rate_limit(RateLimit::messages(u32::MAX).and_bytes(u64::MAX >> 8))
+            .max_connections(1000)
+            .middleware(from_fn(move |context, next| {
+                let expiry = SystemTime::now() + hour;
+                context.set_principal(Principal::new("somebody").expiring_at(expiry));
+                Box::pin(next.run(context))
+            })),
+    };
+    App::builder()
+        .route(route)
+        .build()
+        .expect("nothing contradicts")
+}
+
+/// Bytes that come when they are offered, and a sink.
+#[derive(Debug, Clone, Default)]
+struct Wire(Rc<RefCell<WireState>>);
+
+#[derive(Debug, Default)]
+struct WireState {
+    burst: Bytes,
+    messages: usize,
+    /// What has come of the burst and is not read.
+    offered: Bytes,
+    written_bytes: usize,
+}
+
+impl Wire {
+    /// Lets a burst come; returns its messages.
+    fn offer(&self) -> usize {
+        let mut state = self.0.borrow_mut();
+        state.offered = state.burst.clone();
+        state.messages
+    }
+
+    fn take_written(&self) -> usize {
+        std::mem::take(&mut self.0.borrow_mut().written_bytes)
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = self.0.borrow_mut();
+        if state.offered.is_empty() {
+            return Poll::Pending;
+        }
+        let count = state.offered.len().min(out.remaining());
+        out.put_slice(&state.offered.split_to(count));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.borrow_mut().written_bytes += bytes.len();
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

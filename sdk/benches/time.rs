@@ -1,0 +1,66 @@
+//! What things cost in time, on a calm machine: `cargo bench -p wharf-sdk --bench time`.
+
+mod parts;
+
+use bytes::BytesMut;
+use divan::{Bencher, black_box, counter::ItemsCount};
+use parts::{
+    connection::{Connection, Settings},
+    site::Site,
+};
+use wharf_sdk::wire::{Decoder, WireLimits, encode_client_frame};
+
+fn main() {
+    divan::main();
+}
+
+/// A session over memory that echoes, by messages in flight.
+#[divan::bench(args = [1, 16, 64])]
+fn echo(bencher: Bencher, in_flight: usize) {
+    let mut connection = Connection::open(Settings::Everything, in_flight);
+    bencher
+        .counter(ItemsCount::new(in_flight))
+        .bench_local(|| connection.echo(1));
+}
+
+/// A message through a `Sender`, through the queue, to the wire.
+#[divan::bench(args = [Settings::Bare, Settings::Everything])]
+fn deliver(bencher: Bencher, settings: Settings) {
+    let mut connection = Connection::open(settings, 1);
+    bencher.bench_local(|| connection.deliver(1));
+}
+
+/// A whole upgrade, by the number of the app's routes.
+#[divan::bench(args = [10, 1_000, 10_000])]
+fn decide(bencher: Bencher, routes: usize) {
+    let site = Site::with_routes(routes);
+    bencher.bench_local(|| site.decide(black_box(&["/rooms/00004/lobby"])));
+}
+
+/// A request to a path where there is no route.
+#[divan::bench(args = [10, 1_000, 10_000])]
+fn refuse(bencher: Bencher, routes: usize) {
+    let site = Site::with_routes(routes);
+    bencher.bench_local(|| site.refuse(black_box("/rooms/00004")));
+}
+
+/// Sixteen frames out of one buffer, by the size of their payloads.
+#[divan::bench(args = [16, 64, 1024, 16 * 1024])]
+fn decode(bencher: Bencher, payload_bytes: usize) {
+    let mut frames = BytesMut::new();
+    for _ in 0..16 {
+        encode_client_frame(&mut frames, 0x81, [1, 2, 3, 4], &vec![b'x'; payload_bytes]);
+    }
+    let limits = WireLimits {
+        max_message_bytes: 1 << 20,
+        max_fragments: 1,
+    };
+    bencher
+        .counter(ItemsCount::new(16usize))
+        .with_inputs(|| (Decoder::new(limits), BytesMut::from(&frames[..])))
+        .bench_local_values(|(mut decoder, mut buffer)| {
+            while let Some(message) = decoder.decode(&mut buffer).expect("no violation") {
+                black_box(message);
+            }
+        });
+}
