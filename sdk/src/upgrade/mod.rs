@@ -149,7 +149,9 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         .admit(app.caps, &route.count, peer)
         .map_err(in_handshake)?;
 
-    if let (false, Some(fallback)) = (context.is_upgrade(), &route.fallback) {
+    if let Some(fallback) = &route.fallback
+        && !context.is_upgrade()
+    {
         let answer = AssertUnwindSafe(fallback(context.clone()))
             .catch_unwind()
             .await;

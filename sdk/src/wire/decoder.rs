@@ -236,7 +236,8 @@ impl Decoder {
         let message = self
             .message
             .get_or_insert_with(|| Assembly::new(head.opcode == OpCode::Text));
-        if message.is_text {
+        // The end is checked with the whole.
+        if message.is_text && !head.fin {
             message.check_text(&payload[done_bytes..])?;
         }
         if message.payload.is_empty() && head.fin {
@@ -255,9 +256,6 @@ impl Decoder {
         let bytes = message.payload.freeze();
         if !message.is_text {
             return Ok(Some(Message::Binary(bytes)));
-        }
-        if !message.utf8.is_complete() {
-            return Err(invalid_utf8());
         }
         text(bytes).map(Some)
     }

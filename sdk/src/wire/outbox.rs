@@ -103,6 +103,11 @@ impl Outbox {
         }
     }
 
+    /// Gives the buffer back, whatever is in it.
+    pub(super) fn discard(&mut self) {
+        pool::give_back(std::mem::take(&mut self.tail));
+    }
+
     fn advance(&mut self, mut written: usize) {
         while let Some(chunk) = self.chunks.front_mut() {
             if written < chunk.len() {

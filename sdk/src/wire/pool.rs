@@ -33,7 +33,9 @@ pub(super) fn give_back(mut buffer: BytesMut) {
     if !buffer.try_reclaim(BUFFER_BYTES) || buffer.capacity() > 2 * BUFFER_BYTES {
         return;
     }
-    SPARE.with_borrow_mut(|spare| {
+    // Connections may be dropped by a thread that is ending and has no spares any more.
+    let _ = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
         if spare.len() < MAX_SPARE {
             spare.push(buffer);
         }

@@ -310,6 +310,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     }
 }
 
+/// A connection that ends while it runs gives its buffers back too.
+impl<IO> Drop for WireTransport<IO> {
+    fn drop(&mut self) {
+        self.outbox.discard();
+        pool::give_back(std::mem::take(&mut self.inbound));
+    }
+}
+
 impl<IO> std::fmt::Debug for WireTransport<IO> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WireTransport")

@@ -37,11 +37,6 @@ impl Utf8Stream {
             }
         }
     }
-
-    /// Whether the text so far ends at a character boundary.
-    pub(super) fn is_complete(&self) -> bool {
-        self.tail_bytes == 0
-    }
 }
 
 #[cfg(test)]
@@ -50,7 +45,7 @@ mod tests {
 
     fn check(bytes: &[u8], step: usize) -> bool {
         let mut stream = Utf8Stream::default();
-        bytes.chunks(step).all(|piece| stream.feed(piece)) && stream.is_complete()
+        bytes.chunks(step).all(|piece| stream.feed(piece)) && stream.tail_bytes == 0
     }
 
     #[test]
