@@ -358,7 +358,7 @@ fn random_rounds_catch_what_they_can_see() {
         let rounds = Differential::new()
             .seed(1)
             .rounds(100)
-            .patience(std::time::Duration::from_millis(500));
+            .patience(std::time::Duration::from_secs(3));
         let hosts: &[(&str, &dyn Host)] = &[("broken", &BrokenHost(fault))];
         let caught = runtime.block_on(rounds.run(hosts));
         let report = caught.expect_err("the rounds notice").report;

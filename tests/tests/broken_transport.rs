@@ -184,7 +184,7 @@ fn expect_caught_by_rounds(fault: Fault, different: &str) {
     let rounds = Differential::new()
         .seed(1)
         .rounds(500)
-        .patience(Duration::from_millis(500));
+        .patience(Duration::from_secs(3));
     let hosts: &[(&str, &dyn Host)] = &[("broken", &FaultyHost(fault))];
     let report = runtime
         .block_on(rounds.run(hosts))
