@@ -56,7 +56,7 @@ use self::{
 };
 use crate::{Host, MemoryHost, Running, client::PATIENCE};
 
-/// The same while a failing round is made smaller, which fails again and again.
+/// How long anything may take while a failing round is made smaller, which fails again and again.
 const SHRINKING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many rounds are played at the same time.
