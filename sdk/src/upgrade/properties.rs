@@ -103,7 +103,13 @@ pub fn forwarding_needs_trust(u: &mut Unstructured<'_>) -> arbitrary::Result<()>
         if !is_trusted || lines.is_empty() {
             continue;
         }
-        lines.insert(0, value(u, &values)?);
+        if u.ratio(1, 2)? {
+            lines.insert(0, value(u, &values)?);
+        } else if let Some(nearest) = lines.last_mut() {
+            let claimed = u.choose(&values)?;
+            let line = [claimed.as_bytes(), b",", nearest.as_bytes()].concat();
+            *nearest = HeaderValue::from_bytes(&line).expect("both were valid");
+        }
         for line in lines {
             other.headers.append(name, line);
         }

@@ -136,11 +136,19 @@ fn check_held(decoder: &Decoder, buffer: &BytesMut) {
 /// Frames as a client sends them, more or less, and sometimes anything at all.
 fn stream(u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
     let mut stream = BytesMut::new();
+    let mut is_open = false;
     while !u.is_empty() && stream.len() < 2000 {
+        let likely = match is_open {
+            false => [0x81, 0x82, 0x01, 0x02, 0x89],
+            true => [0x00, 0x00, 0x80, 0x80, 0x8A],
+        };
         let first = match u.ratio(15, 16)? {
-            true => *u.choose(&[0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x89, 0x8A, 0x88])?,
+            true => *u.choose(&likely)?,
             false => u8::arbitrary(u)?,
         };
+        if first & 0x08 == 0 {
+            is_open = first & 0x80 == 0;
+        }
         match u.int_in_range(0..=31)? {
             0 => stream.extend_from_slice(<&[u8]>::arbitrary(u)?),
             1 => stream.extend_from_slice(&[first, 0xFF, 0, 0, 1]),
