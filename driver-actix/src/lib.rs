@@ -59,6 +59,10 @@ pub async fn bind(app: App, address: &str) -> Result<Server> {
 /// # Errors
 ///
 /// `WHARF_BIND` if the address cannot be bound, kind `Io` if accepting fails for good.
+///
+/// # Cancel safety
+///
+/// As [`Server::run`].
 pub async fn serve(app: App, address: &str) -> Result<ShutdownReport> {
     bind(app, address).await?.run().await
 }

@@ -106,6 +106,11 @@ impl<'a> Next<'a> {
     /// # Errors
     ///
     /// What refuses the upgrade further in. Pass it on, or answer in its place.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the rest of the chain, as the upgrade timeout and a client that
+    /// leaves do. What must be undone then belongs into [`Context::hold`].
     pub async fn run(self, context: &mut Context) -> Result<Response> {
         match self.rest.split_first() {
             Some((first, rest)) => {

@@ -145,6 +145,10 @@ impl Connect {
     /// # Panics
     ///
     /// If the host upgrades.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the request.
     pub async fn send(self) -> Response<Bytes> {
         match self.host.request(self.request).await {
             Answer::Rejected(response) => response,
@@ -157,6 +161,10 @@ impl Connect {
     /// # Panics
     ///
     /// If the host upgrades or answers with another status.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the request.
     pub async fn expect_rejected(self, status: u16) -> Rejected {
         let response = self.send().await;
         assert_eq!(
@@ -189,6 +197,10 @@ impl Connect {
 /// # Panics
 ///
 /// If the host refuses the upgrade.
+///
+/// # Cancel safety
+///
+/// Dropping the future cancels the request.
 impl IntoFuture for Connect {
     type Output = TestSocket;
     type IntoFuture = Pin<Box<dyn Future<Output = TestSocket> + Send>>;
