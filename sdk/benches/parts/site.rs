@@ -38,8 +38,8 @@ impl Site {
         let mut builder = App::builder();
         for number in 0..count / 2 {
             builder = builder
-                .route(Route::new(&format!("/plain/{number:05}/echo"), idle))
-                .route(Route::new(&format!("/rooms/{number:05}/{{room}}"), idle));
+                .route(Route::new(format!("/plain/{number:05}/echo"), idle))
+                .route(Route::new(format!("/rooms/{number:05}/{{room}}"), idle));
         }
         let site = Self {
             app: builder.build().expect("no two patterns clash"),
