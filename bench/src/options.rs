@@ -21,6 +21,7 @@ wharf-bench: measures WebSocket servers side by side
   --generator <n>     threads of the load generator (2)
   --json <file>       where the figures go (beside this program: wharf-bench.json)
   --svg <file>        where the picture goes (beside this program: wharf-bench.svg)
+  --redraw <file>     measures nothing: draws the picture from figures that --json wrote
   --no-build          measures the servers as they are, without asking cargo to build them
   --list              names loads and servers, and does nothing else
 ";
@@ -48,6 +49,8 @@ pub struct Options {
     pub json: Option<PathBuf>,
     /// Where the picture goes.
     pub svg: Option<PathBuf>,
+    /// Figures to draw, instead of measuring.
+    pub redraw: Option<PathBuf>,
     /// Ask cargo to build the servers first.
     pub build: bool,
     /// Only name what there is.
@@ -76,6 +79,7 @@ impl Options {
                 "--patience" => options.patience = number(&arg, &mut args)?,
                 "--generator" => options.generator_threads = number(&arg, &mut args)?,
                 "--json" => options.json = Some(value(&arg, &mut args)?.into()),
+                "--redraw" => options.redraw = Some(value(&arg, &mut args)?.into()),
                 "--svg" => options.svg = Some(value(&arg, &mut args)?.into()),
                 "--no-build" => options.build = false,
                 "--list" => options.list = true,
@@ -118,6 +122,7 @@ impl Default for Options {
             generator_threads: 2,
             json: None,
             svg: None,
+            redraw: None,
             build: true,
             list: false,
             help: false,

@@ -1,27 +1,28 @@
 //! Figures by scenario, metric and server; medians and ratios of them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::scenario::{Better, Measurement};
 
 /// Everything that was measured, in the order in which it was.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Results {
     /// One row for each metric of each scenario.
     pub rows: Vec<Row>,
 }
 
 /// One metric of one scenario, of all servers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The scenario's name.
     pub scenario: String,
     /// What was measured.
-    pub metric: &'static str,
+    pub metric: Cow<'static, str>,
     /// Its unit.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
     /// Which way is better.
     pub better: Better,
     /// Each server's figures, one a turn.
@@ -61,8 +62,8 @@ impl Results {
         let index = found.unwrap_or_else(|| {
             self.rows.push(Row {
                 scenario: scenario.to_owned(),
-                metric,
-                unit: measurement.unit,
+                metric: metric.into(),
+                unit: measurement.unit.into(),
                 better: measurement.better,
                 turns: BTreeMap::new(),
                 generator_bound: BTreeSet::new(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wharf_bench::entry::{self, Entry};
 use wharf_bench::options::{Options, USAGE};
-use wharf_bench::report::{absolute_table, comparisons, draw, ratio_table, write_json};
+use wharf_bench::report::{absolute_table, comparisons, draw, ratio_table, read_json, write_json};
 use wharf_bench::scenario::{self, Scenario};
 use wharf_bench::siblings;
 use wharf_bench::tournament::Tournament;
@@ -17,6 +17,14 @@ fn main() -> io::Result<ExitCode> {
     let options = Options::parse(std::env::args().skip(1))?;
     if options.help {
         print!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(figures) = &options.redraw {
+        let measured = read_json(figures)?;
+        let pairs = comparisons(&measured.servers, &measured.figures);
+        let svg = beside_this_program(options.svg.as_ref(), "wharf-bench.svg")?;
+        fs::write(&svg, draw(&measured.figures, &pairs))?;
+        println!("picture: {}", svg.display());
         return Ok(ExitCode::SUCCESS);
     }
     let scenarios = chosen_scenarios(&options);

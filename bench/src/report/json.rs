@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Comparison;
 use crate::entry::Entry;
@@ -36,6 +36,25 @@ pub fn write_json(
         figures: results,
     };
     fs::write(file, serde_json::to_vec_pretty(&document)?)
+}
+
+/// What a picture is drawn from.
+#[derive(Debug, Deserialize)]
+pub struct Measured {
+    /// Who was measured.
+    pub servers: Vec<Entry>,
+    /// What was.
+    pub figures: Results,
+}
+
+/// Reads what [`write_json`] wrote.
+///
+/// # Errors
+///
+/// The file cannot be read or is not of that form.
+pub fn read_json(file: &Path) -> io::Result<Measured> {
+    serde_json::from_slice(&fs::read(file)?)
+        .map_err(|error| io::Error::other(format!("{}: {error}", file.display())))
 }
 
 #[derive(Serialize)]
@@ -74,7 +93,7 @@ fn ratios<'a>(results: &'a Results, comparisons: &'a [Comparison]) -> Vec<Ratio<
             let bound = |name: &String| row.generator_bound.contains(name);
             Some(Ratio {
                 scenario: &row.scenario,
-                metric: row.metric,
+                metric: &row.metric,
                 server,
                 baseline,
                 ratio: row.ratio(server, baseline)?,

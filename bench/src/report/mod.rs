@@ -4,7 +4,7 @@ mod json;
 mod svg;
 mod text;
 
-pub use json::write_json;
+pub use json::{Measured, read_json, write_json};
 pub use svg::draw;
 pub use text::{absolute_table, ratio_table};
 
@@ -96,8 +96,8 @@ mod tests {
     fn row(better: Better) -> Row {
         Row {
             scenario: "echo".to_owned(),
-            metric: "CPU",
-            unit: "µs",
+            metric: "CPU".into(),
+            unit: "µs".into(),
             better,
             turns: BTreeMap::new(),
             generator_bound: BTreeSet::from(["fast".to_owned()]),
