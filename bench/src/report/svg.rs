@@ -6,7 +6,7 @@ use super::{Comparison, Verdict, figure, verdict};
 use crate::results::{Results, Row};
 
 const TITLE_WIDTH: usize = 210;
-const CELL_WIDTH: usize = 104;
+const CELL_WIDTH: usize = 124;
 const LINE_HEIGHT: usize = 26;
 const GROUP_HEIGHT: usize = 32;
 const HEADING_HEIGHT: usize = 58;
