@@ -45,9 +45,10 @@ pub fn handshakes_are_checked(u: &mut Unstructured<'_>) -> arbitrary::Result<()>
     let refusal = handshake::check(&request).err();
     let code = refusal.as_ref().map(|error| error.code().to_owned());
     assert_eq!(code.as_deref(), broken_rule(&request));
-    let answer = handshake::accept(&request.headers);
-    assert_eq!(answer.is_some(), has_key(&request.headers));
-    assert!(answer.is_none_or(|answer| answer.len() == 28));
+    if refusal.is_none() {
+        let answer = handshake::accept(&request.headers);
+        assert!(answer.is_some_and(|answer| answer.len() == 28));
+    }
     Ok(())
 }
 
