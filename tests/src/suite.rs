@@ -279,6 +279,7 @@ macro_rules! for_each_case {
             timers {
                 idle: "idle",
                 data_is_not_idle: "idle",
+                fragments_are_not_idle: "idle",
                 pings_are_idle: "idle",
                 trickle_is_idle: "idle",
                 arriving_data_is_not_idle: "idle",
@@ -337,6 +338,7 @@ macro_rules! for_each_case {
             shutdown {
                 closes_everyone: "shutdown",
                 refuses_upgrades: "unavailable",
+                counts_late_handshakes: "shutdown",
                 aborts_at_the_deadline: "shutdown",
                 drops_busy_handlers: "shutdown",
                 handlers_see_closing: "shutdown",

@@ -55,6 +55,18 @@ async fn shuts_down_on_signals(driver: &str) {
     }
 }
 
+/// It can be stopped as soon as it says that it listens.
+async fn stops_right_behind_its_line(driver: &str) {
+    for _ in 0..5 {
+        let program = Program::start(&["127.0.0.1:0", "--driver", driver], driver).await;
+        program.signal("-TERM").await;
+        assert_eq!(
+            program.end().await,
+            "shut down: 0 sessions, 0 closed, 0 aborted\n"
+        );
+    }
+}
+
 /// Who asks twice does not want to wait for peers that do not answer.
 async fn second_signal_aborts(driver: &str) {
     let program = Program::start(&["127.0.0.1:0", "--driver", driver], driver).await;
@@ -106,6 +118,12 @@ macro_rules! programs {
                 #[tokio::test]
                 async fn shuts_down_on_signals() {
                     super::shuts_down_on_signals($feature).await;
+                }
+
+                #[cfg(unix)]
+                #[tokio::test]
+                async fn stops_right_behind_its_line() {
+                    super::stops_right_behind_its_line($feature).await;
                 }
 
                 #[cfg(unix)]

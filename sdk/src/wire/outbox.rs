@@ -17,8 +17,11 @@ use crate::message::Message;
 /// ones are written from where they are.
 const COPY_BYTES: usize = 8 * 1024;
 
-/// With this much waiting, the transport asks for a flush before it takes more.
-pub(super) const HIGH_WATER_BYTES: usize = 64 * 1024;
+/// With this much copied together, the transport asks for a flush before it takes more.
+const HIGH_WATER_BYTES: usize = 64 * 1024;
+
+/// The same, with what is written from where it is.
+const HIGH_WATER_BY_REFERENCE_BYTES: usize = 256 * 1024;
 
 /// How many pieces one vectored write is offered.
 const MAX_SLICES: usize = 16;
@@ -35,6 +38,11 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn len(&self) -> usize {
         self.chunk_bytes + self.tail.len()
+    }
+
+    /// Whether it should be written before more is put in.
+    pub(super) fn is_full(&self) -> bool {
+        self.tail.len() >= HIGH_WATER_BYTES || self.len() >= HIGH_WATER_BY_REFERENCE_BYTES
     }
 
     /// Appends a message, by reference where its payload is large.

@@ -16,7 +16,7 @@ use super::{
     bridge::{self, PipeEnd},
     decoder::Decoder,
     frame::{Head, Origin},
-    outbox::{HIGH_WATER_BYTES, Outbox},
+    outbox::Outbox,
     pool,
 };
 use crate::{
@@ -28,6 +28,10 @@ use crate::{
 /// A resting connection keeps an incomplete frame of up to this size in a buffer of its own and
 /// gives the big one back.
 const KEEP_BYTES: usize = 4 * 1024;
+
+/// With this much of a frame missing, reads take up to [`LARGE_READ_BYTES`].
+const LARGE_FRAME_BYTES: usize = 16 * 1024;
+const LARGE_READ_BYTES: usize = 128 * 1024;
 
 /// A buffer that has grown beyond this is not kept for the little that is left in it.
 const LARGE_BYTES: usize = 128 * 1024;
@@ -116,7 +120,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
         // Grow when the frame in progress needs it, or when messages cut off the front have used
         // the buffer up; the latter costs nothing once those messages are gone.
         if self.inbound.capacity() - self.inbound.len() < wanted.max(KEEP_BYTES) {
-            self.inbound.reserve(wanted.max(pool::BUFFER_BYTES));
+            // Where large frames come, more of them are mostly waiting.
+            let at_least = match wanted {
+                0..LARGE_FRAME_BYTES => pool::BUFFER_BYTES,
+                LARGE_FRAME_BYTES.. => LARGE_READ_BYTES,
+            };
+            self.inbound.reserve(wanted.max(at_least));
             self.grown_bytes = self.inbound.capacity();
         }
         let count = ready!(pin!(self.io.read_buf(&mut self.inbound)).poll(cx))?;
@@ -175,7 +184,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
 impl Bridge {
     /// Moves what the native socket wrote, as long as the peer takes it.
     fn take_written(&self, cx: &Context<'_>, outbox: &mut Outbox) {
-        let has_room = outbox.len() < HIGH_WATER_BYTES;
+        let has_room = !outbox.is_full();
         self.end
             .take_written(cx, has_room, |bytes| outbox.push_raw(bytes));
     }
@@ -207,7 +216,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
             // What the native socket wrote was written before what the session sends next.
             bridge.take_written(cx, &mut self.outbox);
         }
-        if self.outbox.len() >= HIGH_WATER_BYTES {
+        if self.outbox.is_full() {
             ready!(self.outbox.poll_write(&mut self.io, cx))?;
         }
         Poll::Ready(Ok(()))

@@ -9,7 +9,8 @@ use tokio::{
 };
 use wharf_sdk::{
     CloseFrame, Configure, ConnectionId, Error, Principal, Result, Route, ShutdownOptions, Socket,
-    State, middleware::bearer,
+    State,
+    middleware::{bearer, from_fn},
 };
 
 use crate::{
@@ -63,6 +64,31 @@ pub async fn refuses_upgrades(host: &dyn Host) {
     client.send(Frame::close(1001, "")).await;
     client.expect_end().await;
     shutdown.await.expect("a report");
+}
+
+/// A session whose handshake was under way when the shutdown began is closed and counted too.
+pub async fn counts_late_handshakes(host: &dyn Host) {
+    let (began, mut beginning) = mpsc::unbounded_channel();
+    let slow = from_fn(move |context, next| {
+        let _ = began.send(());
+        Box::pin(async move {
+            sleep(Duration::from_millis(300)).await;
+            next.run(context).await
+        })
+    });
+    let route = Route::new("/slow", echo).middleware(slow);
+    let site = Site::of(host, |app| app.route(route)).await;
+    let handle = site.app.handle();
+    let opening = site.open("/slow");
+    let shutdown = async {
+        beginning.recv().await.expect("a handshake");
+        handle.shutdown(PATIENCE).await
+    };
+    let closing = async {
+        opening.await.expect_close(1001).await;
+    };
+    let (report, ()) = tokio::join!(shutdown, closing);
+    assert_eq!((report.sessions, report.closed, report.aborted), (1, 1, 0));
 }
 
 /// A peer that does not answer is aborted at the deadline, and counted as such.

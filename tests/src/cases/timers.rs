@@ -43,6 +43,24 @@ pub async fn data_is_not_idle(host: &dyn Host) {
     client.close().await;
 }
 
+/// So do the fragments of a message, however small.
+pub async fn fragments_are_not_idle(host: &dyn Host) {
+    let timeout = Duration::from_millis(1500);
+    let site = Site::of(host, |app| {
+        app.route(Route::new("/idle", echo).idle_timeout(timeout))
+    });
+    let mut client = site.await.open("/idle").await;
+    let opened = Instant::now();
+    client.send(Frame::text("x").unfinished()).await;
+    while opened.elapsed() < 3 * timeout {
+        sleep(Duration::from_millis(200)).await;
+        client.send(Frame::continuation("x").unfinished()).await;
+    }
+    client.send(Frame::continuation("!")).await;
+    assert!(client.expect_any_text().await.ends_with("x!"));
+    client.close().await;
+}
+
 /// Pings do not: only data counts.
 pub async fn pings_are_idle(host: &dyn Host) {
     let mut client = Site::fixture(host).await.open("/idle").await;
