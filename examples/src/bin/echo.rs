@@ -4,9 +4,12 @@ use wharf::prelude::*;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let app = App::builder()
-        .route(Route::new("/echo", echo).max_message_bytes(64 * 1024 * 1024))
-        .build()?;
+    // Larger messages than by default, and in more pieces: the Autobahn suite, which tests this
+    // example, sends 4 MiB in fragments of 64 bytes.
+    let echo = Route::new("/echo", echo)
+        .max_message_bytes(64 * 1024 * 1024)
+        .max_fragments(100_000);
+    let app = App::builder().route(echo).build()?;
     wharf_examples::serve(app).await
 }
 
