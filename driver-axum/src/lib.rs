@@ -37,6 +37,9 @@ pub fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
 
 /// Makes a service that carries the app, for `nest_service`, `route_service` and
 /// `fallback_service`, or for any other tower server.
+///
+/// Serve the router with `into_make_service_with_connect_info::<SocketAddr>()`: without it the app
+/// does not know its peers' addresses, and cannot limit connections by them.
 pub fn service(app: App) -> Service {
     Service::new(app)
 }

@@ -228,17 +228,21 @@ pub(crate) fn decode_json<T: DeserializeOwned>(message: &Message) -> Result<T> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, cause) = (error.path().to_string(), error.into_inner());
-        let at = format!(
-            "at {path}, line {}, column {}",
-            cause.line(),
-            cause.column()
-        );
+        // Enums that are internally tagged or untagged are decoded from a copy, which knows
+        // neither.
+        let mut at = String::new();
+        if path != "." && path != "?" {
+            at = format!(" at {path}");
+        }
+        if cause.line() > 0 {
+            at = format!("{at}, line {}, column {}", cause.line(), cause.column());
+        }
         let what = match cause.classify() {
             // The message of a data error names types and fields, and may quote a value.
             serde_json::error::Category::Data => "the JSON has another shape than expected",
             _ => "the text is not JSON",
         };
-        invalid("WHARF_INVALID_JSON", format!("{what} {at}")).with_source(cause)
+        invalid("WHARF_INVALID_JSON", format!("{what}{at}")).with_source(cause)
     })?;
     json.end().map_err(|cause| {
         invalid("WHARF_INVALID_JSON", "there is more after the JSON value").with_source(cause)

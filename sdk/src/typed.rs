@@ -194,6 +194,20 @@ impl<Out, In, C: Codec<In, Out>> TypedSender<Out, In, C> {
         self.sender.send_latest(key, C::encode(value)?)
     }
 
+    /// Waits until the end has begun; see [`Sender::closing`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn closing(&self) {
+        self.sender.closing().await;
+    }
+
+    /// Whether the end has begun.
+    pub fn is_closing(&self) -> bool {
+        self.sender.is_closing()
+    }
+
     /// The sender below.
     pub fn sender(&self) -> &Sender {
         &self.sender

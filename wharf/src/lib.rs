@@ -24,8 +24,8 @@ struct Readme;
 /// What most programs use: `use wharf::prelude::*`.
 pub mod prelude {
     pub use wharf_sdk::{
-        App, BoxError, Configure, Context, Error, Events, Extension, Group, Message, Middleware,
-        Next, Observer, Path, Principal, Query, Response, Result, Route, Sender, Socket, State,
-        Typed, WebSocket, WebSocketExt,
+        App, AppBuilder, BoxError, Configure, Context, Error, Events, Extension, Group, Message,
+        Middleware, Next, Observer, Path, Principal, Query, Response, Result, Route, Sender,
+        Socket, State, Typed, WebSocket, WebSocketExt,
     };
 }

@@ -35,7 +35,10 @@ where
 /// Authenticates by an offered subprotocol that begins with `prefix`, for browsers, whose
 /// `WebSocket` cannot send headers: `new WebSocket(url, ["chat.v1", "bearer." + token])`.
 ///
-/// The offer is hidden from negotiation, so it is never selected or echoed.
+/// The offer is hidden from negotiation, so it is never selected or echoed. Let pages offer one of
+/// the route's subprotocols besides: browsers fail a connection that selects none of what they
+/// offered. And a token must be made of what HTTP allows in one: a JWT or unpadded base64url is,
+/// `:`, `/` and `=` are not.
 ///
 /// ```
 /// use wharf_sdk::{

@@ -110,6 +110,11 @@ pub trait Configure: Sized {
     }
 
     /// The send queue in messages. Default 1024.
+    ///
+    /// It must hold the largest burst that is written before the session's task runs again (in a
+    /// room: what one member may send at once, which `rate_limit` bounds). A smaller one drops
+    /// messages of peers that read well, or closes them, as [`SlowClient`] says. Besides, up to
+    /// 256 KiB may be on their way to the system already.
     #[must_use]
     fn queue_messages(mut self, messages: usize) -> Self {
         self.policy_mut().queue_messages = Some(messages);
@@ -360,7 +365,7 @@ impl Policy {
         for (name, value) in times {
             if value == Some(Duration::ZERO) {
                 return Err(Error::config(format!(
-                    "{name} is 0, which would end every session; leave it out to turn it off"
+                    "{name} is 0, which would end every session; give it a time, or leave it out"
                 )));
             }
         }

@@ -117,6 +117,10 @@ impl AppBuilder {
 
     /// How many connections one peer address may hold at once. Default: no limit. The answer is
     /// 503 beyond it.
+    ///
+    /// The server must know its peers' addresses: one of Wharf's does; a router of axum's, with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`. Where it does not, nothing is limited,
+    /// which is logged as a warning.
     pub fn max_connections_per_peer(mut self, connections: usize) -> Self {
         self.caps.peer = Some(connections);
         self

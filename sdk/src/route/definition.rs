@@ -159,6 +159,10 @@ impl Route {
     }
 
     /// Answers plain requests to this path, of any method.
+    ///
+    /// It answers before origin check, middleware and authentication: `require_scopes` does not
+    /// protect it, and there is no principal. While the app is full or shutting down, it is 503
+    /// like everything else.
     pub fn fallback<F, Fut>(mut self, answer: F) -> Self
     where
         F: Fn(Context) -> Fut + Send + Sync + 'static,

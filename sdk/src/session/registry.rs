@@ -5,7 +5,7 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -130,6 +130,15 @@ impl Registry {
         slot.route = Some(Arc::clone(route));
         if taken >= route.cap.unwrap_or(usize::MAX) {
             return Err(full());
+        }
+        if peer.is_none() && caps.peer.is_some() {
+            static WARNED: Once = Once::new();
+            WARNED.call_once(|| {
+                tracing::warn!(
+                    "max_connections_per_peer limits nothing: the server does not tell its peers' \
+                     addresses; on axum, serve with into_make_service_with_connect_info"
+                );
+            });
         }
         if let (Some(peer), Some(cap)) = (peer, caps.peer) {
             let mut peers = lock(&self.peers);

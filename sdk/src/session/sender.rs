@@ -83,7 +83,9 @@ impl Sender {
         }
     }
 
-    /// Queues a text or binary message or says at once that there is no room.
+    /// Queues a text or binary message, or says at once that there is no room: where
+    /// [`send`](Self::send) would wait, this is `WHARF_BACKPRESSURE`. The policies that drop or
+    /// close apply as they do there.
     ///
     /// # Errors
     ///

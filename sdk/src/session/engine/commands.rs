@@ -155,6 +155,8 @@ impl Engine {
                 let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");
                 self.failures.push(backpressure().in_phase(Phase::Session));
                 self.begin_close(frame, Initiator::Server, now());
+                // One message too many is one failure; the next writer hears that it is closed.
+                self.end.refuse_writes();
                 return Err(error);
             }
         }

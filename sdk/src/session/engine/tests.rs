@@ -412,6 +412,8 @@ fn slow_client_policies() {
         "WHARF_BACKPRESSURE"
     );
     assert_eq!(rig.outcome().0, 1013);
+    assert_eq!(rig.write("6").expect_err("over").code(), "WHARF_CLOSED");
+    assert_eq!(rig.failure_codes(), ["WHARF_BACKPRESSURE"], "told once");
 }
 
 #[test]
