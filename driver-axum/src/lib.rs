@@ -16,7 +16,8 @@ pub use self::{server::Server, transport::NativeWebSocket, upgrade::Service};
 pub const DRIVER: &str = "axum";
 
 /// Makes a router that carries the app, to be served or merged. Under a prefix, use
-/// [`service`] with `nest_service`: axum lets a nested router's fallback see fewer paths.
+/// [`service`] with `nest_service`: axum lets a nested router's fallback see fewer paths. Merged, it
+/// is the router's fallback: there can be no other, and unknown paths get the app's 404.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` so that the app learns its
 /// peers' addresses. `TCP_NODELAY` is set on every upgraded TCP connection.

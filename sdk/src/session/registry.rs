@@ -52,7 +52,7 @@ pub(crate) struct Caps {
 pub struct ShutdownReport {
     /// Sessions that were live when it began, or whose handshake was under way.
     pub sessions: usize,
-    /// Those that ended within the deadline.
+    /// Those whose close handshake was through in time, whether or not their handler still ran.
     pub closed: usize,
     /// Those that were aborted after it.
     pub aborted: usize,

@@ -104,8 +104,8 @@ impl Shared {
         }
     }
 
-    /// Locks the state. No waker is called, and nothing of the application's is dropped, while it
-    /// is held.
+    /// Locks the state. No waker is called while it is held; of the application's, only payloads are
+    /// dropped.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // The engine does not panic; were it to, other sessions must not.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -286,6 +286,9 @@ impl Context {
 
     /// Keeps a value until the session ends, on whatever path; if there is no session, until the
     /// request is answered.
+    ///
+    /// A semaphore's permit, for example: middleware that takes one for `param("room")` limits the
+    /// members of each room.
     pub fn hold<T: Send + Sync + 'static>(&mut self, guard: T) {
         self.edit().guards.0.push(Arc::new(guard));
     }
