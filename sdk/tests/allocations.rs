@@ -2,48 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
+mod echo_site;
+
 use std::alloc::System;
 
 use bytes::BytesMut;
-use http::{HeaderMap, HeaderValue, Method, Version};
+use echo_site::{echo, request};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wharf_sdk::{
-    App, Result, Route, Socket, UpgradeRequest,
+    App, Result, Route, Socket,
     testing::{Answer, TestHost},
     wire::encode_client_frame,
 };
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-async fn echo(mut socket: Socket) -> Result<()> {
-    while let Some(message) = socket.read().await? {
-        socket.write(message).await?;
-    }
-    Ok(())
-}
-
-fn request() -> UpgradeRequest {
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        ("host", "test.example"),
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    UpgradeRequest {
-        method: Method::GET,
-        uri: "/echo".parse().unwrap(),
-        version: Version::HTTP_11,
-        headers,
-        peer: None,
-        is_secure: false,
-    }
-}
 
 /// Allocations for each message, over many, when `in_flight` are under way at once.
 async fn per_message(first: u8, in_flight: usize) -> f64 {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
+mod echo_site;
+
 use std::{
     future::Future,
     pin::Pin,
@@ -14,25 +16,18 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Version};
+use echo_site::{echo, request};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     time::sleep,
 };
 use wharf_sdk::{
-    App, Capabilities, Configure, Decision, Result, Route, Socket, UpgradeRequest,
+    App, Capabilities, Configure, Decision, Route,
     wire::{WireTransport, encode_client_frame},
 };
 
 const INTERVAL: Duration = Duration::from_secs(25);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-async fn echo(mut socket: Socket) -> Result<()> {
-    while let Some(message) = socket.read().await? {
-        socket.write(message).await?;
-    }
-    Ok(())
-}
 
 /// Counts how often a future is polled.
 struct Counted<F> {
@@ -52,25 +47,7 @@ impl<F: Future> Future for Counted<F> {
 /// Starts a session in a task; returns its polls and the client's end.
 async fn start(route: Route) -> (Arc<AtomicU64>, DuplexStream) {
     let app = App::builder().route(route).build().unwrap();
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        ("host", "test.example"),
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    let request = UpgradeRequest {
-        method: Method::GET,
-        uri: "/echo".parse().unwrap(),
-        version: Version::HTTP_11,
-        headers,
-        peer: None,
-        is_secure: false,
-    };
-    let Decision::Upgrade(upgrade) = app.decide(request, "memory").await else {
+    let Decision::Upgrade(upgrade) = app.decide(request(), "memory").await else {
         panic!("not upgraded");
     };
     let (server, client) = tokio::io::duplex(1024);

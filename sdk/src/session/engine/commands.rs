@@ -129,10 +129,6 @@ impl Engine {
         match policy {
             SlowClient::Wait => return Ok(Admission::Wait(message)),
             SlowClient::Error => return Err(backpressure()),
-            SlowClient::DropNewest => self.count_removed(Removed {
-                messages: 1,
-                bytes: bytes as u64,
-            }),
             SlowClient::DropOldest if self.queue.can_make_room(bytes, self.unsent_bytes) => {
                 if let Some(key) = key {
                     let replaced = self.queue.remove(key);
@@ -145,19 +141,18 @@ impl Engine {
                     None => self.queue.push(message),
                 }
             }
-            // Everything older is past recall; the new message is what has to go.
-            SlowClient::DropOldest => self.count_removed(Removed {
+            // Under drop-oldest, everything older is past recall here.
+            SlowClient::DropNewest | SlowClient::DropOldest => self.count_removed(Removed {
                 messages: 1,
                 bytes: bytes as u64,
             }),
             SlowClient::Close => {
-                let error = backpressure();
                 let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");
                 self.failures.push(backpressure().in_phase(Phase::Session));
                 self.begin_close(frame, Initiator::Server, now());
                 // One message too many is one failure; the next writer hears that it is closed.
                 self.end.refuse_writes();
-                return Err(error);
+                return Err(backpressure());
             }
         }
         Ok(Admission::Done)
