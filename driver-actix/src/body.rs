@@ -8,7 +8,6 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use actix_web::{
@@ -19,10 +18,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures::Stream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Sleep, sleep},
 };
-use wharf_sdk::Upgrade;
+use wharf_sdk::driver::{Connection, HANDOVER_TIMEOUT, Upgrade};
 
 use crate::{lend::Lender, transport};
 
@@ -34,9 +32,6 @@ pub(crate) struct HandoverBody {
     upgrade: Option<Upgrade>,
     deadline: Pin<Box<Sleep>>,
 }
-
-/// How long the 101 may take to leave.
-const HANDOVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl HandoverBody {
     pub(crate) fn new(lender: Rc<Lender>, payload: Payload, upgrade: Upgrade) -> Self {
@@ -85,8 +80,7 @@ impl MessageBody for HandoverBody {
         };
         if let Some(upgrade) = this.upgrade.take() {
             let early = std::mem::take(&mut this.early).freeze();
-            let reset = |stream: &TcpStream| drop(stream.set_zero_linger());
-            transport::spawn(stream, &early, upgrade, Some(reset));
+            transport::spawn(Connection::tcp(stream).with_early(early), upgrade);
         }
         Poll::Ready(None)
     }

@@ -4,7 +4,7 @@
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, Version};
-use wharf_sdk::UpgradeRequest;
+use wharf_sdk::driver::UpgradeRequest;
 
 /// `None` for a request that `http` cannot hold, such as one with an overlong path.
 pub(crate) fn to_upgrade_request(request: &HttpRequest) -> Option<UpgradeRequest> {

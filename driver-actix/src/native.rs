@@ -25,7 +25,7 @@ use send_wrapper::SendWrapper;
 use tokio::io::{AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
 use wharf_sdk::{
     Result,
-    wire::{NativePipe, NativeSocket},
+    driver::{NativePipe, NativeSocket},
 };
 
 use crate::error;

@@ -8,7 +8,7 @@ use actix_web::dev::AppConfig;
 use tokio::net::TcpStream;
 use wharf_sdk::{
     App, Result, ShutdownReport,
-    serve::{self, StopSignals},
+    driver::serve::{self, StopSignals},
 };
 
 use crate::{lend::LentStream, upgrade};

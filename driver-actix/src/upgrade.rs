@@ -7,7 +7,10 @@ use actix_web::{
     http::header::{self, HeaderValue},
     web::{self, Payload, ServiceConfig},
 };
-use wharf_sdk::{App, Decision, Upgrade};
+use wharf_sdk::{
+    App,
+    driver::{Connection, Decision, Upgrade},
+};
 
 use crate::{
     DRIVER,
@@ -51,7 +54,7 @@ fn switch(request: &HttpRequest, payload: Payload, upgrade: Upgrade) -> HttpResp
         Some(lender) => builder.body(HandoverBody::new(Rc::clone(lender), payload, upgrade)),
         None => {
             let (body, io) = SharedBody::new(payload);
-            transport::spawn(io, &bytes::Bytes::new(), upgrade, None);
+            transport::spawn(Connection::new(io), upgrade);
             builder.body(body)
         }
     }

@@ -8,7 +8,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use wharf_sdk::UpgradeRequest;
+use wharf_sdk::driver::UpgradeRequest;
 
 pub(crate) fn to_upgrade_request(request: &Request<Body>) -> UpgradeRequest {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();

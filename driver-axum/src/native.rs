@@ -28,7 +28,7 @@ use tokio::{
     sync::oneshot,
     time::timeout,
 };
-use wharf_sdk::{Result, wire::NativePipe};
+use wharf_sdk::{Result, driver::NativePipe};
 
 use crate::error;
 

@@ -17,7 +17,7 @@ use tokio::{
 use tower_service::Service as _;
 use wharf_sdk::{
     App, Result, ShutdownReport,
-    serve::{self, StopSignals},
+    driver::serve::{self, StopSignals},
 };
 
 use crate::upgrade::Service;

@@ -15,24 +15,19 @@ use tokio::{
     net::TcpStream,
 };
 use wharf_sdk::{
-    Capabilities, Result, Session, Upgrade,
-    wire::{NativePipe, NativeSocket, WireTransport},
+    Result,
+    driver::{Connection, NativePipe, NativeSocket, Upgrade},
 };
 
-use crate::{DRIVER, native};
+use crate::native;
 
 /// Runs a session over a connection that hyper has let go of.
 ///
 /// Where it is plain TCP, the session gets the socket itself, without hyper's boxes around it.
 pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade) -> BoxFuture<'static, ()> {
     match into_tcp(upgraded) {
-        Ok((stream, early)) => {
-            // Wharf gathers writes itself; waiting for more in the kernel only adds latency.
-            let _ = stream.set_nodelay(true);
-            let reset = |stream: &TcpStream| drop(stream.set_zero_linger());
-            start(stream, &early, upgrade, Some(reset))
-        }
-        Err(upgraded) => start(TokioIo::new(upgraded), &Bytes::new(), upgrade, None),
+        Ok((stream, early)) => start(Connection::tcp(stream).with_early(early), upgrade),
+        Err(upgraded) => start(Connection::new(TokioIo::new(upgraded)), upgrade),
     }
 }
 
@@ -49,24 +44,14 @@ fn into_tcp(upgraded: Upgraded) -> std::result::Result<(TcpStream, Bytes), Upgra
 }
 
 /// Boxed, so that hyper's leftovers are freed before the session begins.
-fn start<IO>(
-    io: IO,
-    early: &Bytes,
-    upgrade: Upgrade,
-    abort: Option<fn(&IO)>,
-) -> BoxFuture<'static, ()>
+fn start<IO>(connection: Connection<IO>, upgrade: Upgrade) -> BoxFuture<'static, ()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let subprotocol = upgrade.subprotocol().map(str::to_owned);
-    let limits = upgrade.limits().wire();
-    let mut transport = WireTransport::new(io, early, limits, Capabilities::wire(DRIVER))
-        .with_native(make_native, subprotocol);
-    if let Some(abort) = abort {
-        transport = transport.with_abort(abort);
-    }
-    let session: Session<WireTransport<IO>> = upgrade.start(transport);
-    session.map(drop).boxed()
+    upgrade
+        .connect(connection.with_native(make_native))
+        .map(drop)
+        .boxed()
 }
 
 fn make_native(

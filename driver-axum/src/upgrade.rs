@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::body::Body;
@@ -11,12 +10,12 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use hyper::upgrade::OnUpgrade;
 use tokio::time::timeout;
-use wharf_sdk::{App, Decision, Upgrade};
+use wharf_sdk::{
+    App,
+    driver::{Decision, HANDOVER_TIMEOUT, Upgrade},
+};
 
 use crate::{DRIVER, convert, transport};
-
-/// How long the 101 may take to reach the client.
-const HANDOVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Carries an app as a tower service: see [`service`](crate::service).
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use parts::{
     connection::{Connection, Settings},
     site::Site,
 };
-use wharf_sdk::wire::{Decoder, WireLimits, encode_client_frame};
+use wharf_sdk::driver::{Decoder, WireLimits, encode_client_frame};
 
 fn main() {
     divan::main();

@@ -8,19 +8,8 @@
 //! The module exists in tests and under `--cfg fuzzing` only, which `cargo fuzz` sets: nobody who
 //! depends on this crate sees it or pays for it.
 
-use arbitrary::{Arbitrary, Unstructured};
-
-/// Picks from what is likely to matter, or makes something arbitrary.
-pub(crate) fn likely<'a>(
-    u: &mut Unstructured<'a>,
-    likely: &[&'a str],
-) -> arbitrary::Result<&'a str> {
-    if u.ratio(7, 8)? {
-        Ok(u.choose(likely)?)
-    } else {
-        <&str>::arbitrary(u)
-    }
-}
+#[cfg(test)]
+use arbitrary::Unstructured;
 
 /// Re-exports the properties, and tests each on random input.
 macro_rules! properties {
@@ -41,9 +30,9 @@ macro_rules! properties {
 
 properties! {
     crate::policy::properties: origins_are_compared_whole, subprotocols_are_chosen_from_offers;
-    crate::route::properties: paths_match_as_patterns_say;
+    crate::app::properties: paths_match_as_patterns_say;
     crate::session::engine::properties: sessions_keep_their_promises;
-    crate::upgrade::properties: forwarding_needs_trust, handshakes_are_checked;
+    crate::app::upgrade::properties: forwarding_needs_trust, handshakes_are_checked;
     crate::wire::decoder::properties: closes_are_parsed, frames_decode_however_they_are_cut;
     crate::wire::properties: fragments_make_their_message, messages_leave_whole;
 }

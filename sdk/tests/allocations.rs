@@ -12,8 +12,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wharf_sdk::{
     App, Result, Route, Socket,
+    driver::encode_client_frame,
     testing::{Answer, TestHost},
-    wire::encode_client_frame,
 };
 
 #[global_allocator]

@@ -72,7 +72,7 @@ async fn what_does_not_decode_closes_or_is_answered_as_the_route_says() {
             .await;
         client.send_text(r#"{"left":1,"right":"x"}"#).await;
         let frame = client.expect_close(1007).await;
-        assert!(frame.reason.contains("right"), "{}", frame.reason);
+        assert!(frame.reason().contains("right"), "{}", frame.reason());
 
         let mut client = host(Route::new("/", add).decode_errors(policy))
             .connect("/")

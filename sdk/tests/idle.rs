@@ -15,15 +15,15 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use echo_site::{echo, request};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     time::sleep,
 };
 use wharf_sdk::{
-    App, Capabilities, Configure, Decision, Route,
-    wire::{WireTransport, encode_client_frame},
+    App, Configure, Route,
+    driver::{Connection, Decision, encode_client_frame},
 };
 
 const INTERVAL: Duration = Duration::from_secs(25);
@@ -51,11 +51,9 @@ async fn start(route: Route) -> (Arc<AtomicU64>, DuplexStream) {
         panic!("not upgraded");
     };
     let (server, client) = tokio::io::duplex(1024);
-    let limits = upgrade.limits().wire();
-    let transport = WireTransport::new(server, &Bytes::new(), limits, Capabilities::wire("memory"));
     let polls = Arc::new(AtomicU64::new(0));
     tokio::spawn(Counted {
-        inner: Box::pin(upgrade.start(transport)),
+        inner: Box::pin(upgrade.connect(Connection::new(server))),
         polls: Arc::clone(&polls),
     });
     (polls, client)

@@ -13,7 +13,7 @@
 //!    requests too: fallbacks and refusals are the core's. A body that a request announces has been
 //!    read or refused before the next request.
 //! 2. **The response as it is.** [`App::decide`] returns either a response, or an [`Upgrade`] whose
-//!    [`response`](wharf_sdk::Upgrade::response) is the whole 101: no header is added but those
+//!    [`response`](wharf_sdk::driver::Upgrade::response) is the whole 101: no header is added but those
 //!    that HTTP itself asks for (`Date`, `Content-Length`), and none is lost.
 //! 3. **The connection.** Behind the 101 the session runs over what the framework hands over, bytes
 //!    that it read ahead included. If nothing is handed over, [`Upgrade::fail`] says so to the
@@ -41,7 +41,7 @@
 //!     use std::{future::Future, io, net::SocketAddr};
 //!
 //!     use tokio::io::{AsyncRead, AsyncWrite};
-//!     use wharf_sdk::{App, Bytes, Capabilities, Decision, UpgradeRequest, http, wire::WireTransport};
+//!     use wharf_sdk::{App, Bytes, driver::{Capabilities, Connection, Decision, UpgradeRequest}, http};
 //!
 //!     pub const CAPABILITIES: Capabilities = Capabilities::wire("mine");
 //!
@@ -73,9 +73,8 @@
 //!         tokio::spawn(async move {
 //!             match connection.await {
 //!                 Ok((io, early)) => {
-//!                     let limits = upgrade.limits().wire();
-//!                     let transport = WireTransport::new(io, &early, limits, CAPABILITIES);
-//!                     upgrade.start(transport).await;
+//!                     let connection = Connection::new(io).with_early(early);
+//!                     upgrade.connect(connection).await;
 //!                 }
 //!                 Err(error) => upgrade.fail(error),
 //!             }
@@ -92,7 +91,7 @@
 //!
 //! // In a test file of the driver's: all of the contract, and random rounds beside the reference.
 //! use wharf_conformance::{Host, Running, TcpServer, async_trait, differential::Differential};
-//! use wharf_sdk::{App, Capabilities};
+//! use wharf_sdk::{App, driver::Capabilities};
 //!
 //! struct MyHost;
 //!
@@ -144,8 +143,8 @@
 //! and does not read ahead of a session that does not read.
 //!
 //! [`App::decide`]: wharf_sdk::App::decide
-//! [`Capabilities`]: wharf_sdk::Capabilities
-//! [`Transport`]: wharf_sdk::Transport
-//! [`Upgrade`]: wharf_sdk::Upgrade
-//! [`Upgrade::fail`]: wharf_sdk::Upgrade::fail
-//! [`WireTransport`]: wharf_sdk::wire::WireTransport
+//! [`Capabilities`]: wharf_sdk::driver::Capabilities
+//! [`Transport`]: wharf_sdk::driver::Transport
+//! [`Upgrade`]: wharf_sdk::driver::Upgrade
+//! [`Upgrade::fail`]: wharf_sdk::driver::Upgrade::fail
+//! [`WireTransport`]: wharf_sdk::driver::WireTransport

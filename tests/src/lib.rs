@@ -13,7 +13,7 @@
 //! #     pub async fn bind(_: wharf_sdk::App, _: &str) -> wharf_sdk::Result<Server> { unimplemented!() }
 //! # }
 //! use wharf_conformance::{Host, Running, TcpServer, async_trait};
-//! use wharf_sdk::{App, Capabilities};
+//! use wharf_sdk::{App, driver::Capabilities};
 //!
 //! struct MyHost;
 //!
@@ -37,7 +37,7 @@
 //! ```
 //!
 //! The macro expands to one test per case, in a module per section of the contract. No case asks
-//! for a driver's name: where a driver lacks a [capability](wharf_sdk::Capabilities), the case
+//! for a driver's name: where a driver lacks a [capability](wharf_sdk::driver::Capabilities), the case
 //! asserts the polite refusal instead.
 //!
 //! The [`guide`] says how to write a driver, and [`differential`] plays random sessions on it

@@ -10,7 +10,7 @@ use wharf_conformance::{
     client::{Frame, opcode},
     differential::Differential,
 };
-use wharf_sdk::{App, Capabilities, Configure, Result, Route, Socket};
+use wharf_sdk::{App, Configure, Result, Route, Socket, driver::Capabilities};
 
 /// What is wrong with a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use own_driver::OwnServer;
 use tokio::io::DuplexStream;
 use wharf_conformance::{Host, InProgress, Running, cases, check, differential::Differential};
 use wharf_sdk::{
-    App, Bytes, Capabilities, ErrorKind, Message, Result, Transport, Unfinished,
-    wire::{NativeSocket, WireTransport},
+    App, Bytes, ErrorKind, Message, Result,
+    driver::{Capabilities, NativeSocket, Transport, Unfinished, WireTransport},
 };
 
 const CAPABILITIES: Capabilities = Capabilities::wire("broken");
@@ -145,8 +145,8 @@ impl Host for FaultyHost {
         Box::new(OwnServer {
             app,
             driver: CAPABILITIES.driver,
-            wrap: move |io, upgrade: &wharf_sdk::Upgrade| Faulty {
-                inner: WireTransport::new(io, &Bytes::new(), upgrade.limits().wire(), CAPABILITIES),
+            wrap: move |io, upgrade: &wharf_sdk::driver::Upgrade| Faulty {
+                inner: WireTransport::new(io, &Bytes::new(), upgrade.limits().into(), CAPABILITIES),
                 fault,
                 ahead: VecDeque::new(),
             },

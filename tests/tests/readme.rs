@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use wharf_conformance::{CASES, contract::ROWS};
 #[cfg(all(feature = "axum", feature = "actix"))]
-use wharf_sdk::Capabilities;
+use wharf_sdk::driver::Capabilities;
 
 #[cfg(all(feature = "axum", feature = "actix"))]
 const BEGIN: &str = "<!-- the table below is generated: see tests/readme.rs -->\n";

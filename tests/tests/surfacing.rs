@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use own_driver::OwnServer;
 use surfacing_transport::{CAPABILITIES, Surfacing};
 use wharf_conformance::{Host, Running, differential::Differential};
-use wharf_sdk::{App, Capabilities};
+use wharf_sdk::{App, driver::Capabilities};
 
 struct SurfacingHost;
 

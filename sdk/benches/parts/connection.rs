@@ -16,9 +16,9 @@ use tokio::{
     runtime::Runtime,
 };
 use wharf_sdk::{
-    App, Capabilities, Configure, Message, Principal, RateLimit, Route, Sender, Session, Socket,
+    App, Configure, Message, Principal, RateLimit, Route, Sender, Socket,
+    driver::{Connection as Accepted, Session, WireTransport, encode_client_frame},
     middleware::from_fn,
-    wire::{WireTransport, encode_client_frame},
 };
 
 use super::{clock, site::accept};
@@ -55,10 +55,7 @@ impl Connection {
         let guard = runtime.enter();
         let upgrade = accept(&app, "/echo");
         let wire = Wire::default();
-        let limits = upgrade.limits().wire();
-        let capabilities = Capabilities::wire("memory");
-        let transport = WireTransport::new(wire.clone(), &Bytes::new(), limits, capabilities);
-        let mut session = Box::pin(upgrade.start(transport));
+        let mut session = Box::pin(upgrade.connect(Accepted::new(wire.clone())));
         poll(&mut session);
         drop(guard);
         let sender = handed_out.lock().expect("not poisoned").take();

@@ -3,7 +3,10 @@
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use tokio::runtime::Runtime;
-use wharf_sdk::{App, Decision, Result, Route, Socket, Upgrade, UpgradeRequest};
+use wharf_sdk::{
+    App, Result, Route, Socket,
+    driver::{Decision, Upgrade, UpgradeRequest},
+};
 
 use super::clock;
 

@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{OriginPolicy, RateLimit, SlowClient, Subprotocols};
-use crate::{codec::DecodeErrors, wire::WireLimits};
+use crate::policy::{
+    decode::DecodeErrors, origin::OriginPolicy, rate::RateLimit, slow_client::SlowClient,
+    subprotocol::Subprotocols,
+};
+
+/// Longer times are taken for this: a clock cannot count to [`Duration::MAX`].
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Every limit and timer of a route. Durations serialize as milliseconds.
 ///
@@ -95,16 +100,6 @@ impl Default for Limits {
             max_connections: None,
             origins: OriginPolicy::default(),
             subprotocols: Subprotocols::default(),
-        }
-    }
-}
-
-impl Limits {
-    /// What a [`WireTransport`](crate::wire::WireTransport) enforces.
-    pub fn wire(&self) -> WireLimits {
-        WireLimits {
-            max_message_bytes: self.max_message_bytes,
-            max_fragments: self.max_fragments,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderMap, header};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Error, ErrorKind, Result};
 
 /// Which origins may connect. The default is [`OriginPolicy::same_origin`].
 ///

@@ -3,8 +3,22 @@
 use arbitrary::{Arbitrary, Unstructured};
 use http::{HeaderMap, HeaderValue, header};
 
-use super::{OriginPattern, OriginPolicy, RequestOrigin, Subprotocols, parse_offers};
-use crate::properties::likely;
+use crate::policy::{
+    origin::{OriginPattern, OriginPolicy, RequestOrigin},
+    subprotocol::{Subprotocols, parse_offers},
+};
+
+/// Picks from what is likely to matter, or makes something arbitrary.
+pub(crate) fn likely<'a>(
+    u: &mut Unstructured<'a>,
+    likely: &[&'a str],
+) -> arbitrary::Result<&'a str> {
+    if u.ratio(7, 8)? {
+        Ok(u.choose(likely)?)
+    } else {
+        <&str>::arbitrary(u)
+    }
+}
 
 /// Where something is served, as it was put together.
 struct Site {

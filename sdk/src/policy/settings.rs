@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Limits, OriginPolicy, RateLimit, SlowClient, Subprotocols};
 use crate::{
-    codec::DecodeErrors,
-    error::{Error, Result},
-    session::LONGEST,
+    message::{Error, Result},
+    policy::{
+        decode::DecodeErrors,
+        limits::{LONGEST, Limits},
+        origin::OriginPolicy,
+        rate::RateLimit,
+        slow_client::SlowClient,
+        subprotocol::Subprotocols,
+    },
 };
 
 /// A set of settings, each given or inherited.

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Error, ErrorKind, Result};
 
 /// What a route speaks, in its order of preference.
 ///

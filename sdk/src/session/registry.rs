@@ -16,10 +16,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{ConnectionId, LONGEST, Shared, now};
 use crate::{
-    close::{CloseCode, CloseFrame},
-    error::{Error, ErrorKind},
+    message::{CloseCode, CloseFrame, ConnectionId, Error, ErrorKind},
+    policy::LONGEST,
+    session::{clock::now, shared::Shared},
 };
 
 /// Knows every connection from its first check to its end.

@@ -12,16 +12,16 @@ use std::{
 use futures::future::BoxFuture;
 use tokio::time::Sleep;
 
-use super::{
-    Ending,
-    engine::{Engine, Stage},
-    shared::{NativeRequest, Shared, now},
-    teller::Teller,
-};
 use crate::{
-    close::{CloseCode, CloseFrame, CloseOutcome},
-    error::{Error, ErrorKind, Result},
-    transport::{Transport, Unfinished},
+    message::{CloseCode, CloseFrame, CloseOutcome, Error, ErrorKind, Result},
+    session::{
+        clock::now,
+        end::SessionEnd,
+        engine::{Engine, Stage},
+        notifier::Notifier,
+        shared::{NativeRequest, Shared},
+    },
+    wire::{Transport, Unfinished},
 };
 
 /// A session yields to its neighbours after this many rounds without a pause.
@@ -44,7 +44,7 @@ pub struct Session<T: Transport> {
     sleep_waker: Option<Waker>,
     /// The last `poll_recv` was not `Pending`, so nothing will wake the task for input.
     input_unpolled: bool,
-    teller: Teller,
+    notifier: Notifier,
 }
 
 impl<T: Transport> Session<T> {
@@ -52,10 +52,10 @@ impl<T: Transport> Session<T> {
         shared: Arc<Shared>,
         transport: T,
         handler: BoxFuture<'static, Result<()>>,
-        ending: Ending,
+        ending: SessionEnd,
     ) -> Self {
         Self {
-            teller: Teller::new(Waker::from(Arc::clone(&shared)), ending),
+            notifier: Notifier::new(Waker::from(Arc::clone(&shared)), ending),
             shared,
             transport: Some(transport),
             handler: Some(handler),
@@ -93,7 +93,7 @@ impl<T: Transport> Session<T> {
             engine.handle_time(unfinished, now);
         }
         // Before the handler's turn, so that it can say a last word to an end that has begun.
-        self.teller.tell(&self.shared, state);
+        self.notifier.tell(&self.shared, state);
     }
 
     /// Gives the handler its turn, if something woke it.
@@ -105,7 +105,7 @@ impl<T: Transport> Session<T> {
         let Some(handler) = &mut self.handler else {
             return;
         };
-        let mut cx = Context::from_waker(self.teller.handler_waker());
+        let mut cx = Context::from_waker(self.notifier.handler_waker());
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut cx)));
         let result = match polled {
             Ok(Poll::Pending) => return,
@@ -115,7 +115,7 @@ impl<T: Transport> Session<T> {
         self.drop_handler();
         let (frame, failure) = match result {
             Ok(()) => (CloseFrame::cut(CloseCode::NORMAL, ""), None),
-            Err(error) => (self.teller.close_frame_for(&error), Some(error)),
+            Err(error) => (self.notifier.close_frame_for(&error), Some(error)),
         };
         // A handler that only passes on that its socket is closed did not fail.
         let failure = failure.filter(|error| error.kind() != ErrorKind::Closed);
@@ -133,7 +133,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Sends what there is to send, and closes or drops the transport when it is time.
-    fn output(&mut self, cx: &mut Context<'_>, now: Instant) -> Prospect {
+    fn output(&mut self, cx: &mut Context<'_>, now: Instant) -> NextStep {
         let mut state = self.shared.lock();
         let mut dropped = None;
         let mut gone_native = NativeRequest::None;
@@ -162,17 +162,17 @@ impl<T: Transport> Session<T> {
             state.engine.start_handler_grace(now);
         }
         // Looked up under this lock, since what changes the state from here on touches it.
-        let prospect = Prospect {
+        let next = NextStep {
             wants_input: state.engine.wants_input() && self.transport.is_some(),
             wants_rest: state.engine.wants_rest(),
             deadline: state.engine.poll_timeout(),
         };
-        self.teller.tell(&self.shared, state);
+        self.notifier.tell(&self.shared, state);
         drop(dropped);
         if let NativeRequest::Wanted(Some(waiting)) = gone_native {
             waiting.wake();
         }
-        prospect
+        next
     }
 
     fn is_over(&mut self) -> bool {
@@ -190,7 +190,7 @@ impl<T: Transport> Session<T> {
             let state = self.shared.lock();
             (state.engine.outcome(), state.engine.counts())
         };
-        self.teller.tell_closed(&outcome, counts);
+        self.notifier.tell_closed(&outcome, counts);
         self.shared.let_go();
         outcome
     }
@@ -232,7 +232,7 @@ impl<T: Transport> Session<T> {
 }
 
 /// What a session does after a round.
-struct Prospect {
+struct NextStep {
     wants_input: bool,
     /// The engine has memory to give back.
     wants_rest: bool,
@@ -254,13 +254,13 @@ impl<T: Transport + Unpin> Future for Session<T> {
             this.run_handler(now);
             // The output serves what the handler just did; only what comes later needs a round.
             this.shared.look();
-            let prospect = this.output(cx, now);
+            let next = this.output(cx, now);
             if this.is_over() {
                 return Poll::Ready(this.finish());
             }
-            wants_rest = prospect.wants_rest;
-            is_at_rest = !((prospect.wants_input && this.input_unpolled)
-                || this.sleep(cx, prospect.deadline, now)
+            wants_rest = next.wants_rest;
+            is_at_rest = !((next.wants_input && this.input_unpolled)
+                || this.sleep(cx, next.deadline, now)
                 || !this.shared.leave());
             if is_at_rest {
                 break;
@@ -282,7 +282,7 @@ impl<T: Transport + Unpin> Future for Session<T> {
 /// A session whose task is dropped has ended too.
 impl<T: Transport> Drop for Session<T> {
     fn drop(&mut self) {
-        if self.teller.is_done() {
+        if self.notifier.is_done() {
             return;
         }
         self.transport = None;
@@ -290,7 +290,7 @@ impl<T: Transport> Drop for Session<T> {
         let mut state = self.shared.lock();
         state.engine.handle_abort();
         // Whoever reads or writes in another task must not wait for ever.
-        self.teller.tell(&self.shared, state);
+        self.notifier.tell(&self.shared, state);
         self.finish();
     }
 }

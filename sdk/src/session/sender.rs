@@ -6,17 +6,16 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use tokio::sync::Notify;
 
-use super::{
-    ConnectionId, SessionInfo,
-    engine::{Admission, backpressure},
-    shared::{Shared, State, now},
-    socket::Gap,
-};
 use crate::{
-    close::{CloseCode, CloseFrame},
-    error::Result,
-    message::Message,
+    message::{CloseCode, CloseFrame, CloseOutcome, ConnectionId, Message, Result},
     policy::SlowClient,
+    session::{
+        clock::now,
+        engine::{Admission, backpressure},
+        gap::Gap,
+        info::SessionInfo,
+        shared::{Shared, State},
+    },
 };
 
 /// Writes to one session, from anywhere: a cheap `Clone + Send + Sync + 'static`.
@@ -208,7 +207,7 @@ impl Sender {
     }
 
     /// How the session ended; before that, how it would if the connection broke now.
-    pub(crate) fn outcome(&self) -> crate::CloseOutcome {
+    pub(crate) fn outcome(&self) -> CloseOutcome {
         self.shared.lock().engine.outcome()
     }
 

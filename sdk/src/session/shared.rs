@@ -6,14 +6,17 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Wake, Waker},
-    time::Instant,
 };
 
 use futures::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use super::{SessionInfo, engine::Engine};
-use crate::{error::Result, policy::Limits, wire::NativeSocket};
+use crate::{
+    message::Result,
+    policy::Limits,
+    session::{engine::Engine, info::SessionInfo},
+    wire::NativeSocket,
+};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -189,9 +192,4 @@ impl Wake for Shared {
         self.wake_handler();
         self.wake_task();
     }
-}
-
-/// The session's clock: tokio's, so that tests can pause it.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

@@ -9,22 +9,20 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use bytestring::ByteString;
 use futures::{Sink, Stream, stream};
 
-use super::{
-    ConnectionId, Sender, SessionInfo,
-    engine::{Admission, Engine},
-    shared::{NativeRequest, Shared, State},
-};
 use crate::{
-    close::{CloseCode, CloseFrame, CloseOutcome},
-    codec::DecodeErrors,
-    error::{Error, ErrorKind, Result},
-    message::Message,
-    websocket::WebSocket,
+    message::{CloseCode, CloseOutcome, ConnectionId, Error, ErrorKind, Message, Result},
+    policy::Limits,
+    session::{
+        engine::{Admission, Engine},
+        gap::Gap,
+        info::SessionInfo,
+        sender::Sender,
+        shared::{NativeRequest, Shared, State},
+    },
     wire::NativeSocket,
 };
 
@@ -69,16 +67,6 @@ pub struct Socket {
     native: Mutex<Option<Box<dyn NativeSocket>>>,
     /// Taken by the `Sink`, and waiting for room.
     outgoing: Option<Message>,
-}
-
-/// Messages that the slow-client policy dropped: the peer has a gap and should resynchronize.
-#[non_exhaustive]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// How many messages.
-    pub messages: u64,
-    /// Their payload bytes.
-    pub bytes: u64,
 }
 
 impl Socket {
@@ -291,6 +279,11 @@ impl Socket {
         &self.shared().info
     }
 
+    /// Every limit of the route.
+    pub fn limits(&self) -> &Limits {
+        &self.shared().limits
+    }
+
     /// The connection's id.
     pub fn id(&self) -> ConnectionId {
         self.info().id
@@ -387,37 +380,6 @@ impl Drop for Socket {
         state.is_reader_waiting = false;
         drop(state);
         self.shared().touch();
-    }
-}
-
-#[async_trait]
-impl WebSocket for Socket {
-    async fn read(&mut self) -> Result<Option<Message>> {
-        Self::read(self).await
-    }
-
-    async fn write(&mut self, message: Message) -> Result<()> {
-        Self::write(self, message).await
-    }
-
-    async fn close(&mut self, frame: CloseFrame) -> Result<()> {
-        Self::close(self, frame.code, frame.reason).await
-    }
-
-    fn subprotocol(&self) -> Option<&str> {
-        Self::subprotocol(self)
-    }
-
-    async fn ping(&mut self, payload: Bytes) -> Result<()> {
-        Self::ping(self, payload)
-    }
-
-    fn decode_errors(&self) -> DecodeErrors {
-        self.shared().limits.decode_errors
-    }
-
-    async fn native(&mut self) -> Result<&mut dyn NativeSocket> {
-        Self::native(self).await
     }
 }
 

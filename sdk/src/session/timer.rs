@@ -1,9 +1,6 @@
 //! Deadlines by name.
 
-use std::time::{Duration, Instant};
-
-/// Longer times are taken for this: a clock cannot count to [`Duration::MAX`].
-pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+use std::time::Instant;
 
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +95,8 @@ impl TimerTable {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -13,10 +13,8 @@ use tokio::{
 
 use super::line::Line;
 use crate::{
-    close::CloseFrame,
-    error::{Error, ErrorKind, Result},
-    message::Message,
-    websocket::WebSocket,
+    handler::WebSocket,
+    message::{CloseFrame, Error, ErrorKind, Message, Result},
     wire::{Decoder, NativeSocket, OpCode, WireLimits, encode_client_frame},
 };
 
@@ -254,8 +252,8 @@ impl TestSocket {
         }
         self.sent_close = true;
         let payload = frame.map_or_else(Vec::new, |frame| {
-            let mut payload = frame.code.as_u16().to_be_bytes().to_vec();
-            payload.extend_from_slice(frame.reason.as_bytes());
+            let mut payload = frame.code().as_u16().to_be_bytes().to_vec();
+            payload.extend_from_slice(frame.reason().as_bytes());
             payload
         });
         self.queue_frame(0x80 | OpCode::Close.bits(), &payload);

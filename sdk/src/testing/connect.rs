@@ -11,8 +11,24 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header,
 };
 
-use super::{Answer, TestHost, client::TestSocket};
-use crate::upgrade::UpgradeRequest;
+use super::{
+    client::TestSocket,
+    host::{Answer, TestHost},
+};
+use crate::request::UpgradeRequest;
+
+impl TestHost {
+    /// Prepares a connection to a path, such as `/chat?room=1`. Once it is made, the handler has
+    /// run until it first waited.
+    pub fn connect(&self, path: &str) -> Connect {
+        Connect::upgrade(self.clone(), path)
+    }
+
+    /// Prepares a plain HTTP request to a path.
+    pub fn http(&self, method: Method, path: &str) -> Connect {
+        Connect::plain(self.clone(), method, path)
+    }
+}
 
 /// A connection or request that is being prepared; await it to make it.
 ///

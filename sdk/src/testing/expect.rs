@@ -5,10 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::client::{Silence, TestSocket};
-use crate::{
-    close::{CloseCode, CloseFrame},
-    message::Message,
-};
+use crate::message::{CloseCode, CloseFrame, Message};
 
 /// How much of a binary message a failure shows.
 const SHOWN_BYTES: usize = 32;
@@ -71,7 +68,7 @@ impl TestSocket {
     pub async fn expect_close(&mut self, code: u16) -> CloseFrame {
         let came = self.wait_message().await;
         let frame = match came {
-            Ok(Some(Message::Close(Some(frame)))) if frame.code.as_u16() == code => frame,
+            Ok(Some(Message::Close(Some(frame)))) if frame.code().as_u16() == code => frame,
             _ => panic!("expected a close with {code}, but got {}", describe(&came)),
         };
         self.expect_end().await;
@@ -122,7 +119,7 @@ fn describe(came: &Result<Option<Message>, Silence>) -> String {
         Ok(None) => "the end of the connection".to_owned(),
         Ok(Some(Message::Text(text))) => format!("the text {text:?}"),
         Ok(Some(Message::Close(Some(frame)))) => {
-            format!("a close with {} ({})", frame.code, frame.reason)
+            format!("a close with {} ({})", frame.code(), frame.reason())
         }
         Ok(Some(Message::Close(None))) => format!("a close with {}", CloseCode::NO_STATUS),
         Ok(Some(Message::Binary(bytes))) => describe_bytes(bytes),

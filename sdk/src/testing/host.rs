@@ -2,15 +2,14 @@
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http::{Method, Response};
+use http::Response;
 use tokio::io::DuplexStream;
 
-use super::connect::Connect;
 use crate::{
-    route::App,
-    transport::Capabilities,
-    upgrade::{Decision, UpgradeRequest},
-    wire::WireTransport,
+    app::{App, Decision},
+    driver::Connection,
+    request::UpgradeRequest,
+    wire::Capabilities,
 };
 
 /// The driver's name, as observers and snapshots see it.
@@ -50,17 +49,6 @@ impl TestHost {
         Capabilities::wire(DRIVER)
     }
 
-    /// Prepares a connection to a path, such as `/chat?room=1`. Once it is made, the handler has
-    /// run until it first waited.
-    pub fn connect(&self, path: &str) -> Connect {
-        Connect::upgrade(self.clone(), path)
-    }
-
-    /// Prepares a plain HTTP request to a path.
-    pub fn http(&self, method: Method, path: &str) -> Connect {
-        Connect::plain(self.clone(), method, path)
-    }
-
     /// Sends a request as it is.
     ///
     /// # Cancel safety
@@ -76,10 +64,8 @@ impl TestHost {
                 response
                     .headers_mut()
                     .clone_from(upgrade.response().headers());
-                let limits = upgrade.limits().wire();
-                let transport =
-                    WireTransport::new(server, &Bytes::new(), limits, self.capabilities());
-                let mut session = upgrade.start(transport);
+                let connection = Connection::new(server).with_abort(|_| {});
+                let mut session = upgrade.connect(connection);
                 // Its first turn is now, so that what a handler does before it first waits (such as
                 // entering a room) is done when a test goes on.
                 if futures::poll!(&mut session).is_pending() {

@@ -1,5 +1,5 @@
 //! The in-memory host: the same upgrade, middleware, policies and session as on a server, without
-//! a network, and under paused time if a test wants it.
+//! a network, and under paused time if a test wants it. The top floor.
 //!
 //! ```
 //! # use wharf_sdk::{App, Route, Socket, testing::TestHost};

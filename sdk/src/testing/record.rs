@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    close::CloseOutcome,
-    error::Error,
-    observer::{Closed, Observer, Rejection},
+    app::observer::{Closed, Observer, Rejection},
+    message::{CloseOutcome, Error},
     session::SessionInfo,
 };
 

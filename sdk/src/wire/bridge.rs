@@ -6,8 +6,7 @@
 //! socket can take turns.
 
 use std::{
-    any::{Any, TypeId},
-    fmt, io,
+    io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -15,19 +14,6 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-/// A framework's own socket, reachable part by part.
-pub trait NativeSocket: Any + Send + fmt::Debug {
-    /// The name of the main type that [`part`](Self::part) yields.
-    fn type_name(&self) -> &'static str;
-
-    /// The part of this type, if there is one.
-    fn part(&mut self, id: TypeId) -> Option<&mut dyn Any>;
-
-    /// Hands on to the pipe what the framework's socket has taken so far, so that it leaves before
-    /// what is written through Wharf next.
-    fn sync(&mut self);
-}
 
 /// What one direction holds at most before its writer waits.
 const PIPE_BYTES: usize = 64 * 1024;

@@ -3,17 +3,16 @@
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
-use super::{
-    WireLimits,
-    frame::{Head, OpCode, Origin},
-    invalid_utf8, mask, protocol,
-    utf8::Utf8Stream,
-};
+use super::mask;
 use crate::{
-    close::{CloseCode, CloseFrame},
-    error::{Error, ErrorKind},
-    message::Message,
-    transport::Unfinished,
+    message::{CloseCode, CloseFrame, Error, ErrorKind, Message},
+    wire::{
+        frame::{Head, OpCode, Origin},
+        limits::WireLimits,
+        transport::Unfinished,
+        utf8::Utf8Stream,
+        violation::{invalid_utf8, protocol},
+    },
 };
 
 /// How far a buffer grows ahead of what has arrived: an announced length costs nothing until its
@@ -306,10 +305,7 @@ fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Error> {
         ));
     }
     let reason = std::str::from_utf8(reason).map_err(|_| invalid_utf8())?;
-    Ok(Some(CloseFrame {
-        code,
-        reason: reason.into(),
-    }))
+    Ok(Some(CloseFrame::cut(code, reason)))
 }
 
 #[cfg(any(test, fuzzing))]

@@ -2,8 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::frame::OpCode;
-use crate::close::CloseFrame;
+use crate::{message::CloseFrame, wire::frame::OpCode};
 
 /// Writes the header of an unfragmented server frame.
 pub(super) fn put_head(out: &mut BytesMut, opcode: OpCode, payload_bytes: usize) {
@@ -15,9 +14,9 @@ pub(super) fn put_close(out: &mut BytesMut, frame: Option<&CloseFrame>) {
     match frame {
         None => put_head(out, OpCode::Close, 0),
         Some(frame) => {
-            put_head(out, OpCode::Close, 2 + frame.reason.len());
-            out.put_u16(frame.code.as_u16());
-            out.put_slice(frame.reason.as_bytes());
+            put_head(out, OpCode::Close, 2 + frame.reason().len());
+            out.put_u16(frame.code().as_u16());
+            out.put_slice(frame.reason().as_bytes());
         }
     }
 }

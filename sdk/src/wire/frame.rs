@@ -1,7 +1,6 @@
 //! Frame headers ([RFC 6455 §5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
 
-use super::protocol;
-use crate::error::Error;
+use crate::{message::Error, wire::violation::protocol};
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

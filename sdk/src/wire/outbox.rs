@@ -10,8 +10,8 @@ use std::{
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
-use super::{encoder, frame::OpCode, pool};
-use crate::message::Message;
+use super::{encoder, pool};
+use crate::{message::Message, wire::frame::OpCode};
 
 /// Payloads up to this size are copied behind each other, so that many leave in one write; larger
 /// ones are written from where they are.

@@ -10,8 +10,13 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::BytesMut;
 use tokio::io::AsyncWrite;
 
-use super::{Decoder, OpCode, WireLimits, encode_client_frame, outbox::Outbox};
-use crate::message::Message;
+use crate::{
+    message::Message,
+    wire::{
+        decoder::Decoder, encoder::encode_client_frame, frame::OpCode, limits::WireLimits,
+        outbox::Outbox,
+    },
+};
 
 const LIMITS: WireLimits = WireLimits {
     max_message_bytes: 100_000,

@@ -1,337 +1,157 @@
-//! A [`Transport`] over anything that reads and writes bytes.
+//! What a driver owes the core.
 
 use std::{
-    future::Future,
-    io,
-    pin::{Pin, pin},
-    task::{Context, Poll, ready},
+    fmt,
+    task::{Context, Poll},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
-use futures::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-
-use super::{
-    NativePipe, NativeSocket, WireLimits,
-    bridge::{self, PipeEnd},
-    decoder::Decoder,
-    frame::{Head, Origin},
-    outbox::Outbox,
-    pool,
-};
 use crate::{
-    error::{Error, ErrorKind, Result},
-    message::Message,
-    transport::{Capabilities, Transport, Unfinished},
+    message::{Message, Result},
+    wire::native::NativeSocket,
 };
 
-/// A resting connection keeps an incomplete frame of up to this size in a buffer of its own and
-/// gives the big one back.
-const KEEP_BYTES: usize = 4 * 1024;
+/// Moves whole messages and control frames between one peer and a session.
+///
+/// Object-safe, poll-based and without a `Send` bound: a transport lives inside its session's
+/// task, and on some frameworks that task is bound to a thread. Most drivers carry bytes and use
+/// [`WireTransport`](crate::wire::WireTransport); implement this trait over a library that speaks
+/// messages.
+///
+/// # Contract
+///
+/// - A transport decides nothing: it answers no ping, limits no queue, keeps no timer. The session
+///   does, for every driver.
+/// - Messages that arrived before a violation are yielded before it.
+/// - Inbound sizes are checked before a message is held in memory.
+/// - A method that returns `Pending` has arranged for `cx` to be woken. Every method may be called
+///   again after any `Pending`, and dropping the transport at any point drops the connection.
+pub trait Transport: fmt::Debug {
+    /// What this transport can do. Constant over its life.
+    fn capabilities(&self) -> Capabilities;
 
-/// With this much of a frame missing, reads take up to [`LARGE_READ_BYTES`].
-const LARGE_FRAME_BYTES: usize = 16 * 1024;
-const LARGE_READ_BYTES: usize = 128 * 1024;
+    /// The next message from the peer; `None` when the peer's side has ended.
+    ///
+    /// # Errors
+    ///
+    /// A violation, with kind `Protocol`, `InvalidData` or `TooLarge`, after which only
+    /// [`poll_close`](Self::poll_close) is called for this direction; kind `Io` when the
+    /// connection failed.
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>>;
 
-/// A buffer that has grown beyond this is not kept for the little that is left in it.
-const LARGE_BYTES: usize = 128 * 1024;
+    /// Waits until [`start_send`](Self::start_send) may be called.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Io` when the connection failed.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
 
-/// Makes a driver's native socket over a pipe. The second argument is the selected subprotocol.
-pub type NativeFactory =
-    fn(NativePipe, Option<String>) -> BoxFuture<'static, Result<Box<dyn NativeSocket>>>;
+    /// Takes one message, of any kind but `Unknown`, into the transport's own buffer. Small
+    /// messages are gathered until [`poll_flush`](Self::poll_flush).
+    ///
+    /// # Errors
+    ///
+    /// Kind `Io` when the connection failed.
+    fn start_send(&mut self, message: Message) -> Result<()>;
 
-/// Speaks WebSocket over any byte stream: what drivers that carry bytes hand to a session.
-pub struct WireTransport<IO> {
-    io: IO,
-    capabilities: Capabilities,
-    decoder: Decoder,
-    inbound: BytesMut,
-    outbox: Outbox,
-    /// What `inbound` was grown to, of which messages may have been cut off since.
-    grown_bytes: usize,
-    is_shut_down: bool,
-    native: Native,
-    abort: Option<fn(&IO)>,
-}
+    /// Hands everything that was taken to the operating system.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Io` when the connection failed.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
 
-/// The way to the framework's socket; boxed, since nearly no connection asks for it.
-enum Native {
-    None,
-    Factory(NativeFactory, Option<String>),
-    Building(
-        Box<Bridge>,
-        BoxFuture<'static, Result<Box<dyn NativeSocket>>>,
-    ),
-    Open(Box<Bridge>),
-}
+    /// Flushes, ends the outbound direction, and discards what still arrives until the peer ends
+    /// its own, so that the last frames are not lost to a reset. The session bounds the wait.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Io` when the connection failed.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
 
-struct Bridge {
-    end: PipeEnd,
-    /// Bytes of the current frame that still go to the native socket.
-    pass_bytes: u64,
-    /// The current message goes to the native socket.
-    passes_message: bool,
-    /// Payload bytes of that message so far.
-    passed_bytes: u64,
-    /// Everything that was passed.
-    passed: Unfinished,
-}
+    /// The session is about to sleep: buffers that hold nothing can be given back.
+    fn rest(&mut self);
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
-    /// Wraps a connection right after its 101; `early` are bytes that came with the request.
-    pub fn new(io: IO, early: &Bytes, limits: WireLimits, capabilities: Capabilities) -> Self {
-        Self {
-            io,
-            capabilities,
-            decoder: Decoder::new(limits),
-            inbound: BytesMut::from(&early[..]),
-            outbox: Outbox::default(),
-            grown_bytes: 0,
-            is_shut_down: false,
-            native: Native::None,
-            abort: None,
-        }
-    }
+    /// How many bytes were taken and not yet handed to the operating system.
+    fn unsent_bytes(&self) -> usize;
 
-    /// Makes the framework's socket reachable.
-    #[must_use]
-    pub fn with_native(mut self, factory: NativeFactory, subprotocol: Option<String>) -> Self {
-        self.capabilities.native = true;
-        self.native = Native::Factory(factory, subprotocol);
-        self
-    }
-
-    /// Makes the connection droppable with what is unsent: `abort` tells the system, which else
-    /// goes on sending for minutes what a peer does not take.
-    #[must_use]
-    pub fn with_abort(mut self, abort: fn(&IO)) -> Self {
-        self.abort = Some(abort);
-        self
-    }
-
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.inbound.capacity() <= KEEP_BYTES {
-            let mut buffer = pool::lend();
-            self.grown_bytes = 0;
-            buffer.extend_from_slice(&self.inbound);
-            pool::give_back(std::mem::replace(&mut self.inbound, buffer));
-        }
-        let wanted = self.decoder.wanted_bytes(self.inbound.len());
-        // Grow when the frame in progress needs it, or when messages cut off the front have used
-        // the buffer up; the latter costs nothing once those messages are gone.
-        if self.inbound.capacity() - self.inbound.len() < wanted.max(KEEP_BYTES) {
-            // Where large frames come, more of them are mostly waiting.
-            let at_least = match wanted {
-                0..LARGE_FRAME_BYTES => pool::BUFFER_BYTES,
-                LARGE_FRAME_BYTES.. => LARGE_READ_BYTES,
-            };
-            self.inbound.reserve(wanted.max(at_least));
-            self.grown_bytes = self.inbound.capacity();
-        }
-        let count = ready!(pin!(self.io.read_buf(&mut self.inbound)).poll(cx))?;
-        Poll::Ready(Ok(count))
-    }
-
-    /// Serves the native socket: takes what it wrote, passes on what it waits for. Pending while
-    /// it has more to read than it has taken.
-    fn poll_bridge(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        let (Native::Open(bridge) | Native::Building(bridge, _)) = &mut self.native else {
-            return Poll::Ready(Ok(()));
-        };
-        bridge.take_written(cx, &mut self.outbox);
-        loop {
-            if bridge.pass_bytes > 0 {
-                if bridge.end.is_full() {
-                    return Poll::Pending;
-                }
-                let left = usize::try_from(bridge.pass_bytes).unwrap_or(usize::MAX);
-                let count = self.inbound.len().min(left);
-                if count == 0 {
-                    return Poll::Ready(Ok(()));
-                }
-                bridge.end.pass(&self.inbound[..count]);
-                self.inbound.advance(count);
-                bridge.pass_bytes -= count as u64;
-                bridge.passed.bytes += count as u64;
-                continue;
-            }
-            if !bridge.passes_message && bridge.end.is_gone() {
-                self.native = Native::None;
-                return Poll::Ready(Ok(()));
-            }
-            let may_pass = bridge.passes_message || bridge.end.wants_message();
-            if !may_pass || !self.decoder.is_at_boundary() {
-                return Poll::Ready(Ok(()));
-            }
-            match Head::parse(&self.inbound, Origin::Client)? {
-                // Control frames stay the session's: it answers pings and counts pongs.
-                Some(head) if !head.opcode.is_control() => {
-                    if !bridge.passes_message {
-                        bridge.passed_bytes = 0;
-                    }
-                    bridge.passed_bytes = bridge.passed_bytes.saturating_add(head.payload_bytes);
-                    self.decoder.check_message_bytes(bridge.passed_bytes)?;
-                    bridge.passes_message = !head.fin;
-                    bridge.passed.fragments += 1;
-                    bridge.pass_bytes = head.head_bytes as u64 + head.payload_bytes;
-                }
-                _ => return Poll::Ready(Ok(())),
-            }
-        }
-    }
-}
-
-impl Bridge {
-    /// Moves what the native socket wrote, as long as the peer takes it.
-    fn take_written(&self, cx: &Context<'_>, outbox: &mut Outbox) {
-        let has_room = !outbox.is_full();
-        self.end
-            .take_written(cx, has_room, |bytes| outbox.push_raw(bytes));
-    }
-}
-
-impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
-    fn capabilities(&self) -> Capabilities {
-        self.capabilities
-    }
-
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
-        loop {
-            if !matches!(self.native, Native::None | Native::Factory(..)) {
-                ready!(self.poll_bridge(cx))?;
-            }
-            if !self.inbound.is_empty()
-                && let Some(message) = self.decoder.decode(&mut self.inbound)?
-            {
-                return Poll::Ready(Some(Ok(message)));
-            }
-            if ready!(self.poll_fill(cx))? == 0 {
-                return Poll::Ready(None);
-            }
-        }
-    }
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if let Native::Open(bridge) = &mut self.native {
-            // What the native socket wrote was written before what the session sends next.
-            bridge.take_written(cx, &mut self.outbox);
-        }
-        if self.outbox.is_full() {
-            ready!(self.outbox.poll_write(&mut self.io, cx))?;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(&mut self, message: Message) -> Result<()> {
-        self.outbox.push(message);
-        Ok(())
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        ready!(self.outbox.poll_write(&mut self.io, cx))?;
-        Pin::new(&mut self.io).poll_flush(cx).map_err(Error::from)
-    }
-
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if !self.is_shut_down {
-            ready!(self.poll_flush(cx))?;
-            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
-            self.is_shut_down = true;
-        }
-        loop {
-            self.inbound.clear();
-            if ready!(self.poll_fill(cx))? == 0 {
-                return Poll::Ready(Ok(()));
-            }
-        }
-    }
-
-    fn rest(&mut self) {
-        self.outbox.rest();
-        let held = self.inbound.len();
-        if self.grown_bytes > LARGE_BYTES.max(4 * held) {
-            // The large message that it grew for is cut off, or the pool would have no use for it.
-            self.inbound = BytesMut::from(&self.inbound[..]);
-            self.grown_bytes = 0;
-        }
-        if held <= KEEP_BYTES && self.inbound.capacity() > KEEP_BYTES {
-            if held > 0 {
-                let kept = BytesMut::from(&self.inbound[..]);
-                pool::give_back(std::mem::replace(&mut self.inbound, kept));
-            } else if self.inbound.try_reclaim(pool::BUFFER_BYTES) {
-                pool::give_back(std::mem::take(&mut self.inbound));
-            }
-        }
-    }
-
-    fn unsent_bytes(&self) -> usize {
-        self.outbox.len()
-    }
-
+    /// How much of a message that is not complete has arrived: it tells slow peers from dead ones.
+    /// Nothing, if the transport cannot tell.
     fn unfinished(&self) -> Unfinished {
-        let mut unfinished = self.decoder.unfinished(self.inbound.len());
-        if let Native::Open(bridge) | Native::Building(bridge, _) = &self.native {
-            // The session does not see the messages that the native socket gets.
-            unfinished.bytes += bridge.passed.bytes;
-            unfinished.fragments += bridge.passed.fragments;
-        }
-        unfinished
+        Unfinished::default()
     }
 
-    fn abort(&mut self) {
-        if let Some(abort) = self.abort {
-            abort(&self.io);
-        }
-    }
+    /// The connection will be dropped before everything was sent, because the peer takes nothing:
+    /// the system need not go on trying. Called at most once, right before the drop.
+    fn abort(&mut self) {}
 
-    fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
-        loop {
-            match std::mem::replace(&mut self.native, Native::None) {
-                Native::Factory(factory, subprotocol) => {
-                    let (pipe, end) = bridge::pipe();
-                    let bridge = Box::new(Bridge {
-                        end,
-                        pass_bytes: 0,
-                        passes_message: false,
-                        passed_bytes: 0,
-                        passed: Unfinished::default(),
-                    });
-                    self.native = Native::Building(bridge, factory(pipe, subprotocol));
-                }
-                Native::Building(bridge, mut building) => {
-                    let Poll::Ready(native) = building.as_mut().poll(cx) else {
-                        self.native = Native::Building(bridge, building);
-                        return Poll::Pending;
-                    };
-                    self.native = Native::Open(bridge);
-                    return Poll::Ready(native);
-                }
-                taken @ (Native::Open(_) | Native::None) => {
-                    self.native = taken;
-                    return Poll::Ready(Err(Error::new(
-                        ErrorKind::Unsupported,
-                        "WHARF_NO_NATIVE",
-                        "this driver has no native socket; check capabilities().native first",
-                    )));
-                }
-            }
-        }
-    }
+    /// The framework's own socket, made on first demand. While a handler holds it, data that it
+    /// asks for goes to it rather than to `read`.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Unsupported` where there is none, or where it was taken already.
+    fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>>;
 }
 
-/// A connection that ends while it runs gives its buffers back too.
-impl<IO> Drop for WireTransport<IO> {
-    fn drop(&mut self) {
-        self.outbox.discard();
-        pool::give_back(std::mem::take(&mut self.inbound));
-    }
+/// How much has arrived of a message that is not complete.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Payload bytes, those of its complete fragments included.
+    pub bytes: u64,
+    /// Complete fragments.
+    pub fragments: u64,
 }
 
-impl<IO> std::fmt::Debug for WireTransport<IO> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WireTransport")
-            .field("driver", &self.capabilities.driver)
-            .field("unsent_bytes", &self.outbox.len())
-            .finish_non_exhaustive()
+/// What a transport can do. Behaviour never depends on a driver's name, only on these.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The driver's name: for logs, metrics and the route snapshot only.
+    pub driver: &'static str,
+    /// Whether [`poll_native`](Transport::poll_native) yields a framework's socket.
+    pub native: bool,
+    /// Whether frames without a name in the protocol reach the session as
+    /// [`Message::Unknown`]; if not, they are violations.
+    pub unknown_frames: bool,
+    /// Whether the session owns the connection, and one whose peer does not read can be dropped at
+    /// once. Where it does not, what a peer sends behind the end cannot be discarded either: it may
+    /// make a reset of the end, and the peer lose what it had not read by then.
+    pub abort: bool,
+    /// Whether messages can be compressed (permessage-deflate).
+    pub compression: bool,
+}
+
+impl Capabilities {
+    /// Capabilities of a driver that carries bytes through
+    /// [`WireTransport`](crate::wire::WireTransport).
+    pub const fn wire(driver: &'static str) -> Self {
+        Self {
+            driver,
+            native: false,
+            unknown_frames: false,
+            abort: true,
+            compression: false,
+        }
+    }
+
+    /// The same with [`native`](Self::native) set.
+    #[must_use]
+    pub const fn with_native(mut self, native: bool) -> Self {
+        self.native = native;
+        self
+    }
+
+    /// The same with [`unknown_frames`](Self::unknown_frames) set.
+    #[must_use]
+    pub const fn with_unknown_frames(mut self, unknown_frames: bool) -> Self {
+        self.unknown_frames = unknown_frames;
+        self
+    }
+
+    /// The same with [`abort`](Self::abort) set.
+    #[must_use]
+    pub const fn with_abort(mut self, abort: bool) -> Self {
+        self.abort = abort;
+        self
     }
 }

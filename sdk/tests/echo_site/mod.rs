@@ -1,7 +1,7 @@
 //! An echo handler and the request that opens it.
 
 use http::{HeaderMap, HeaderValue, Method, Version};
-use wharf_sdk::{Result, Socket, UpgradeRequest};
+use wharf_sdk::{Result, Socket, driver::UpgradeRequest};
 
 pub(crate) async fn echo(mut socket: Socket) -> Result<()> {
     while let Some(message) = socket.read().await? {

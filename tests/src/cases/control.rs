@@ -158,7 +158,7 @@ async fn noting_site(host: &dyn Host, control_frames: bool) -> (Site, crate::sit
     let kinds = async |State(notes): State<Notes>, mut socket: Socket| -> Result<()> {
         while let Some(message) = socket.read().await? {
             if let Message::Close(Some(frame)) = &message {
-                assert_eq!((frame.code.as_u16(), &*frame.reason), (4000, "done"));
+                assert_eq!((frame.code().as_u16(), &**frame.reason()), (4000, "done"));
             }
             notes.add(message.kind());
         }

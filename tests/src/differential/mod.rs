@@ -46,7 +46,7 @@ use std::{
 
 use futures::future::join_all;
 use tokio::task::JoinSet;
-use wharf_sdk::Capabilities;
+use wharf_sdk::driver::Capabilities;
 
 use self::{
     app::Ledger,

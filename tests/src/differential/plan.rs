@@ -412,7 +412,7 @@ impl Planner<'_> {
             let close = Message::Close(frame.cloned());
             self.expected.add(HANDLER, describe(&close));
         }
-        let code = frame.map_or(1005, |frame| frame.code.as_u16());
+        let code = frame.map_or(1005, |frame| frame.code().as_u16());
         self.close_with(code, "peer");
         if let Some(outcome) = &mut self.outcome {
             outcome.is_clean = true;

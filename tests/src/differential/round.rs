@@ -314,7 +314,7 @@ impl Maker {
         };
         let wire = match &frame {
             None => Frame::new(crate::client::opcode::CLOSE, Bytes::new()),
-            Some(frame) => Frame::close(frame.code.as_u16(), &*frame.reason),
+            Some(frame) => Frame::close(frame.code().as_u16(), &**frame.reason()),
         };
         let bytes = self.masked(wire).to_bytes();
         (Effect::Close(frame), bytes)

@@ -97,7 +97,7 @@ pub(super) fn describe(message: &Message) -> String {
         Message::Ping(bytes) => describe_payload("ping", bytes),
         Message::Pong(bytes) => describe_payload("pong", bytes),
         Message::Close(None) => "close without a code".to_owned(),
-        Message::Close(Some(frame)) => format!("close {} {:?}", frame.code, frame.reason),
+        Message::Close(Some(frame)) => format!("close {} {:?}", frame.code(), frame.reason()),
         Message::Unknown(frame) => describe_payload("unknown", &frame.payload),
         other => other.kind().to_string(),
     }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use actix_web::{HttpServer, web};
 use async_trait::async_trait;
 use futures::FutureExt;
-use wharf_sdk::{App, Capabilities, Error, Result, Socket};
+use wharf_sdk::{App, Error, Result, Socket, driver::Capabilities};
 
 use super::{Host, NativePing, Running, TcpServer};
 

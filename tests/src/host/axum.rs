@@ -10,7 +10,7 @@ use axum::{
 };
 use futures::FutureExt;
 use tokio::net::TcpListener;
-use wharf_sdk::{App, Capabilities, Error, Result, Socket};
+use wharf_sdk::{App, Error, Result, Socket, driver::Capabilities};
 
 use super::{Host, NativePing, Running, TcpServer};
 

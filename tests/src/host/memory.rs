@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use tokio::{io::AsyncWriteExt, time::timeout};
 use wharf_sdk::{
-    App, Capabilities, UpgradeRequest,
+    App,
+    driver::{Capabilities, UpgradeRequest},
     testing::{self, TestHost},
 };
 

@@ -13,7 +13,7 @@ mod axum;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
-use wharf_sdk::{App, Capabilities, Result, Socket};
+use wharf_sdk::{App, Result, Socket, driver::Capabilities};
 
 #[cfg(feature = "actix")]
 pub use self::actix::{ActixHost, ScopedActixHost};

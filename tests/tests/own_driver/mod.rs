@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use wharf_conformance::{Answer, Request, Running};
 use wharf_sdk::{
-    App, Bytes, Decision, Transport, Upgrade, UpgradeRequest,
+    App, Bytes,
+    driver::{Decision, Transport, Upgrade, UpgradeRequest},
     http::{HeaderName, HeaderValue, Method, StatusCode, Version},
 };
 

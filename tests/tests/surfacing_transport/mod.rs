@@ -9,8 +9,8 @@ use std::{
 
 use tokio::io::DuplexStream;
 use wharf_sdk::{
-    Bytes, Capabilities, Message, Result, Transport, Unfinished, Upgrade,
-    wire::{NativeSocket, WireTransport},
+    Bytes, Message, Result,
+    driver::{Capabilities, NativeSocket, Transport, Unfinished, Upgrade, WireTransport},
 };
 
 use self::sieve::{Found, Sieve};
@@ -29,7 +29,7 @@ impl Surfacing {
     pub(crate) fn new(io: DuplexStream, upgrade: &Upgrade) -> Self {
         let limits = upgrade.limits();
         let (sieve, unnamed) = Sieve::new(io, limits.max_message_bytes);
-        let named = WireTransport::new(sieve, &Bytes::new(), limits.wire(), CAPABILITIES);
+        let named = WireTransport::new(sieve, &Bytes::new(), limits.into(), CAPABILITIES);
         Self { named, unnamed }
     }
 }

@@ -5,13 +5,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::Engine;
+use super::state::Engine;
 use crate::{
-    close::{CloseCode, CloseFrame, Initiator},
-    error::{Error, ErrorKind, Phase, Result},
-    message::Message,
+    message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Phase, Result},
     policy::SlowClient,
-    queue::Removed,
+    session::engine::queue::Removed,
 };
 
 /// What became of a message that was to be written.

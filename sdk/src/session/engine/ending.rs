@@ -4,93 +4,16 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 
-use super::{Engine, Timer};
-use crate::close::{CloseCode, CloseFrame, CloseOutcome, Initiator};
+use super::{
+    end::{Begun, Stage},
+    state::Engine,
+};
+use crate::message::{CloseCode, CloseFrame, CloseOutcome, Initiator};
+use crate::session::timer::Timer;
 
 /// How long what a peer still sends is discarded after the last frame to it, so that the frame is
 /// not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// What the loop does with the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Read, write and flush.
-    Running,
-    /// Everything is said: close the transport.
-    Closing,
-    /// Drop the transport.
-    Dropped,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct End {
-    /// Set by whatever ends the session first.
-    begun: Option<Begun>,
-    /// The frame to send once the queue is empty; the inner `None` is an empty close.
-    queued: Option<Option<CloseFrame>>,
-    refuses_writes: bool,
-    is_close_sent: bool,
-    peer_closed: bool,
-    /// No answer to our close is expected: the peer broke the protocol.
-    expects_no_answer: bool,
-    is_lingering: bool,
-    is_aborted: bool,
-    is_dropped: bool,
-}
-
-#[derive(Debug)]
-struct Begun {
-    code: CloseCode,
-    reason: ByteString,
-    initiator: Initiator,
-}
-
-impl End {
-    pub(super) fn has_begun(&self) -> bool {
-        self.begun.is_some()
-    }
-
-    pub(super) fn is_close_queued(&self) -> bool {
-        self.queued.is_some()
-    }
-
-    pub(super) fn is_close_sent(&self) -> bool {
-        self.is_close_sent
-    }
-
-    /// Whether everything is said and has left, and only the peer's end is missing.
-    pub(super) fn is_lingering(&self) -> bool {
-        self.is_lingering
-    }
-
-    pub(super) fn is_aborted(&self) -> bool {
-        self.is_aborted
-    }
-
-    pub(super) fn refuse_writes(&mut self) {
-        self.refuses_writes = true;
-    }
-
-    pub(super) fn refuses_writes(&self) -> bool {
-        self.refuses_writes || self.is_close_sent || self.is_aborted
-    }
-
-    pub(super) fn take_close(&mut self) -> Option<Option<CloseFrame>> {
-        let frame = self.queued.take()?;
-        self.is_close_sent = true;
-        Some(frame)
-    }
-
-    pub(super) fn stage(&self) -> Stage {
-        if self.is_aborted || self.is_dropped {
-            Stage::Dropped
-        } else if self.is_close_sent && (self.peer_closed || self.expects_no_answer) {
-            Stage::Closing
-        } else {
-            Stage::Running
-        }
-    }
-}
 
 impl Engine {
     /// Whether the end has begun, by whomever.
@@ -129,8 +52,8 @@ impl Engine {
             return;
         }
         self.end.begun = Some(Begun {
-            code: frame.code,
-            reason: frame.reason.clone(),
+            code: frame.code(),
+            reason: frame.reason().clone(),
             initiator,
         });
         self.end.queued = Some(Some(frame));
@@ -158,7 +81,7 @@ impl Engine {
             return;
         }
         let (code, reason) = match &frame {
-            Some(frame) => (frame.code, frame.reason.clone()),
+            Some(frame) => (frame.code(), frame.reason().clone()),
             None => (CloseCode::NO_STATUS, ByteString::new()),
         };
         self.end.begun = Some(Begun {

@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use super::{Engine, PROGRESS_BYTES, Timer, progress::has_advanced};
+use super::{
+    progress::has_advanced,
+    state::{Engine, PROGRESS_BYTES},
+};
+use crate::session::timer::Timer;
 use crate::{
-    close::{CloseCode, CloseFrame, Initiator},
-    error::{Error, ErrorKind, Phase},
-    message::Message,
+    message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Phase},
     policy::RatePolicy,
-    transport::Unfinished,
+    wire::Unfinished,
 };
 
 impl Engine {

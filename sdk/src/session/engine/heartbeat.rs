@@ -1,32 +1,21 @@
-//! Pings of ours, each paired with its pong.
+//! The ping that is out, if one is.
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
-use super::{
-    Engine, Timer,
-    progress::{has_advanced, has_grown},
-};
-use crate::{
-    close::Initiator,
-    error::{Error, ErrorKind, Phase},
-    message::Message,
-    transport::Unfinished,
-};
+use crate::wire::Unfinished;
 
 #[derive(Debug, Default)]
 pub(super) struct Heartbeat {
     /// Counts pings, so that no two in a session carry the same payload.
-    serial: u64,
-    ping: Ping,
-    round_trip: Option<Duration>,
+    pub(super) serial: u64,
+    pub(super) ping: Ping,
+    pub(super) round_trip: Option<Duration>,
     /// What the silence timer last saw of a message under way.
-    mark: Unfinished,
+    pub(super) mark: Unfinished,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Ping {
+pub(super) enum Ping {
     #[default]
     None,
     /// Queued, or in the transport's buffer: the pong clock does not run.
@@ -39,99 +28,7 @@ impl Heartbeat {
         self.round_trip
     }
 
-    fn payload(&self) -> [u8; 8] {
+    pub(super) fn payload(&self) -> [u8; 8] {
         self.serial.to_be_bytes()
-    }
-}
-
-impl Engine {
-    /// Starts the silence over, where no ping is out. Messages do not move the deadline; when it
-    /// passes, the last one tells whether there was silence.
-    pub(super) fn await_silence(&mut self, now: Instant) {
-        if self.heartbeat.ping == Ping::None
-            && !self.end.has_begun()
-            && let Some(interval) = self.limits.heartbeat_interval
-        {
-            self.timers.set(Timer::Heartbeat, now + interval);
-        }
-    }
-
-    /// Sends a ping, unless a large message is arriving.
-    pub(super) fn beat(&mut self, unfinished: Unfinished, now: Instant) {
-        let Some(interval) = self.limits.heartbeat_interval else {
-            return;
-        };
-        if self.heard_at + interval > now {
-            // What is under way now began, or at least went on, after it.
-            self.heartbeat.mark = Unfinished::default();
-            return self.timers.set(Timer::Heartbeat, self.heard_at + interval);
-        }
-        let mark = std::mem::replace(&mut self.heartbeat.mark, unfinished);
-        if has_advanced(mark, unfinished, interval) {
-            return self.await_silence(now);
-        }
-        self.sleep();
-        self.heartbeat.serial += 1;
-        let payload = Bytes::copy_from_slice(&self.heartbeat.payload());
-        self.queue.push_control(Message::Ping(payload));
-        if self.is_input_held() {
-            // The handler does not read, so the pong cannot be either, and its clock must not run.
-            // The ping still finds out whether there is a peer.
-            return self.await_silence(now);
-        }
-        self.heartbeat.ping = Ping::Unsent;
-    }
-
-    /// The ping has left: the pong clock starts.
-    pub(super) fn note_flushed_ping(&mut self, now: Instant) {
-        if self.heartbeat.ping == Ping::Unsent && !self.queue.has_control() {
-            self.heartbeat.ping = Ping::SentAt(now);
-            self.timers
-                .set(Timer::Pong, now + self.limits.heartbeat_timeout);
-        }
-    }
-
-    pub(super) fn take_pong(&mut self, payload: &[u8], now: Instant) {
-        if payload != self.heartbeat.payload() {
-            return;
-        }
-        match self.heartbeat.ping {
-            Ping::None => return,
-            // It left with the first bytes of a buffer that is not empty yet.
-            Ping::Unsent => {}
-            Ping::SentAt(sent) => {
-                self.heartbeat.round_trip = Some(now.saturating_duration_since(sent));
-            }
-        }
-        self.heartbeat.ping = Ping::None;
-        self.timers.stop(Timer::Pong);
-        self.await_silence(now);
-    }
-
-    /// No pong in time.
-    pub(super) fn miss_pong(&mut self, unfinished: Unfinished, now: Instant) {
-        let mark = std::mem::replace(&mut self.heartbeat.mark, unfinished);
-        // A message that has been under way since the ping keeps its pong back; behind one that is
-        // complete there was room.
-        let is_behind = match self.heartbeat.ping {
-            Ping::SentAt(sent) => self.data_at <= sent,
-            Ping::None | Ping::Unsent => true,
-        };
-        let is_arriving = is_behind && has_grown(mark, unfinished, self.limits.heartbeat_timeout);
-        if self.is_input_held() || is_arriving {
-            // The pong may be waiting behind what is not read yet.
-            return self
-                .timers
-                .set(Timer::Pong, now + self.limits.heartbeat_timeout);
-        }
-        self.failures.push(
-            Error::new(
-                ErrorKind::Timeout,
-                "WHARF_HEARTBEAT_TIMEOUT",
-                "the peer did not answer a ping in time; the connection was dropped",
-            )
-            .in_phase(Phase::Session),
-        );
-        self.abort(Initiator::Server);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::transport::Unfinished;
+use crate::wire::Unfinished;
 
 /// A message that arrives at this rate is under way. Slower than that is silence: a peer that sends
 /// a byte now and then holds no connection.

@@ -3,11 +3,16 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::*;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{end::*, state::*, *};
 use crate::{
-    close::{CloseCode, CloseFrame, Initiator},
-    error::ErrorKind,
+    message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Result},
     policy::{Configure, Policy, RateLimit, RatePolicy, SlowClient},
+    wire::Unfinished,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -158,7 +163,7 @@ fn what_the_handler_answers_to_messages_before_a_violation_still_leaves() {
     rig.write("echo").expect("the close has not left yet");
     let sent = rig.flush();
     assert_eq!(sent.first(), Some(&Message::text("echo")));
-    assert!(matches!(&sent[1], Message::Close(Some(frame)) if frame.code == CloseCode::PROTOCOL));
+    assert!(matches!(&sent[1], Message::Close(Some(frame)) if frame.code() == CloseCode::PROTOCOL));
     assert_eq!(
         rig.write("late").expect_err("closed").code(),
         "WHARF_CLOSED"

@@ -3,7 +3,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 
 use super::*;
-use crate::wire::{encode_client_frame, encoder::put_close};
+use crate::wire::encoder::{encode_client_frame, put_close};
 
 /// However the bytes of a stream are cut, the same messages come out of it and the same violation,
 /// and no more is ever held than the limit allows.

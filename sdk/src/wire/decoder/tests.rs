@@ -1,7 +1,7 @@
 //! Bytes in, messages or a violation out.
 
 use super::*;
-use crate::wire::encode_client_frame;
+use crate::wire::encoder::encode_client_frame;
 
 const FIN: u8 = 0x80;
 const TEXT: u8 = 0x1;

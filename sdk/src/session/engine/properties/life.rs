@@ -9,15 +9,13 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{
-    super::{Admission, Engine, Stage, wire_bytes},
+    super::{Admission, Engine, Stage, state::wire_bytes},
     promises::{Expected, Promises},
 };
 use crate::{
-    close::{CloseFrame, CloseOutcome},
-    error::Error,
-    message::Message,
+    message::{CloseFrame, CloseOutcome, Error, Message},
     policy::{Limits, SlowClient},
-    transport::Unfinished,
+    wire::Unfinished,
 };
 
 /// What the transport makes of one turn's output.

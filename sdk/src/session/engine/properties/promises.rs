@@ -8,12 +8,15 @@ use std::{
 
 use bytestring::ByteString;
 
-use super::super::{Counts, Engine, READ_AHEAD_BYTES, READ_AHEAD_MESSAGES, Stage, Timer};
+use super::super::{
+    Counts, Engine, Stage,
+    state::{READ_AHEAD_BYTES, READ_AHEAD_MESSAGES},
+};
+use crate::session::timer::Timer;
 use crate::{
-    close::{CloseCode, CloseFrame, CloseOutcome, MAX_REASON_BYTES},
-    message::Message,
+    message::{CloseCode, CloseFrame, CloseOutcome, MAX_REASON_BYTES, Message},
     policy::{Limits, SlowClient},
-    queue::Removed,
+    session::engine::queue::Removed,
 };
 
 /// How many control frames may wait.
@@ -402,7 +405,7 @@ impl Promises {
 
 fn assert_sendable(frame: Option<&CloseFrame>) {
     if let Some(frame) = frame {
-        assert!(frame.code.is_sendable(), "{} was sent", frame.code);
-        assert!(frame.reason.len() <= MAX_REASON_BYTES);
+        assert!(frame.code().is_sendable(), "{} was sent", frame.code());
+        assert!(frame.reason().len() <= MAX_REASON_BYTES);
     }
 }

@@ -8,9 +8,7 @@ use bytestring::ByteString;
 
 use super::life::{Life, Output};
 use crate::{
-    close::{CloseCode, CloseFrame},
-    error::{Error, ErrorKind},
-    message::{Message, UnknownFrame},
+    message::{CloseCode, CloseFrame, Error, ErrorKind, Message, UnknownFrame},
     policy::{Configure, Policy, RateLimit, RatePolicy, SlowClient},
 };
 

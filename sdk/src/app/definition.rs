@@ -1,0 +1,232 @@
+//! Routes and groups as they are written down.
+
+use std::{future::Future, sync::Arc};
+
+use crate::{
+    app::{
+        entry::AnyFallback,
+        middleware::{AnyMiddleware, Middleware},
+    },
+    handler::{AnyHandler, Handler, erase},
+    policy::{AuthRule, Configure, Policy},
+    request::{Context, Response},
+};
+
+/// A pattern, a handler, and the route's own policy.
+///
+/// Patterns are literal but for `{name}`, one segment, and `{*name}`, the rest of the path. A
+/// trailing slash is significant, and a parameter is never empty.
+///
+/// ```
+/// use wharf_sdk::{Configure, Route, Socket};
+///
+/// async fn echo(mut socket: Socket) -> wharf_sdk::Result<()> {
+///     while let Some(message) = socket.read().await? {
+///         socket.write(message).await?;
+///     }
+///     Ok(())
+/// }
+///
+/// let route = Route::new("/echo", echo).named("echo").max_message_bytes(64 * 1024);
+/// # let _ = route;
+/// ```
+#[must_use = "a route does nothing until it is added to an app"]
+pub struct Route {
+    pub(super) pattern: String,
+    pub(super) handler: AnyHandler,
+    pub(super) common: Common,
+    pub(super) name: Option<String>,
+    pub(super) fallback: Option<AnyFallback>,
+}
+
+/// Routes that share a prefix, middleware, tags, authentication and policy.
+///
+/// ```
+/// use wharf_sdk::{App, Configure, Group, Route};
+/// # use wharf_sdk::{Result, Socket};
+/// # async fn echo(mut socket: Socket) -> Result<()> {
+/// #     while let Some(message) = socket.read().await? {
+/// #         socket.write(message).await?;
+/// #     }
+/// #     Ok(())
+/// # }
+/// # fn main() -> Result<()> {
+/// let v1 = Group::new("/v1")
+///     .max_connections(1000)
+///     .require_auth()
+///     .route(Route::new("/chat", echo))
+///     .route(Route::new("/status", echo).allow_anonymous());
+/// let app = App::builder().group(v1).build()?;
+///
+/// let patterns: Vec<_> = app.routes().into_iter().map(|route| route.pattern).collect();
+/// assert_eq!(patterns, ["/v1/chat", "/v1/status"]);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a group does nothing until it is added to an app"]
+pub struct Group {
+    pub(super) prefix: String,
+    pub(super) common: Common,
+    pub(super) routes: Vec<Route>,
+    pub(super) groups: Vec<Self>,
+}
+
+/// What routes, groups and apps have in common.
+#[derive(Default)]
+pub(super) struct Common {
+    pub(super) policy: Policy,
+    pub(super) middleware: Vec<AnyMiddleware>,
+    pub(super) tags: Vec<String>,
+    pub(super) auth: Option<AuthRule>,
+}
+
+impl Common {
+    /// What applies inside `outer`.
+    pub(super) fn within(self, outer: &Self) -> Self {
+        let mut middleware = outer.middleware.clone();
+        middleware.extend(self.middleware);
+        let mut tags = outer.tags.clone();
+        tags.extend(self.tags);
+        Self {
+            policy: self.policy.or(&outer.policy),
+            middleware,
+            tags,
+            auth: self.auth.or_else(|| outer.auth.clone()),
+        }
+    }
+}
+
+macro_rules! common_methods {
+    () => {
+        /// Adds a middleware, inside those that are there.
+        pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+            self.common.middleware.push(AnyMiddleware::new(middleware));
+            self
+        }
+
+        /// Adds a tag, for the route snapshot.
+        pub fn tagged(mut self, tag: impl Into<String>) -> Self {
+            self.common.tags.push(tag.into());
+            self
+        }
+
+        /// Requires a principal: 401 without one, also where no authenticator is configured.
+        pub fn require_auth(mut self) -> Self {
+            self.common.auth.get_or_insert_default().required = true;
+            self
+        }
+
+        /// Requires a principal with all of these scopes: 401 without one, 403 if it lacks a
+        /// scope.
+        pub fn require_scopes<I: IntoIterator<Item: Into<String>>>(mut self, scopes: I) -> Self {
+            self.common
+                .auth
+                .get_or_insert_default()
+                .require_scopes(scopes);
+            self
+        }
+
+        /// Lifts the requirement that an outer group or the app makes.
+        pub fn allow_anonymous(mut self) -> Self {
+            self.common.auth = Some(AuthRule::default());
+            self
+        }
+    };
+}
+pub(super) use common_methods;
+
+impl Route {
+    /// A route that inherits everything.
+    pub fn new<Args: 'static>(pattern: impl Into<String>, handler: impl Handler<Args>) -> Self {
+        let wants_control_frames = handler.wants_control_frames();
+        let route = Self {
+            pattern: pattern.into(),
+            handler: erase(handler),
+            common: Common::default(),
+            name: None,
+            fallback: None,
+        };
+        if wants_control_frames {
+            route.control_frames(true)
+        } else {
+            route
+        }
+    }
+
+    /// Names the route, for the route snapshot.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Answers plain requests to this path, of any method.
+    ///
+    /// It answers before origin check, middleware and authentication: `require_scopes` does not
+    /// protect it, and there is no principal. While the app is full or shutting down, it is 503
+    /// like everything else.
+    pub fn fallback<F, Fut>(mut self, answer: F) -> Self
+    where
+        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response> + Send + 'static,
+    {
+        self.fallback = Some(Arc::new(move |context| Box::pin(answer(context))));
+        self
+    }
+
+    common_methods!();
+}
+
+impl Group {
+    /// A group under this prefix, which begins with `/` and does not end with it, or is empty.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self {
+            prefix: prefix.into(),
+            common: Common::default(),
+            routes: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// Adds a route.
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// Adds a group inside this one.
+    pub fn group(mut self, group: Self) -> Self {
+        self.groups.push(group);
+        self
+    }
+
+    common_methods!();
+}
+
+impl Configure for Route {
+    fn policy_mut(&mut self) -> &mut Policy {
+        &mut self.common.policy
+    }
+}
+
+impl Configure for Group {
+    fn policy_mut(&mut self) -> &mut Policy {
+        &mut self.common.policy
+    }
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Route")
+            .field("pattern", &self.pattern)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Group")
+            .field("prefix", &self.prefix)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+//! One route with all that it inherited.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::Response;
+
+use super::middleware::AnyMiddleware;
+use crate::{
+    handler::AnyHandler,
+    policy::{AuthRule, Limits},
+    request::Context,
+    session::RouteCount,
+};
+
+/// What answers a plain request.
+pub(crate) type AnyFallback =
+    Arc<dyn Fn(Context) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>;
+
+/// One route with all that it inherited.
+pub(crate) struct RouteEntry {
+    pub(crate) pattern: Arc<str>,
+    pub(crate) name: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) auth: AuthRule,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) middleware: Vec<AnyMiddleware>,
+    pub(crate) handler: AnyHandler,
+    pub(crate) fallback: Option<AnyFallback>,
+    pub(crate) count: Arc<RouteCount>,
+}
+
+impl std::fmt::Debug for RouteEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RouteEntry")
+            .field("pattern", &self.pattern)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,31 @@
+//! What decides: routes, groups, the app that holds them, what runs around an upgrade and what is
+//! told of it.
+//!
+//! This floor stands on all below it; `driver/` and `testing/` stand on it.
+
+#[allow(clippy::module_inception, reason = "the folder is about it")]
+mod app;
+mod builder;
+mod definition;
+mod entry;
+mod handle;
+mod mapper;
+mod matcher;
+pub mod middleware;
+pub mod observer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
+mod snapshot;
+pub(crate) mod upgrade;
+
+pub use self::{
+    app::App,
+    builder::AppBuilder,
+    definition::{Group, Route},
+    handle::AppHandle,
+    mapper::ErrorMapper,
+    middleware::{Middleware, Next},
+    observer::Observer,
+    snapshot::RouteSnapshot,
+    upgrade::{Decision, Upgrade},
+};

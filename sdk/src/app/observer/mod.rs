@@ -1,0 +1,155 @@
+//! Who hears how it went.
+
+mod log;
+#[cfg(feature = "metrics")]
+mod metrics;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::StatusCode;
+
+pub use self::log::Log;
+#[cfg(feature = "metrics")]
+pub use self::metrics::Metrics;
+use crate::{
+    message::{CloseOutcome, Error},
+    request::Context,
+    session::{Counts, SessionInfo},
+};
+
+/// Is told what happened, after it happened.
+///
+/// Observers run in the order in which they were added, cannot change a result, and one that
+/// panics harms neither the others nor the session. They run on the connection's task: hand slow
+/// work to a task of your own.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+/// use wharf_sdk::{App, Observer, SessionInfo, observer::Closed};
+///
+/// #[derive(Clone, Default)]
+/// struct Visits(Arc<AtomicUsize>);
+///
+/// impl Observer for Visits {
+///     fn upgraded(&self, _: &SessionInfo) {
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///     }
+///
+///     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
+///         println!("{} stayed {:?} on {}", session.id, closed.duration, session.route);
+///     }
+/// }
+///
+/// let visits = Visits::default();
+/// let app = App::builder().observer(visits.clone()).build();
+/// # let _ = app;
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// A request became a socket.
+    fn upgraded(&self, session: &SessionInfo) {
+        let _ = session;
+    }
+
+    /// A request was refused, by a check, a middleware or an error.
+    fn rejected(&self, rejection: &Rejection<'_>) {
+        let _ = rejection;
+    }
+
+    /// A session ended. Told exactly once for every session that was `upgraded`.
+    fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
+        let _ = (session, closed);
+    }
+
+    /// Something failed inside a session: its handler, the peer's protocol, a timer or a limit.
+    fn failed(&self, session: &SessionInfo, error: &Error) {
+        let _ = (session, error);
+    }
+}
+
+/// A request that did not become a socket.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Rejection<'a> {
+    /// The request, with what middleware learned of it.
+    pub context: &'a Context,
+    /// The status that answered it.
+    pub status: StatusCode,
+    /// The error, unless a middleware answered with a response of its own.
+    pub error: Option<&'a Error>,
+}
+
+/// How a session ended.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Closed<'a> {
+    /// Code, reason, clean or not, and who began it.
+    pub outcome: &'a CloseOutcome,
+    /// The session's age.
+    pub duration: Duration,
+    /// What it moved.
+    pub counts: Counts,
+}
+
+/// All observers of an app, isolated from each other.
+#[derive(Clone)]
+pub(crate) struct Observers(Arc<[Arc<dyn Observer>]>);
+
+impl Observers {
+    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self(observers.into())
+    }
+
+    pub(crate) fn upgraded(&self, session: &SessionInfo) {
+        self.each(|observer| observer.upgraded(session));
+    }
+
+    pub(crate) fn rejected(&self, context: &Context, status: StatusCode, error: Option<&Error>) {
+        self.each(|observer| {
+            observer.rejected(&Rejection {
+                context,
+                status,
+                error,
+            });
+        });
+    }
+
+    pub(crate) fn closed(
+        &self,
+        session: &SessionInfo,
+        outcome: &CloseOutcome,
+        duration: Duration,
+        counts: Counts,
+    ) {
+        self.each(|observer| {
+            let closed = Closed {
+                outcome,
+                duration,
+                counts,
+            };
+            observer.closed(session, &closed);
+        });
+    }
+
+    pub(crate) fn failed(&self, session: &SessionInfo, error: &Error) {
+        self.each(|observer| observer.failed(session, error));
+    }
+
+    fn each(&self, tell: impl Fn(&dyn Observer)) {
+        for observer in self.0.iter() {
+            if catch_unwind(AssertUnwindSafe(|| tell(&**observer))).is_err() {
+                tracing::error!("an observer panicked; the others and the session go on");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Observers({})", self.0.len())
+    }
+}

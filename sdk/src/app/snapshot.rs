@@ -1,0 +1,68 @@
+//! An app's routes, as data.
+
+use serde::Serialize;
+
+use crate::{
+    app::{app::App, entry::RouteEntry},
+    policy::Limits,
+};
+
+impl App {
+    /// All routes with everything in effect on them.
+    pub fn routes(&self) -> Vec<RouteSnapshot> {
+        self.inner
+            .routes
+            .iter()
+            .map(|route| RouteSnapshot::from(&**route))
+            .collect()
+    }
+}
+
+/// One route with everything in effect on it.
+#[non_exhaustive]
+#[derive(Debug, Clone, Serialize)]
+pub struct RouteSnapshot {
+    /// Always `websocket`.
+    pub kind: &'static str,
+    /// The full pattern.
+    pub pattern: String,
+    /// The name, if it has one.
+    pub name: Option<String>,
+    /// The prefix of its innermost group, if it is in one.
+    pub group: Option<String>,
+    /// Its tags, those of its groups first.
+    pub tags: Vec<String>,
+    /// Whether it requires a principal.
+    pub requires_auth: bool,
+    /// The scopes that the principal must have.
+    pub scopes: Vec<String>,
+    /// Whether plain requests are answered.
+    pub has_fallback: bool,
+    /// How many middleware run, the app's and the groups' included.
+    pub middleware: usize,
+    /// Whether messages are compressed. No driver offers it yet.
+    pub compression: bool,
+    /// Every limit and timer in effect, with origins, subprotocols and slow-client policy.
+    pub limits: Limits,
+    /// Connections now, handshakes included.
+    pub connections: usize,
+}
+
+impl From<&RouteEntry> for RouteSnapshot {
+    fn from(route: &RouteEntry) -> Self {
+        Self {
+            kind: "websocket",
+            pattern: route.pattern.to_string(),
+            name: route.name.clone(),
+            group: route.group.clone(),
+            tags: route.tags.clone(),
+            requires_auth: route.auth.required,
+            scopes: route.auth.scopes.clone(),
+            has_fallback: route.fallback.is_some(),
+            middleware: route.middleware.len(),
+            compression: false,
+            limits: (*route.limits).clone(),
+            connections: route.count.live(),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! All that a driver touches, and nothing that a handler's author does.
+//!
+//! A driver turns its framework's request into an [`UpgradeRequest`], asks [`App::decide`](crate::App::decide),
+//! and either sends the response or sends the 101 and runs the session over the connection's bytes.
+//!
+//! This floor stands on `app/`.
+
+mod connection;
+pub mod serve;
+
+pub use self::connection::{Connection, HANDOVER_TIMEOUT};
+pub use crate::{
+    app::{Decision, Upgrade},
+    handler::Prepared,
+    request::UpgradeRequest,
+    session::Session,
+    wire::{
+        Capabilities, Decoder, NativeFactory, NativePipe, NativeSocket, OpCode, Transport,
+        Unfinished, WireLimits, WireTransport, encode_client_frame,
+    },
+};

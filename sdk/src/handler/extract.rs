@@ -1,0 +1,240 @@
+//! What handlers take out of a request.
+
+use std::sync::Arc;
+
+use http::Extensions;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    message::{Error, ErrorKind, Result},
+    request::{Context, Principal},
+    session::Socket,
+};
+
+/// A handler's argument, taken out of the upgrade request.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be taken out of an upgrade request",
+    note = "use `Context`, `Path<T>`, `Query<T>`, `State<T>`, `Extension<T>`, `Principal` or \
+            `Option` of one of them, or implement `FromContext`"
+)]
+pub trait FromContext: Sized {
+    /// Takes it out, before the upgrade.
+    ///
+    /// # Errors
+    ///
+    /// What refuses the upgrade; use a 4xx kind.
+    fn from_context(context: &Context) -> Result<Self>;
+
+    /// Whether an app with these values can ever provide it; asked when the app is built.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, and how to add it.
+    fn check(state: &Extensions) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+}
+
+/// A handler's last argument, made from its socket.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a socket",
+    note = "the last argument of a handler is `Socket`, or something made from it"
+)]
+pub trait FromSocket {
+    /// Makes it.
+    fn from_socket(socket: Socket) -> Self;
+}
+
+impl FromSocket for Socket {
+    fn from_socket(socket: Socket) -> Self {
+        socket
+    }
+}
+
+impl FromContext for Context {
+    fn from_context(context: &Context) -> Result<Self> {
+        Ok(context.clone())
+    }
+}
+
+/// The query, decoded.
+///
+/// ```
+/// use serde::Deserialize;
+/// use wharf_sdk::{App, Query, Route, Socket, testing::TestHost};
+/// # use wharf_sdk::Result;
+///
+/// #[derive(Deserialize)]
+/// struct Paging {
+///     #[serde(default)]
+///     page: u32,
+/// }
+///
+/// async fn list(Query(paging): Query<Paging>, mut socket: Socket) -> Result<()> {
+///     socket.write(format!("page {}", paging.page)).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let host = TestHost::new(App::builder().route(Route::new("/list", list)).build()?);
+/// host.connect("/list?page=2").await.expect_text("page 2").await;
+/// host.connect("/list").await.expect_text("page 0").await;
+/// host.connect("/list?page=two").expect_rejected(400).await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromContext for Query<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        context.query_as().map(Self)
+    }
+}
+
+/// The path parameters, decoded: a struct of them by name, a tuple in order, or a single value.
+///
+/// ```
+/// use wharf_sdk::{App, Path, Route, Socket, testing::TestHost};
+/// # use wharf_sdk::Result;
+///
+/// async fn seat(Path((row, number)): Path<(char, u32)>, mut socket: Socket) -> Result<()> {
+///     socket.write(format!("row {row}, seat {number}")).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let host = TestHost::new(App::builder().route(Route::new("/{row}/{number}", seat)).build()?);
+/// host.connect("/B/7").await.expect_text("row B, seat 7").await;
+/// host.connect("/B/seven").expect_rejected(400).await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned> FromContext for Path<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        let invalid = |detail: String| {
+            Error::new(
+                ErrorKind::BadRequest,
+                "WHARF_PATH_PARAMETER",
+                format!("the path parameters do not fit: {detail}"),
+            )
+        };
+        super::path_de::from_params(context.params().collect())
+            .map(Self)
+            .map_err(|error| invalid(error.to_string()))
+    }
+}
+
+/// A value of the app, set when it was built.
+///
+/// ```
+/// use wharf_sdk::{App, Route, Socket, State, testing::TestHost};
+/// # use wharf_sdk::Result;
+///
+/// #[derive(Clone)]
+/// struct Motto(&'static str);
+///
+/// async fn motto(State(motto): State<Motto>, mut socket: Socket) -> Result<()> {
+///     socket.write(motto.0).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let app = App::builder().state(Motto("fair winds")).route(Route::new("/", motto)).build()?;
+/// TestHost::new(app).connect("/").await.expect_text("fair winds").await;
+///
+/// // State that was forgotten is found when the app is built.
+/// assert!(App::builder().route(Route::new("/", motto)).build().is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State<T>(pub T);
+
+impl<T: Clone + Send + Sync + 'static> FromContext for State<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        context
+            .state()
+            .cloned()
+            .map(Self)
+            .ok_or_else(missing_state::<T>)
+    }
+
+    fn check(state: &Extensions) -> Result<()> {
+        state.get::<T>().map(drop).ok_or_else(missing_state::<T>)
+    }
+}
+
+fn missing_state<T>() -> Error {
+    let name = std::any::type_name::<T>();
+    Error::config(format!(
+        "the handler takes State<{name}>; add one with AppBuilder::state"
+    ))
+}
+
+/// A value that middleware set.
+///
+/// ```
+/// use wharf_sdk::{
+///     App, Extension, Route, Socket, middleware::{RequestId, RequestIdLayer}, testing::TestHost,
+/// };
+/// # use wharf_sdk::Result;
+///
+/// async fn id(Extension(id): Extension<RequestId>, mut socket: Socket) -> Result<()> {
+///     socket.write(id.0).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let app = App::builder().middleware(RequestIdLayer).route(Route::new("/", id)).build()?;
+/// let mut client = TestHost::new(app).connect("/").header("x-request-id", "r-1").await;
+/// client.expect_text("r-1").await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extension<T>(pub T);
+
+impl<T: Clone + Send + Sync + 'static> FromContext for Extension<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        let found = context.extension::<T>().cloned();
+        found.map(Self).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                "WHARF_MISSING_EXTENSION",
+                "the server has no such extension; let a middleware set it with \
+                     Context::insert",
+            )
+            .with_context("type", std::any::type_name::<T>())
+        })
+    }
+}
+
+impl FromContext for Arc<Principal> {
+    fn from_context(context: &Context) -> Result<Self> {
+        context.principal().cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unauthorized,
+                "WHARF_UNAUTHORIZED",
+                "connect with a valid credential",
+            )
+        })
+    }
+}
+
+impl FromContext for Principal {
+    fn from_context(context: &Context) -> Result<Self> {
+        Arc::<Self>::from_context(context).map(|principal| (*principal).clone())
+    }
+}
+
+/// `None` where it cannot be taken.
+impl<T: FromContext> FromContext for Option<T> {
+    fn from_context(context: &Context) -> Result<Self> {
+        Ok(T::from_context(context).ok())
+    }
+}

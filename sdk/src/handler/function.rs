@@ -1,0 +1,153 @@
+//! What runs on a socket.
+
+use std::{future::Future, marker::PhantomData, sync::Arc};
+
+use futures::future::BoxFuture;
+use http::Extensions;
+
+use crate::{
+    handler::extract::{FromContext, FromSocket},
+    message::{BoxError, Error, Result},
+    request::Context,
+    session::Socket,
+};
+
+/// An async function that serves a socket.
+///
+/// It takes what it needs: any number of [`FromContext`] values ([`Context`], `Path`, `Query`,
+/// `State`, …), then the socket. What cannot be taken out of the request refuses the upgrade with
+/// a 4xx; the function never runs then.
+///
+/// It returns nothing or a `Result<(), E>` with any error. `Ok` closes with 1000; an
+/// [`Error::close`] with its code and reason; any other error with 1011, its cause hidden from the
+/// peer and told to the observers.
+///
+/// There is no need to implement this trait: functions do.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a WebSocket handler",
+    label = "expected an async function whose last argument is a socket",
+    note = "a handler is `async fn(…, Socket)` that returns `()` or `Result<(), E>`",
+    note = "before it come at most seven of `Context`, `Path<T>`, `Query<T>`, `State<T>`, \
+            `Extension<T>`, `Principal`, `Option` of one of them, or a type of yours that \
+            implements `FromContext`",
+    note = "the future must be `Send`: hold no `Rc` and no lock guard across an `.await`"
+)]
+pub trait Handler<Args>: Send + Sync + 'static {
+    /// Takes out of the request what the handler needs; what is returned is given the socket.
+    ///
+    /// # Errors
+    ///
+    /// What refuses the upgrade.
+    fn prepare(&self, context: &Context) -> Result<Prepared>;
+
+    /// Whether an app with these values can ever run it; asked when the app is built.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, and how to add it.
+    fn check(&self, state: &Extensions) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
+    /// Whether it wants to read control frames, unless its route says otherwise.
+    fn wants_control_frames(&self) -> bool {
+        false
+    }
+}
+
+/// A handler with its arguments, waiting for its socket.
+pub type Prepared = Box<dyn FnOnce(Socket) -> BoxFuture<'static, Result<()>> + Send>;
+
+/// What a handler may return.
+#[diagnostic::on_unimplemented(
+    message = "a WebSocket handler cannot return `{Self}`",
+    note = "return `()` or `Result<(), E>` where `E` is an error type or a `BoxError`"
+)]
+pub trait HandlerOutput {
+    /// As the session takes it.
+    ///
+    /// # Errors
+    ///
+    /// The handler's.
+    fn into_result(self) -> Result<()>;
+}
+
+impl HandlerOutput for () {
+    fn into_result(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
+    fn into_result(self) -> Result<()> {
+        self.map_err(Error::handler)
+    }
+}
+
+/// A handler of any arguments.
+pub(crate) type AnyHandler = Arc<dyn Erased>;
+
+pub(crate) trait Erased: Send + Sync {
+    fn prepare(&self, context: &Context) -> Result<Prepared>;
+    fn check(&self, state: &Extensions) -> Result<()>;
+}
+
+pub(crate) fn erase<Args: 'static>(handler: impl Handler<Args>) -> AnyHandler {
+    Arc::new(Typeless {
+        handler,
+        args: PhantomData,
+    })
+}
+
+/// A handler whose arguments' types are not part of its trait any more.
+struct Typeless<H, Args> {
+    handler: H,
+    args: PhantomData<fn() -> Args>,
+}
+
+impl<Args, H: Handler<Args>> Erased for Typeless<H, Args> {
+    fn prepare(&self, context: &Context) -> Result<Prepared> {
+        self.handler.prepare(context)
+    }
+
+    fn check(&self, state: &Extensions) -> Result<()> {
+        self.handler.check(state)
+    }
+}
+
+macro_rules! impl_handler {
+    ($($arg:ident),*) => {
+        #[allow(non_snake_case, unused_variables, reason = "the shortest handler takes no arguments")]
+        impl<F, Fut, S, $($arg),*> Handler<($($arg,)* S,)> for F
+        where
+            F: Fn($($arg,)* S) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output: HandlerOutput> + Send + 'static,
+            S: FromSocket,
+            $($arg: FromContext + Send + 'static,)*
+        {
+            fn prepare(&self, context: &Context) -> Result<Prepared> {
+                let handler = self.clone();
+                $(let $arg = $arg::from_context(context)?;)*
+                Ok(Box::new(move |socket| {
+                    let future = handler($($arg,)* S::from_socket(socket));
+                    Box::pin(async move { future.await.into_result() })
+                }))
+            }
+
+            fn check(&self, state: &Extensions) -> Result<()> {
+                $($arg::check(state)?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+impl_handler!();
+impl_handler!(A1);
+impl_handler!(A1, A2);
+impl_handler!(A1, A2, A3);
+impl_handler!(A1, A2, A3, A4);
+impl_handler!(A1, A2, A3, A4, A5);
+impl_handler!(A1, A2, A3, A4, A5, A6);
+impl_handler!(A1, A2, A3, A4, A5, A6, A7);

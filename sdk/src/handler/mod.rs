@@ -1,0 +1,23 @@
+//! What runs on a socket: handlers, what they take, and the forms in which they read and write.
+//!
+//! This floor stands on `session/` and `request/`.
+
+pub mod codec;
+mod events;
+mod ext;
+pub mod extract;
+mod function;
+mod path_de;
+mod typed;
+mod websocket;
+
+pub(crate) use self::function::{AnyHandler, erase};
+pub use self::{
+    codec::Json,
+    events::{Events, Peer},
+    ext::WebSocketExt,
+    extract::{Extension, Path, Query, State},
+    function::{Handler, HandlerOutput, Prepared},
+    typed::{Typed, TypedSender},
+    websocket::WebSocket,
+};

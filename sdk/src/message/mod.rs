@@ -1,0 +1,14 @@
+//! What travels: messages, close frames, errors, ids. The ground floor: it uses nothing else of this
+//! crate.
+
+mod close;
+mod content;
+mod error;
+mod id;
+
+pub use self::{
+    close::{CloseCode, CloseFrame, CloseOutcome, Initiator, InvalidClose, MAX_REASON_BYTES},
+    content::{Message, MessageKind, UnknownFrame},
+    error::{BoxError, Error, ErrorKind, Phase, Result},
+    id::ConnectionId,
+};

@@ -1,0 +1,17 @@
+//! What a session moved.
+
+/// What a session moved.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Text and binary messages read from the peer.
+    pub messages_in: u64,
+    /// Their payload bytes.
+    pub bytes_in: u64,
+    /// Text and binary messages handed to the transport.
+    pub messages_out: u64,
+    /// Their payload bytes.
+    pub bytes_out: u64,
+    /// Messages that the slow-client policy dropped or replaced by a later one of their key.
+    pub messages_dropped: u64,
+}

@@ -1,0 +1,232 @@
+//! All that the machine knows.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    counts::Counts,
+    end::{End, Stage},
+    heartbeat::Heartbeat,
+    queue::{Removed, SendQueue},
+};
+use crate::{
+    message::{Error, Message, Result},
+    policy::{Bucket, Limits},
+    session::timer::{Timer, TimerTable},
+    wire::Unfinished,
+};
+
+/// How many messages are read ahead of the handler, so that pings and a close behind them are
+/// seen; beyond it TCP holds the peer back.
+pub(super) const READ_AHEAD_MESSAGES: usize = 64;
+
+/// The same in bytes; one message may exceed it.
+pub(super) const READ_AHEAD_BYTES: usize = 64 * 1024;
+
+/// A peer that takes this much while the write deadline runs is slow, not dead.
+pub(super) const PROGRESS_BYTES: u64 = 16 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(super) limits: Arc<Limits>,
+    pub(super) timers: TimerTable,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) end: End,
+    pub(super) counts: Counts,
+
+    pub(super) inbound: VecDeque<Result<Message>>,
+    pub(super) inbound_bytes: usize,
+    /// How many of them, from the front, hold nothing but themselves.
+    pub(super) compact_inbound: usize,
+    /// Nothing more will be pushed to `inbound`.
+    pub(super) input_ended: bool,
+    /// Nobody will read: data is discarded.
+    pub(super) reader_gone: bool,
+    pub(super) bucket: Option<Bucket>,
+    /// The message that waits for tokens.
+    pub(super) stalled: Option<Message>,
+    /// When something last came from the peer.
+    pub(super) heard_at: Instant,
+    /// When a data message last came.
+    pub(super) data_at: Instant,
+    /// What the idle timer last saw of a message under way.
+    pub(super) idle_mark: Unfinished,
+
+    pub(super) queue: SendQueue,
+    pub(super) unsent_bytes: usize,
+    pub(super) taken_bytes: u64,
+    /// How much had been sent when the write deadline was last set.
+    pub(super) sent_mark: u64,
+    pub(super) gap: Removed,
+
+    /// For observers, in order.
+    pub(super) failures: Vec<Error>,
+    /// The handler outlived its connection for too long.
+    pub(super) grace_over: bool,
+}
+
+impl Engine {
+    pub(crate) fn new(limits: Arc<Limits>, expires_at: Option<Instant>, now: Instant) -> Self {
+        let mut timers = TimerTable::default();
+        let mut start = |timer, after: Option<Duration>| {
+            if let Some(after) = after {
+                timers.set(timer, now + after);
+            }
+        };
+        start(Timer::Heartbeat, limits.heartbeat_interval);
+        start(Timer::Idle, limits.idle_timeout);
+        start(Timer::FirstMessage, limits.first_message_timeout);
+        start(Timer::MaxAge, limits.max_age);
+        start(
+            Timer::Credential,
+            expires_at.map(|at| at.saturating_duration_since(now)),
+        );
+        Self {
+            timers,
+            heartbeat: Heartbeat::default(),
+            end: End::default(),
+            counts: Counts::default(),
+            inbound: VecDeque::new(),
+            inbound_bytes: 0,
+            compact_inbound: 0,
+            input_ended: false,
+            reader_gone: false,
+            bucket: limits.rate_limit.map(|limit| Bucket::new(limit, now)),
+            stalled: None,
+            heard_at: now,
+            data_at: now,
+            idle_mark: Unfinished::default(),
+            queue: SendQueue::new(limits.queue_bytes, limits.queue_messages),
+            unsent_bytes: 0,
+            taken_bytes: 0,
+            sent_mark: 0,
+            gap: Removed::default(),
+            failures: Vec::new(),
+            grace_over: false,
+            limits,
+        }
+    }
+
+    /// Whether the loop should read from the transport.
+    pub(crate) fn wants_input(&self) -> bool {
+        !self.input_ended && !self.is_input_held() && self.stage() == Stage::Running
+    }
+
+    /// Whether reading waits for the handler or for tokens: the peer is not to blame for silence.
+    pub(super) fn is_input_held(&self) -> bool {
+        if self.end.is_close_sent() {
+            // Data is discarded from here on; only the peer's close is waited for.
+            return false;
+        }
+        self.stalled.is_some()
+            || self.inbound.len() >= READ_AHEAD_MESSAGES
+            || self.inbound_bytes >= READ_AHEAD_BYTES
+    }
+
+    /// Whether `read` has something to return.
+    pub(crate) fn is_readable(&self) -> bool {
+        !self.inbound.is_empty() || self.input_ended
+    }
+
+    /// The next message to hand to the transport.
+    pub(crate) fn poll_transmit(&mut self) -> Option<Message> {
+        if self.end.is_close_sent() || self.end.is_aborted() {
+            return None;
+        }
+        if self.end.is_close_queued() {
+            // The handler had its turn; what it writes from now on would delay the close forever.
+            self.end.refuse_writes();
+        }
+        let message = match self.queue.pop_control() {
+            Some(control) => control,
+            None => match self.queue.pop_data() {
+                Some(data) => {
+                    self.counts.messages_out += 1;
+                    self.counts.bytes_out += data.payload_bytes() as u64;
+                    data
+                }
+                None => Message::Close(self.end.take_close()?),
+            },
+        };
+        self.taken_bytes += wire_bytes(message.payload_bytes());
+        Some(message)
+    }
+
+    /// Whether `poll_transmit` would yield something.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.end.is_close_sent()
+            && !self.end.is_aborted()
+            && (self.queue.has_control() || self.queue.has_data() || self.end.is_close_queued())
+    }
+
+    /// When to call [`handle_time`](Self::handle_time) at the latest.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// What the loop does with the connection.
+    pub(crate) fn stage(&self) -> Stage {
+        self.end.stage()
+    }
+
+    /// Errors to tell the observers, in order.
+    pub(crate) fn take_failures(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.failures)
+    }
+
+    pub(crate) fn has_failures(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The time between the last matched ping's flush and its pong.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.heartbeat.round_trip()
+    }
+
+    /// Payload bytes that wait in the queue or behind it.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queue.bytes() + self.unsent_bytes
+    }
+
+    /// Whether everything written has reached the operating system.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.unsent_bytes == 0 && !self.queue.has_data()
+    }
+
+    /// Whether [`rest`](Self::rest) has something to give back.
+    pub(crate) fn wants_rest(&self) -> bool {
+        self.queue.wants_rest(READ_AHEAD_MESSAGES) || self.compact_inbound < self.inbound.len()
+    }
+
+    /// Gives memory back that only a burst needed, and lets what waits stop holding the buffers
+    /// that it was read into.
+    pub(crate) fn rest(&mut self) {
+        self.queue.rest(READ_AHEAD_MESSAGES);
+        let added = self.inbound.iter_mut().skip(self.compact_inbound);
+        added.flatten().for_each(Message::compact);
+        self.compact_inbound = self.inbound.len();
+    }
+
+    /// Gives all memory back: nothing has happened for a while.
+    pub(super) fn sleep(&mut self) {
+        self.inbound.shrink_to(0);
+        self.queue.rest(0);
+    }
+}
+
+/// What a message of this size takes on the wire.
+pub(super) fn wire_bytes(payload_bytes: usize) -> u64 {
+    let head = match payload_bytes {
+        0..=125 => 2,
+        126..=0xFFFF => 4,
+        _ => 10,
+    };
+    payload_bytes as u64 + head
+}

@@ -1,0 +1,11 @@
+//! What a peer missed.
+
+/// Messages that the slow-client policy dropped: the peer has a gap and should resynchronize.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// How many messages.
+    pub messages: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+}

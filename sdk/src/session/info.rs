@@ -1,0 +1,23 @@
+//! What is known of a session while it lives.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use crate::message::ConnectionId;
+
+/// What is known of a session while it lives: what observers and logs are given.
+#[non_exhaustive]
+#[derive(Debug, Clone)]
+pub struct SessionInfo {
+    /// The connection.
+    pub id: ConnectionId,
+    /// The route's pattern.
+    pub route: Arc<str>,
+    /// The driver's name.
+    pub driver: &'static str,
+    /// The peer's address, the forwarded one behind a trusted proxy.
+    pub peer: Option<SocketAddr>,
+    /// The selected subprotocol.
+    pub subprotocol: Option<Arc<str>>,
+    /// The principal's id.
+    pub principal: Option<Arc<str>>,
+}

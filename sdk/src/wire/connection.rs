@@ -1,0 +1,340 @@
+//! A [`Transport`] over anything that reads and writes bytes.
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use super::{
+    bridge::{self},
+    pool,
+};
+use crate::{
+    message::{Error, ErrorKind, Message, Result},
+    wire::{
+        bridge::{NativePipe, PipeEnd},
+        decoder::Decoder,
+        frame::{Head, Origin},
+        limits::WireLimits,
+        native::NativeSocket,
+        outbox::Outbox,
+        transport::{Capabilities, Transport, Unfinished},
+    },
+};
+
+/// A resting connection keeps an incomplete frame of up to this size in a buffer of its own and
+/// gives the big one back.
+const KEEP_BYTES: usize = 4 * 1024;
+
+/// With this much of a frame missing, reads take up to [`LARGE_READ_BYTES`].
+const LARGE_FRAME_BYTES: usize = 16 * 1024;
+const LARGE_READ_BYTES: usize = 128 * 1024;
+
+/// A buffer that has grown beyond this is not kept for the little that is left in it.
+const LARGE_BYTES: usize = 128 * 1024;
+
+/// Makes a driver's native socket over a pipe. The second argument is the selected subprotocol.
+pub type NativeFactory =
+    fn(NativePipe, Option<String>) -> BoxFuture<'static, Result<Box<dyn NativeSocket>>>;
+
+/// Speaks WebSocket over any byte stream: what drivers that carry bytes hand to a session.
+pub struct WireTransport<IO> {
+    io: IO,
+    capabilities: Capabilities,
+    decoder: Decoder,
+    inbound: BytesMut,
+    outbox: Outbox,
+    /// What `inbound` was grown to, of which messages may have been cut off since.
+    grown_bytes: usize,
+    is_shut_down: bool,
+    native: Native,
+    abort: Option<fn(&IO)>,
+}
+
+/// The way to the framework's socket; boxed, since nearly no connection asks for it.
+enum Native {
+    None,
+    Factory(NativeFactory, Option<String>),
+    Building(
+        Box<Bridge>,
+        BoxFuture<'static, Result<Box<dyn NativeSocket>>>,
+    ),
+    Open(Box<Bridge>),
+}
+
+struct Bridge {
+    end: PipeEnd,
+    /// Bytes of the current frame that still go to the native socket.
+    pass_bytes: u64,
+    /// The current message goes to the native socket.
+    passes_message: bool,
+    /// Payload bytes of that message so far.
+    passed_bytes: u64,
+    /// Everything that was passed.
+    passed: Unfinished,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
+    /// Wraps a connection right after its 101; `early` are bytes that came with the request.
+    pub fn new(io: IO, early: &Bytes, limits: WireLimits, capabilities: Capabilities) -> Self {
+        Self {
+            io,
+            capabilities,
+            decoder: Decoder::new(limits),
+            inbound: BytesMut::from(&early[..]),
+            outbox: Outbox::default(),
+            grown_bytes: 0,
+            is_shut_down: false,
+            native: Native::None,
+            abort: None,
+        }
+    }
+
+    /// Makes the framework's socket reachable.
+    #[must_use]
+    pub fn with_native(mut self, factory: NativeFactory, subprotocol: Option<String>) -> Self {
+        self.capabilities.native = true;
+        self.native = Native::Factory(factory, subprotocol);
+        self
+    }
+
+    /// Makes the connection droppable with what is unsent: `abort` tells the system, which else
+    /// goes on sending for minutes what a peer does not take.
+    #[must_use]
+    pub fn with_abort(mut self, abort: fn(&IO)) -> Self {
+        self.abort = Some(abort);
+        self
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.inbound.capacity() <= KEEP_BYTES {
+            let mut buffer = pool::lend();
+            self.grown_bytes = 0;
+            buffer.extend_from_slice(&self.inbound);
+            pool::give_back(std::mem::replace(&mut self.inbound, buffer));
+        }
+        let wanted = self.decoder.wanted_bytes(self.inbound.len());
+        // Grow when the frame in progress needs it, or when messages cut off the front have used
+        // the buffer up; the latter costs nothing once those messages are gone.
+        if self.inbound.capacity() - self.inbound.len() < wanted.max(KEEP_BYTES) {
+            // Where large frames come, more of them are mostly waiting.
+            let at_least = match wanted {
+                0..LARGE_FRAME_BYTES => pool::BUFFER_BYTES,
+                LARGE_FRAME_BYTES.. => LARGE_READ_BYTES,
+            };
+            self.inbound.reserve(wanted.max(at_least));
+            self.grown_bytes = self.inbound.capacity();
+        }
+        let count = ready!(pin!(self.io.read_buf(&mut self.inbound)).poll(cx))?;
+        Poll::Ready(Ok(count))
+    }
+
+    /// Serves the native socket: takes what it wrote, passes on what it waits for. Pending while
+    /// it has more to read than it has taken.
+    fn poll_bridge(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
+        let (Native::Open(bridge) | Native::Building(bridge, _)) = &mut self.native else {
+            return Poll::Ready(Ok(()));
+        };
+        bridge.take_written(cx, &mut self.outbox);
+        loop {
+            if bridge.pass_bytes > 0 {
+                if bridge.end.is_full() {
+                    return Poll::Pending;
+                }
+                let left = usize::try_from(bridge.pass_bytes).unwrap_or(usize::MAX);
+                let count = self.inbound.len().min(left);
+                if count == 0 {
+                    return Poll::Ready(Ok(()));
+                }
+                bridge.end.pass(&self.inbound[..count]);
+                self.inbound.advance(count);
+                bridge.pass_bytes -= count as u64;
+                bridge.passed.bytes += count as u64;
+                continue;
+            }
+            if !bridge.passes_message && bridge.end.is_gone() {
+                self.native = Native::None;
+                return Poll::Ready(Ok(()));
+            }
+            let may_pass = bridge.passes_message || bridge.end.wants_message();
+            if !may_pass || !self.decoder.is_at_boundary() {
+                return Poll::Ready(Ok(()));
+            }
+            match Head::parse(&self.inbound, Origin::Client)? {
+                // Control frames stay the session's: it answers pings and counts pongs.
+                Some(head) if !head.opcode.is_control() => {
+                    if !bridge.passes_message {
+                        bridge.passed_bytes = 0;
+                    }
+                    bridge.passed_bytes = bridge.passed_bytes.saturating_add(head.payload_bytes);
+                    self.decoder.check_message_bytes(bridge.passed_bytes)?;
+                    bridge.passes_message = !head.fin;
+                    bridge.passed.fragments += 1;
+                    bridge.pass_bytes = head.head_bytes as u64 + head.payload_bytes;
+                }
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+impl Bridge {
+    /// Moves what the native socket wrote, as long as the peer takes it.
+    fn take_written(&self, cx: &Context<'_>, outbox: &mut Outbox) {
+        let has_room = !outbox.is_full();
+        self.end
+            .take_written(cx, has_room, |bytes| outbox.push_raw(bytes));
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
+        loop {
+            if !matches!(self.native, Native::None | Native::Factory(..)) {
+                ready!(self.poll_bridge(cx))?;
+            }
+            if !self.inbound.is_empty()
+                && let Some(message) = self.decoder.decode(&mut self.inbound)?
+            {
+                return Poll::Ready(Some(Ok(message)));
+            }
+            if ready!(self.poll_fill(cx))? == 0 {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Native::Open(bridge) = &mut self.native {
+            // What the native socket wrote was written before what the session sends next.
+            bridge.take_written(cx, &mut self.outbox);
+        }
+        if self.outbox.is_full() {
+            ready!(self.outbox.poll_write(&mut self.io, cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(&mut self, message: Message) -> Result<()> {
+        self.outbox.push(message);
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.outbox.poll_write(&mut self.io, cx))?;
+        Pin::new(&mut self.io).poll_flush(cx).map_err(Error::from)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if !self.is_shut_down {
+            ready!(self.poll_flush(cx))?;
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            self.is_shut_down = true;
+        }
+        loop {
+            self.inbound.clear();
+            if ready!(self.poll_fill(cx))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn rest(&mut self) {
+        self.outbox.rest();
+        let held = self.inbound.len();
+        if self.grown_bytes > LARGE_BYTES.max(4 * held) {
+            // The large message that it grew for is cut off, or the pool would have no use for it.
+            self.inbound = BytesMut::from(&self.inbound[..]);
+            self.grown_bytes = 0;
+        }
+        if held <= KEEP_BYTES && self.inbound.capacity() > KEEP_BYTES {
+            if held > 0 {
+                let kept = BytesMut::from(&self.inbound[..]);
+                pool::give_back(std::mem::replace(&mut self.inbound, kept));
+            } else if self.inbound.try_reclaim(pool::BUFFER_BYTES) {
+                pool::give_back(std::mem::take(&mut self.inbound));
+            }
+        }
+    }
+
+    fn unsent_bytes(&self) -> usize {
+        self.outbox.len()
+    }
+
+    fn unfinished(&self) -> Unfinished {
+        let mut unfinished = self.decoder.unfinished(self.inbound.len());
+        if let Native::Open(bridge) | Native::Building(bridge, _) = &self.native {
+            // The session does not see the messages that the native socket gets.
+            unfinished.bytes += bridge.passed.bytes;
+            unfinished.fragments += bridge.passed.fragments;
+        }
+        unfinished
+    }
+
+    fn abort(&mut self) {
+        if let Some(abort) = self.abort {
+            abort(&self.io);
+        }
+    }
+
+    fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
+        loop {
+            match std::mem::replace(&mut self.native, Native::None) {
+                Native::Factory(factory, subprotocol) => {
+                    let (pipe, end) = bridge::pipe();
+                    let bridge = Box::new(Bridge {
+                        end,
+                        pass_bytes: 0,
+                        passes_message: false,
+                        passed_bytes: 0,
+                        passed: Unfinished::default(),
+                    });
+                    self.native = Native::Building(bridge, factory(pipe, subprotocol));
+                }
+                Native::Building(bridge, mut building) => {
+                    let Poll::Ready(native) = building.as_mut().poll(cx) else {
+                        self.native = Native::Building(bridge, building);
+                        return Poll::Pending;
+                    };
+                    self.native = Native::Open(bridge);
+                    return Poll::Ready(native);
+                }
+                taken @ (Native::Open(_) | Native::None) => {
+                    self.native = taken;
+                    return Poll::Ready(Err(Error::new(
+                        ErrorKind::Unsupported,
+                        "WHARF_NO_NATIVE",
+                        "this driver has no native socket; check capabilities().native first",
+                    )));
+                }
+            }
+        }
+    }
+}
+
+/// A connection that ends while it runs gives its buffers back too.
+impl<IO> Drop for WireTransport<IO> {
+    fn drop(&mut self) {
+        self.outbox.discard();
+        pool::give_back(std::mem::take(&mut self.inbound));
+    }
+}
+
+impl<IO> std::fmt::Debug for WireTransport<IO> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WireTransport")
+            .field("driver", &self.capabilities.driver)
+            .field("unsent_bytes", &self.outbox.len())
+            .finish_non_exhaustive()
+    }
+}
