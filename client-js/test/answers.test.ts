@@ -32,10 +32,14 @@ test("requests of the server are answered, with the id as it came", async () => 
   const { world, events } = await auction();
   events.answer("confirm", async ({ lot }) => lot === "boat");
   events.answer("age", () => 7);
-  world.socket.says({ event: "confirm", data: { lot: "boat" }, id: "a" });
-  world.socket.says({ event: "confirm", data: { lot: "oar" }, id: 0 });
-  world.socket.says({ event: "age", id: 9 });
-  await settled();
+  for (const request of [
+    { event: "confirm", data: { lot: "boat" }, id: "a" },
+    { event: "confirm", data: { lot: "oar" }, id: 0 },
+    { event: "age", id: 9 },
+  ]) {
+    world.socket.says(request);
+    await settled();
+  }
   assert.deepEqual(world.socket.said, [
     { reply: "a", data: true },
     { reply: 0, data: false },

@@ -31,6 +31,22 @@ need() {
   DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "$package" >/dev/null
 }
 
+# need_node <version>: this Node or a newer one is there.
+need_node() {
+  command -v node >/dev/null ||
+    die "no node. Debian, Ubuntu: apt-get install nodejs npm. Elsewhere: https://nodejs.org"
+  node -e "process.exit(parseInt(process.versions.node) < $1 ? 1 : 0)" ||
+    die "node $(node --version) is too old: $1 or newer is needed"
+}
+
+# need_browser: a Chromium is there, or is installed.
+need_browser() {
+  # With $CHROMIUM the caller has already chosen.
+  [[ -n ${CHROMIUM:-} ]] ||
+    one_at_a_time need chromium "https://www.chromium.org/getting-involved/download-chromium, or set CHROMIUM to the program" \
+      chromium chromium-browser google-chrome google-chrome-stable
+}
+
 # installed <stamp> <pinned file>: the install that left the stamp used exactly these pins.
 installed() { cmp -s "$1" "$2" 2>/dev/null; }
 

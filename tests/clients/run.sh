@@ -20,13 +20,6 @@ base=${base%/}
 shift
 [[ $# -gt 0 ]] || set -- python node browser
 
-need_node() {
-  command -v node >/dev/null ||
-    die "no node. Debian, Ubuntu: apt-get install nodejs npm. Elsewhere: https://nodejs.org"
-  node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' ||
-    die "node $(node --version) is too old: 18 or newer is needed"
-}
-
 install_ws() {
   local folder=$cache/node
   if installed "$folder/pins.json" "$here/node/package-lock.json"; then return; fi
@@ -45,25 +38,19 @@ run_python() {
 }
 
 run_node() {
-  need_node
+  need_node 18
   one_at_a_time install_ws
   WHARF_NODE_HOME=$cache/node node "$here/node/client.mjs" "$base"
 }
 
-need_browser() {
-  need_node
-  # With $CHROMIUM the caller has already chosen.
-  [[ -n ${CHROMIUM:-} ]] ||
-    one_at_a_time need chromium "https://www.chromium.org/getting-involved/download-chromium, or set CHROMIUM to the program" \
-      chromium chromium-browser google-chrome google-chrome-stable
-}
-
 run_browser() {
+  need_node 18
   need_browser
   node "$here/browser/client.mjs" "$base"
 }
 
 run_chat() {
+  need_node 18
   need_browser
   node "$here/browser/chat.mjs" "$base"
 }

@@ -160,6 +160,13 @@ class Page {
     await loaded;
   }
 
+  /** Takes the network away from the page, or gives it back; the page is told, as by a real one. */
+  async setOffline(offline) {
+    await this.#command("Network.enable");
+    const unlimited = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+    await this.#command("Network.emulateNetworkConditions", { offline, ...unlimited });
+  }
+
   /** The value that the expression's promise resolves to; in it, `print(line)` calls `print`. */
   async run(expression, print) {
     this.#listen("Runtime.bindingCalled", ({ payload }) => print(payload));
