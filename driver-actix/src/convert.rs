@@ -22,6 +22,7 @@ pub(crate) fn to_upgrade_request(request: &HttpRequest) -> Option<UpgradeRequest
         headers,
         peer: request.peer_addr(),
         is_secure: request.app_config().secure(),
+        protocol: None,
     })
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn to_upgrade_request(request: &Request<Body>) -> UpgradeRequest {
         peer: peer.map(|ConnectInfo(peer)| *peer),
         // axum does not say; the app's `served_over_tls` does.
         is_secure: false,
+        protocol: None,
     }
 }
 

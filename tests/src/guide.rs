@@ -64,6 +64,7 @@
 //!             headers: head.headers,
 //!             peer: Some(peer),
 //!             is_secure: false,
+//!             protocol: None,
 //!         };
 //!         let upgrade = match app.decide(head, CAPABILITIES.driver).await {
 //!             Decision::Respond(response) => return response,

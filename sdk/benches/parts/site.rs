@@ -91,6 +91,7 @@ fn decide(app: &App, path: &str) -> Decision {
         headers: HeaderMap::from_iter(headers),
         peer: None,
         is_secure: false,
+        protocol: None,
     };
     let decision = app.decide(request, "memory").now_or_never();
     decision.expect("nothing in the chain waits")

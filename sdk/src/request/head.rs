@@ -24,11 +24,21 @@ pub struct UpgradeRequest {
     pub peer: Option<SocketAddr>,
     /// Whether the connection is TLS.
     pub is_secure: bool,
+    /// The `:protocol` of an extended CONNECT, which opens sockets over HTTP/2
+    /// ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
+    pub protocol: Option<String>,
 }
 
 impl UpgradeRequest {
+    /// Whether the connection carries many requests at once: a socket is then opened by an extended
+    /// CONNECT, and nothing may be said of the connection as a whole.
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.version >= Version::HTTP_2
+    }
+
     /// Whether this asks for a WebSocket: a line of `Upgrade` is `websocket` and `Connection` has
-    /// the token `upgrade`. HTTP/1.0 has no upgrades.
+    /// the token `upgrade`; over HTTP/2, it is a CONNECT whose protocol is `websocket`. HTTP/1.0
+    /// has no upgrades.
     ///
     /// A list such as `h2c, websocket` is not taken: frameworks below would not hand over the bytes
     /// that follow such a request.
@@ -38,6 +48,11 @@ impl UpgradeRequest {
                 .trim_ascii()
                 .eq_ignore_ascii_case(b"websocket")
         };
+        if self.is_multiplexed() {
+            return self.method == Method::CONNECT
+                && (self.protocol.as_deref())
+                    .is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
+        }
         self.version >= Version::HTTP_11
             && self
                 .headers

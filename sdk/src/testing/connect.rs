@@ -106,6 +106,7 @@ impl Connect {
                 headers,
                 peer: Some(SocketAddr::from(([127, 0, 0, 1], 50_000))),
                 is_secure: false,
+                protocol: None,
             },
             answers_pings: true,
         }

@@ -29,5 +29,6 @@ pub(crate) fn request() -> UpgradeRequest {
         headers,
         peer: None,
         is_secure: false,
+        protocol: None,
     }
 }

@@ -79,6 +79,7 @@ fn parse(request: &Request) -> Option<UpgradeRequest> {
         headers: Default::default(),
         peer: Some(([127, 0, 0, 1], 50_000).into()),
         is_secure: false,
+        protocol: None,
     };
     for header in headers {
         let (name, value) = header?;

@@ -15,6 +15,32 @@ const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// Checks method, upgrade, version and key, and that there is no body.
 pub(super) fn check(request: &UpgradeRequest) -> Result<()> {
+    if request.is_multiplexed() {
+        check_connect(request)?;
+    } else {
+        check_upgrade(request)?;
+    }
+    check_version(request)?;
+    // Over HTTP/2 a CONNECT cannot be mistaken for anything else: there is no key to prove it.
+    if !request.is_multiplexed() && !key(&request.headers).is_some_and(is_valid_key) {
+        return Err(Error::new(
+            ErrorKind::BadRequest,
+            "WHARF_KEY",
+            "send Sec-WebSocket-Key once, with 16 random bytes in base64",
+        ));
+    }
+    if has_body(&request.headers) {
+        return Err(Error::new(
+            ErrorKind::BadRequest,
+            "WHARF_BODY",
+            "an upgrade request has no body; leave Content-Length and Transfer-Encoding out",
+        ));
+    }
+    Ok(())
+}
+
+/// What asks for a socket on a connection of its own.
+fn check_upgrade(request: &UpgradeRequest) -> Result<()> {
     if request.method != Method::GET {
         return Err(Error::new(
             ErrorKind::MethodNotAllowed,
@@ -32,6 +58,33 @@ pub(super) fn check(request: &UpgradeRequest) -> Result<()> {
         .with_header(header::UPGRADE, HeaderValue::from_static("websocket"))
         .with_header(header::CONNECTION, HeaderValue::from_static("Upgrade")));
     }
+    Ok(())
+}
+
+/// What asks for a socket on a connection of many streams
+/// ([RFC 8441 §4](https://www.rfc-editor.org/rfc/rfc8441#section-4)).
+fn check_connect(request: &UpgradeRequest) -> Result<()> {
+    if request.method != Method::CONNECT {
+        return Err(Error::new(
+            ErrorKind::MethodNotAllowed,
+            "WHARF_METHOD",
+            "this is a WebSocket endpoint; over HTTP/2 open it with CONNECT and :protocol websocket, \
+             or connect by HTTP/1.1",
+        )
+        .with_header(header::ALLOW, HeaderValue::from_static("CONNECT")));
+    }
+    if !request.is_upgrade() {
+        return Err(Error::new(
+            ErrorKind::UpgradeRequired,
+            "WHARF_NOT_AN_UPGRADE",
+            "this is a WebSocket endpoint; send :protocol websocket with the CONNECT",
+        )
+        .with_status(StatusCode::NOT_IMPLEMENTED));
+    }
+    Ok(())
+}
+
+fn check_version(request: &UpgradeRequest) -> Result<()> {
     if single(&request.headers, &header::SEC_WEBSOCKET_VERSION).map(str::trim) != Some("13") {
         return Err(Error::new(
             ErrorKind::UpgradeRequired,
@@ -41,20 +94,6 @@ pub(super) fn check(request: &UpgradeRequest) -> Result<()> {
         .with_header(
             header::SEC_WEBSOCKET_VERSION,
             HeaderValue::from_static("13"),
-        ));
-    }
-    if !key(&request.headers).is_some_and(is_valid_key) {
-        return Err(Error::new(
-            ErrorKind::BadRequest,
-            "WHARF_KEY",
-            "send Sec-WebSocket-Key once, with 16 random bytes in base64",
-        ));
-    }
-    if has_body(&request.headers) {
-        return Err(Error::new(
-            ErrorKind::BadRequest,
-            "WHARF_BODY",
-            "an upgrade request has no body; leave Content-Length and Transfer-Encoding out",
         ));
     }
     Ok(())
@@ -131,6 +170,42 @@ mod tests {
     fn the_rfcs_example() {
         let accept = accept(&headers("dGhlIHNhbXBsZSBub25jZQ==")).expect("valid");
         assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    /// The code and status of the refusal of a request over HTTP/2, if it is refused.
+    fn refusal(method: Method, protocol: Option<&str>, version: Option<&'static str>) -> String {
+        let mut headers = HeaderMap::new();
+        if let Some(version) = version {
+            let version = HeaderValue::from_static(version);
+            headers.insert(header::SEC_WEBSOCKET_VERSION, version);
+        }
+        let refused = check(&UpgradeRequest {
+            method,
+            uri: http::Uri::from_static("https://wharf.test/echo"),
+            version: Version::HTTP_2,
+            headers,
+            peer: None,
+            is_secure: true,
+            protocol: protocol.map(str::to_owned),
+        });
+        let of = |error: Error| format!("{} {}", error.status().as_u16(), error.code());
+        refused.err().map_or_else(|| "none".to_owned(), of)
+    }
+
+    #[test]
+    fn over_http_2_the_advice_is_not_to_upgrade() {
+        let websocket = Some("websocket");
+        let refused = |method, protocol| refusal(method, protocol, Some("13"));
+        assert_eq!(refused(Method::CONNECT, websocket), "none");
+        assert_eq!(refused(Method::GET, None), "405 WHARF_METHOD");
+        let other = refused(Method::CONNECT, Some("connect-udp"));
+        assert_eq!(other, "501 WHARF_NOT_AN_UPGRADE");
+        let plain = refused(Method::CONNECT, None);
+        assert_eq!(plain, "501 WHARF_NOT_AN_UPGRADE");
+        for version in [None, Some("8")] {
+            let old = refusal(Method::CONNECT, websocket, version);
+            assert_eq!(old, "426 WHARF_VERSION");
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub struct Upgrade {
 }
 
 impl Upgrade {
-    /// The 101, complete.
+    /// The 101, complete; over HTTP/2 the 200.
     pub fn response(&self) -> &Response<()> {
         &self.response
     }
@@ -273,18 +273,9 @@ fn authorize(context: &Context, route: &RouteEntry) -> Result<()> {
     }
 }
 
-/// The 101 with what middleware added, its own headers set last so that nothing can bend them.
+/// The 101, or 200 over HTTP/2, with what middleware added, its own headers set last so that nothing can bend them.
 fn switching_protocols(context: &Context, answer: &Response<Bytes>) -> Result<Response<()>> {
-    let accept = handshake::accept(context.headers()).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Internal,
-            "WHARF_KEY",
-            "the key vanished during the upgrade",
-        )
-        .in_phase(Phase::Upgrade)
-    })?;
     let mut response = Response::new(());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.clone_from(answer.headers());
     for name in [
@@ -294,9 +285,6 @@ fn switching_protocols(context: &Context, answer: &Response<Bytes>) -> Result<Re
     ] {
         headers.remove(name);
     }
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     headers.remove(header::SEC_WEBSOCKET_PROTOCOL);
     let subprotocol = context
         .subprotocol()
@@ -304,6 +292,29 @@ fn switching_protocols(context: &Context, answer: &Response<Bytes>) -> Result<Re
     if let Some(subprotocol) = subprotocol {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
+    if context.request().is_multiplexed() {
+        // Streams are not switched, and speak for themselves: these have no place there.
+        for name in [
+            header::UPGRADE,
+            header::CONNECTION,
+            header::SEC_WEBSOCKET_ACCEPT,
+        ] {
+            headers.remove(name);
+        }
+        return Ok(response);
+    }
+    let accept = handshake::accept(context.headers()).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Internal,
+            "WHARF_KEY",
+            "the key vanished during the upgrade",
+        )
+        .in_phase(Phase::Upgrade)
+    })?;
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     Ok(response)
 }
 

@@ -188,6 +188,7 @@ fn request(headers: HeaderMap) -> UpgradeRequest {
         headers,
         peer: None,
         is_secure: false,
+        protocol: None,
     }
 }
 
