@@ -69,7 +69,7 @@ var PendingCalls = class {
   }
   /** Whether there ever was such a call. A reply that comes too late is no mistake of the server. */
   wasMade(id) {
-    return typeof id === "number" && Number.isInteger(id) && id >= 1 && id <= this.#lastId;
+    return typeof id === "number" && id >= 1 && id <= this.#lastId;
   }
   resolve(id, data) {
     this.#pending.get(id)?.resolve(data);
@@ -510,7 +510,8 @@ var Connection = class {
       this.#listener.message(data);
     };
     socket.onclose = ({ code, reason, wasClean }) => this.#end({ code, reason, wasClean });
-    socket.onerror = ignore;
+    socket.onerror = () => {
+    };
   }
   #open() {
     this.#cancelDeadline();
@@ -537,11 +538,8 @@ var Connection = class {
 };
 var BROKEN = { code: 1006, reason: "", wasClean: false };
 var TIMEOUT_CODE = 3008;
-var ignore = () => {
-};
 function letGo(socket) {
   socket.onopen = socket.onmessage = socket.onclose = null;
-  socket.onerror = ignore;
   if (socket.readyState === OPEN) socket.close(TIMEOUT_CODE, "");
   else if (socket.readyState < OPEN) socket.close();
 }
@@ -854,6 +852,9 @@ var Room = class {
   /** This client was here before, and the server has not yet said whether it missed anything. */
   #isUnsettled = false;
   constructor(link, options = {}) {
+    if (options.since !== void 0 && !isPosition(options.since)) {
+      throw new WharfError("WHARF_CONFIG", "`since` is no position; hand over what `room.position` was, or nothing");
+    }
     this.#position = options.since;
     link.resumeWith({ query: () => this.#query() });
     link.on("connected", ({ again }) => {

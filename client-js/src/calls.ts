@@ -76,7 +76,7 @@ export class PendingCalls {
 
   /** Whether there ever was such a call. A reply that comes too late is no mistake of the server. */
   wasMade(id: Id): boolean {
-    return typeof id === "number" && Number.isInteger(id) && id >= 1 && id <= this.#lastId;
+    return typeof id === "number" && id >= 1 && id <= this.#lastId;
   }
 
   resolve(id: Id, data: unknown): void {

@@ -102,7 +102,9 @@ export class Connection {
     };
     socket.onclose = ({ code, reason, wasClean }: Pick<End, "code" | "reason" | "wasClean">) =>
       this.#end({ code, reason, wasClean });
-    socket.onerror = ignore; // always followed by a close, which says more
+    // Followed by a close, which says more. Never taken away again: npm `ws` throws an error that
+    // nobody listens to.
+    socket.onerror = () => {};
   }
 
   #open(): void {
@@ -136,12 +138,9 @@ const BROKEN = { code: 1006, reason: "", wasClean: false };
 /** What RFC 6455's registry calls a timeout; a client may not send 1001 or 1006. */
 const TIMEOUT_CODE = 3008;
 
-const ignore = (): void => {};
-
 /** Whatever this socket still has to say is of no interest to anybody. */
 function letGo(socket: SocketLike): void {
   socket.onopen = socket.onmessage = socket.onclose = null;
-  socket.onerror = ignore; // npm `ws` throws an error that nobody listens to
   if (socket.readyState === OPEN) socket.close(TIMEOUT_CODE, "");
   else if (socket.readyState < OPEN) socket.close();
 }

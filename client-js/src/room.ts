@@ -6,7 +6,7 @@ import { isHeard, isPosition, type Position } from "./position.js";
 
 export interface RoomOptions {
   /** Where this client was when it was here last, say before the page was loaded again. */
-  readonly since?: Position;
+  readonly since?: Position | undefined;
 }
 
 /** What the server says first. */
@@ -61,6 +61,9 @@ export class Room<Message = unknown> {
   #isUnsettled = false;
 
   constructor(link: Link, options: RoomOptions = {}) {
+    if (options.since !== undefined && !isPosition(options.since)) {
+      throw new WharfError("WHARF_CONFIG", "`since` is no position; hand over what `room.position` was, or nothing");
+    }
     this.#position = options.since;
     link.resumeWith({ query: () => this.#query() });
     link.on("connected", ({ again }) => {

@@ -133,6 +133,23 @@ test("an answer to a socket whose peer has said goodbye is not kept for the next
   assert.deepEqual(world.socket.sent, []);
 });
 
+test("an answer that the socket has no room for is reported, and the link goes on", async (context) => {
+  const reported = reportedErrors(context);
+  const world = new World({ queue: { maxBytes: 10 } });
+  const events = new Events<Auction>(world.link);
+  events.answer("age", () => 7);
+  await world.connect();
+  world.socket.bufferedAmount = 10;
+  world.socket.says({ event: "age", id: 1 });
+  world.socket.says({ event: "nobody answers", id: 2 });
+  await settled();
+  assert.deepEqual(
+    reported.map((error) => (error as { code: string }).code),
+    ["WHARF_BACKPRESSURE", "WHARF_BACKPRESSURE"],
+  );
+  assert.equal(world.link.state, "open");
+});
+
 test("one function for each request", async () => {
   const { events } = await auction();
   events.answer("age", () => 7);

@@ -58,6 +58,14 @@ test("a refusal rejects with what the server says", async () => {
   });
 });
 
+test("a refusal without words is one, too", async () => {
+  const { world, events } = await auction();
+  const call = assert.rejects(events.call("bid", { amount: 1 }), { code: "NO", message: "" });
+  await settled();
+  world.socket.says({ reply: 1, error: { code: "NO" } });
+  await call;
+});
+
 test("no reply in time rejects, and a reply that comes later is nobody's mistake", async () => {
   const { world, events, malformed } = await auction({ callTimeoutMs: 3000 });
   const [patient, hasty] = [events.call("bid", { amount: 1 }), events.call("bid", { amount: 2 }, { timeoutMs: 1000 })];
@@ -109,6 +117,18 @@ test("a call that is given up while it is queued is never sent", async () => {
   await assert.rejects(events.call("bid", { amount: 3 }, { signal: abort.signal }), { message: "changed my mind" });
 });
 
+test("a signal that outlives its calls keeps nothing of them", async (context) => {
+  const { world, events } = await auction();
+  const { signal } = new AbortController();
+  const added = context.mock.method(signal, "addEventListener");
+  const removed = context.mock.method(signal, "removeEventListener");
+  const call = events.call("bid", { amount: 1 }, { signal });
+  await settled();
+  world.socket.says({ reply: 1, data: {} });
+  await call;
+  assert.deepEqual(removed.mock.calls.map(({ arguments: args }) => args), added.mock.calls.map(({ arguments: args }) => args));
+});
+
 test("calls are rejected when the link ends: those that were sent, and those that never were", async () => {
   const { world, events } = await auction();
   const sent = assert.rejects(events.call("bid", { amount: 1 }), { code: "WHARF_DISCONNECTED" });
@@ -158,6 +178,7 @@ test("replies that are none are told as malformed, and no call ends by them", as
     '{"reply":null,"data":1}',
     '{"reply":0,"data":1}',
     '{"reply":2,"data":1}',
+    '{"reply":0.5,"data":1}',
     '{"reply":1.5,"data":1}',
     '{"reply":"1","data":1}',
     '{"reply":1,"error":"no"}',

@@ -35,6 +35,23 @@ test("a wait ends early when the network comes back, but not for everybody at on
   await world.redials();
 });
 
+test("a network that comes and goes makes one dial, and none while there is a connection or a dial", async () => {
+  const world = new World();
+  world.link.open();
+  world.network.goes("online");
+  await world.clock.pass(1000);
+  assert.equal(world.sockets.length, 1, "while it dials");
+  world.socket.accepts();
+  world.network.goes("online");
+  await world.clock.pass(1000);
+  assert.equal(world.sockets.length, 1, "while it is open");
+  world.socket.breaks();
+  for (let round = 0; round < 5; round++) world.network.goes("online");
+  assert.equal(world.clock.pending, 1);
+  await world.redials();
+  assert.equal(world.sockets.length, 2);
+});
+
 test("a link that breaks without a network says that the network decides when it dials", async () => {
   const world = new World();
   await world.connect();

@@ -189,6 +189,36 @@ test("a closed link can be opened again, and tells the gap", async () => {
   assert.deepEqual(world.told, ["connected", "ended 1000", "connected again", "gap"]);
 });
 
+test("a closed link that is opened again begins with short waits and the first attempt", async () => {
+  const world = new World();
+  world.link.open();
+  await settled();
+  for (let round = 0; round < 3; round++) {
+    world.socket.breaks();
+    await world.redials();
+  }
+  world.socket.closes(1000);
+  world.link.open();
+  await settled();
+  world.socket.breaks();
+  assert.deepEqual([world.outcome.attempt, world.outcome.retryInMs], [1, 500]);
+});
+
+test("a listener that is added twice is told twice, and once after one was taken away", async () => {
+  const world = new World();
+  let told = 0;
+  const listener = (): void => {
+    told += 1;
+  };
+  const end = world.link.on("message", listener);
+  world.link.on("message", listener);
+  (await world.connect()).saysText("one");
+  assert.equal(told, 2);
+  end();
+  world.socket.saysText("two");
+  assert.equal(told, 3);
+});
+
 test("opening twice dials once", async () => {
   const world = new World();
   world.link.open();

@@ -100,6 +100,11 @@ test("a position that was kept from an earlier visit is resumed, or is a gap", a
   assert.deepEqual(lost.told, ["gap of null"]);
 });
 
+test("a kept position that is none is an error at once, not at each dial", () => {
+  assert.throws(() => sit({ since: "yesterday" }), { code: "WHARF_CONFIG" });
+  assert.equal(sit({ since: undefined }).room.position, undefined);
+});
+
 test("a message is told once, however often the server sends it", async () => {
   const { world, told } = sit();
   const socket = await world.connect();
