@@ -24,6 +24,7 @@ use crate::{
         limits::WireLimits,
         native::NativeSocket,
         outbox::Outbox,
+        role::Role,
         transport::{Capabilities, Transport, Unfinished},
     },
 };
@@ -50,9 +51,13 @@ pub struct WireTransport<IO> {
     decoder: Decoder,
     inbound: BytesMut,
     outbox: Outbox,
+    role: Role,
     /// What `inbound` was grown to, of which messages may have been cut off since.
     grown_bytes: usize,
+    /// What this side says is said; the rest of what the other one does is discarded.
     is_shut_down: bool,
+    /// The other side has ended too.
+    is_drained: bool,
     native: Native,
     abort: Option<fn(&IO)>,
 }
@@ -83,14 +88,28 @@ struct Bridge {
 impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
     /// Wraps a connection right after its 101; `early` are bytes that came with the request.
     pub fn new(io: IO, early: &Bytes, limits: WireLimits, capabilities: Capabilities) -> Self {
+        Self::in_role(Role::Server, io, early, limits, capabilities)
+    }
+
+    /// Wraps one side of a connection right after its 101; `early` are bytes of the other side's
+    /// that have been read already.
+    pub fn in_role(
+        role: Role,
+        io: IO,
+        early: &Bytes,
+        limits: WireLimits,
+        capabilities: Capabilities,
+    ) -> Self {
         Self {
             io,
             capabilities,
-            decoder: Decoder::new(limits),
+            decoder: Decoder::for_role(role, limits),
             inbound: BytesMut::from(&early[..]),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(role),
+            role,
             grown_bytes: 0,
             is_shut_down: false,
+            is_drained: false,
             native: Native::None,
             abort: None,
         }
@@ -238,15 +257,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !self.is_shut_down {
             ready!(self.poll_flush(cx))?;
-            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            if self.role.ends_first() {
+                ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            }
             self.is_shut_down = true;
         }
-        loop {
+        while !self.is_drained {
             self.inbound.clear();
-            if ready!(self.poll_fill(cx))? == 0 {
-                return Poll::Ready(Ok(()));
-            }
+            self.is_drained = ready!(self.poll_fill(cx))? == 0;
         }
+        if !self.role.ends_first() {
+            // The server has ended it: what is left is a word that the layer below may owe.
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn rest(&mut self) {

@@ -9,6 +9,7 @@ use crate::{
     wire::{
         frame::{Head, OpCode, Origin},
         limits::WireLimits,
+        role::Role,
         transport::Unfinished,
         utf8::Utf8Stream,
         violation::{invalid_utf8, protocol},
@@ -59,10 +60,18 @@ impl Decoder {
         }
     }
 
-    /// Decodes what a server sends: for test clients.
+    /// Decodes what a server sends.
     pub fn for_client(limits: WireLimits) -> Self {
         Self {
             origin: Origin::Server,
+            ..Self::new(limits)
+        }
+    }
+
+    /// Decodes what the other side sends.
+    pub(super) fn for_role(role: Role, limits: WireLimits) -> Self {
+        Self {
+            origin: role.peer(),
             ..Self::new(limits)
         }
     }

@@ -4,32 +4,50 @@ use bytes::{BufMut, BytesMut};
 
 use crate::{message::CloseFrame, wire::frame::OpCode};
 
+/// Masked payloads are copied this much at a time, so that what is masked is still in the cache.
+/// A multiple of the key's length: every piece begins with its first byte.
+const MASKED_PIECE_BYTES: usize = 4 * 1024;
+
+/// The longest header: two bytes, eight of length, four of a key.
+pub(super) const MAX_HEAD_BYTES: usize = 14;
+
 /// Writes the header of an unfragmented server frame.
 pub(super) fn put_head(out: &mut BytesMut, opcode: OpCode, payload_bytes: usize) {
     put_head_with(out, 0x80 | opcode.bits(), 0, payload_bytes);
 }
 
-/// Writes a close frame; without one, an empty close.
-pub(super) fn put_close(out: &mut BytesMut, frame: Option<&CloseFrame>) {
-    match frame {
-        None => put_head(out, OpCode::Close, 0),
-        Some(frame) => {
-            put_head(out, OpCode::Close, 2 + frame.reason().len());
-            out.put_u16(frame.code().as_u16());
-            out.put_slice(frame.reason().as_bytes());
+/// Writes a whole frame; with a key, masked by it. The payload may be shared and stays as it is.
+pub(super) fn put_frame(out: &mut BytesMut, opcode: OpCode, key: Option<[u8; 4]>, payload: &[u8]) {
+    match key {
+        None => {
+            put_head(out, opcode, payload.len());
+            out.put_slice(payload);
         }
+        Some(key) => encode_client_frame(out, 0x80 | opcode.bits(), key, payload),
     }
 }
 
-/// Writes a masked client frame: what the in-memory host's client and the conformance suite send.
+/// Writes a close frame; without one, an empty close.
+pub(super) fn put_close(out: &mut BytesMut, key: Option<[u8; 4]>, frame: Option<&CloseFrame>) {
+    let mut payload = Vec::new();
+    if let Some(frame) = frame {
+        payload.extend_from_slice(&frame.code().as_u16().to_be_bytes());
+        payload.extend_from_slice(frame.reason().as_bytes());
+    }
+    put_frame(out, OpCode::Close, key, &payload);
+}
+
+/// Writes a masked client frame.
 ///
 /// Nothing is checked: `first` is the whole first byte, so that a test can break every rule.
 pub fn encode_client_frame(out: &mut BytesMut, first: u8, mask: [u8; 4], payload: &[u8]) {
     put_head_with(out, first, 0x80, payload.len());
     out.put_slice(&mask);
-    let start = out.len();
-    out.put_slice(payload);
-    super::mask::apply(&mut out[start..], mask, 0);
+    for piece in payload.chunks(MASKED_PIECE_BYTES) {
+        let start = out.len();
+        out.put_slice(piece);
+        super::mask::apply(&mut out[start..], mask, 0);
+    }
 }
 
 fn put_head_with(out: &mut BytesMut, first: u8, mask_bit: u8, payload_bytes: usize) {

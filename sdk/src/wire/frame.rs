@@ -57,7 +57,7 @@ pub(super) const MAX_CONTROL_BYTES: usize = 125;
 pub(super) enum Origin {
     /// A client: its frames must be masked.
     Client,
-    /// A server: its frames must not be. Only the test client decodes these.
+    /// A server: its frames must not be.
     Server,
 }
 

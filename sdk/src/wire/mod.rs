@@ -18,6 +18,7 @@ mod outbox;
 mod pool;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
+mod role;
 mod transport;
 mod utf8;
 mod violation;
@@ -30,5 +31,6 @@ pub use self::{
     frame::OpCode,
     limits::WireLimits,
     native::NativeSocket,
+    role::{MaskKeys, Role},
     transport::{Capabilities, Transport, Unfinished},
 };

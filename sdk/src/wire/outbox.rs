@@ -11,7 +11,10 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
 use super::{encoder, pool};
-use crate::{message::Message, wire::frame::OpCode};
+use crate::{
+    message::Message,
+    wire::{frame::OpCode, role::Role},
+};
 
 /// Payloads up to this size are copied behind each other, so that many leave in one write; larger
 /// ones are written from where they are.
@@ -26,8 +29,9 @@ const HIGH_WATER_BY_REFERENCE_BYTES: usize = 256 * 1024;
 /// How many pieces one vectored write is offered.
 const MAX_SLICES: usize = 16;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
+    role: Role,
     /// Before `tail`, in order.
     chunks: VecDeque<Bytes>,
     chunk_bytes: usize,
@@ -36,6 +40,15 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    pub(super) fn new(role: Role) -> Self {
+        Self {
+            role,
+            chunks: VecDeque::new(),
+            chunk_bytes: 0,
+            tail: BytesMut::new(),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.chunk_bytes + self.tail.len()
     }
@@ -45,7 +58,7 @@ impl Outbox {
         self.tail.len() >= HIGH_WATER_BYTES || self.len() >= HIGH_WATER_BY_REFERENCE_BYTES
     }
 
-    /// Appends a message, by reference where its payload is large.
+    /// Appends a message, by reference where its payload is large and not masked.
     pub(super) fn push(&mut self, message: Message) {
         if self.tail.capacity() == 0 {
             self.tail = pool::lend();
@@ -55,7 +68,9 @@ impl Outbox {
             Message::Binary(bytes) => self.push_data(OpCode::Binary, bytes),
             Message::Ping(bytes) => self.push_small(OpCode::Ping, &bytes),
             Message::Pong(bytes) => self.push_small(OpCode::Pong, &bytes),
-            Message::Close(frame) => encoder::put_close(&mut self.tail, frame.as_ref()),
+            Message::Close(frame) => {
+                encoder::put_close(&mut self.tail, self.role.next_key(), frame.as_ref());
+            }
             // Refused long before: `write` takes text and binary only.
             Message::Unknown(_) => debug_assert!(false, "unknown frames are never written"),
         }
@@ -131,19 +146,32 @@ impl Outbox {
     }
 
     fn push_small(&mut self, opcode: OpCode, payload: &[u8]) {
-        encoder::put_head(&mut self.tail, opcode, payload.len());
-        self.tail.put_slice(payload);
+        encoder::put_frame(&mut self.tail, opcode, self.role.next_key(), payload);
     }
 
     fn push_data(&mut self, opcode: OpCode, payload: Bytes) {
         if payload.len() <= COPY_BYTES {
             return self.push_small(opcode, &payload);
         }
+        if let Some(key) = self.role.next_key() {
+            // A copy of its own size, so that the lent buffer does not grow.
+            let mut frame = BytesMut::with_capacity(encoder::MAX_HEAD_BYTES + payload.len());
+            encoder::put_frame(&mut frame, opcode, Some(key), &payload);
+            return self.push_chunk(frame.freeze());
+        }
         encoder::put_head(&mut self.tail, opcode, payload.len());
-        let head = self.tail.split().freeze();
-        self.chunk_bytes += head.len() + payload.len();
-        self.chunks.push_back(head);
-        self.chunks.push_back(payload);
+        self.push_chunk(payload);
+    }
+
+    /// Appends bytes from where they are, behind what is copied together so far.
+    fn push_chunk(&mut self, chunk: Bytes) {
+        let before = self.tail.split().freeze();
+        for chunk in [before, chunk] {
+            if !chunk.is_empty() {
+                self.chunk_bytes += chunk.len();
+                self.chunks.push_back(chunk);
+            }
+        }
     }
 }
 

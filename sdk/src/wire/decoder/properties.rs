@@ -72,7 +72,7 @@ pub fn closes_are_parsed(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     if let (2.., Ok(made)) = (payload.len(), made) {
         assert!(messages == [Message::Close(Some(made.clone()))]);
         let mut sent = BytesMut::new();
-        put_close(&mut sent, Some(&made));
+        put_close(&mut sent, None, Some(&made));
         let received = Decoder::for_client(limits).decode(&mut sent);
         assert!(received.expect("valid") == Some(Message::Close(Some(made))));
     }
