@@ -27,5 +27,5 @@ pub use self::{
     middleware::{Middleware, Next},
     observer::Observer,
     snapshot::RouteSnapshot,
-    upgrade::{Decision, Upgrade},
+    upgrade::{Decision, Upgrade, accept_key},
 };

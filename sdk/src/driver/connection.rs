@@ -10,8 +10,9 @@ use tokio::{
 
 use crate::{
     app::Upgrade,
+    policy::Limits,
     session::Session,
-    wire::{Capabilities, NativeFactory, WireTransport},
+    wire::{Capabilities, NativeFactory, Role, WireTransport},
 };
 
 /// How long a driver waits for its framework to hand a connection over behind the 101.
@@ -62,6 +63,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 }
 
+impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
+    pub(super) fn into_transport(
+        self,
+        role: Role,
+        driver: &'static str,
+        limits: &Limits,
+        subprotocol: Option<&str>,
+    ) -> WireTransport<IO> {
+        let capabilities = Capabilities::wire(driver).with_abort(self.abort.is_some());
+        let mut transport =
+            WireTransport::in_role(role, self.io, &self.early, limits.into(), capabilities);
+        if let Some(abort) = self.abort {
+            transport = transport.with_abort(abort);
+        }
+        if let Some(factory) = self.native {
+            transport = transport.with_native(factory, subprotocol.map(str::to_owned));
+        }
+        transport
+    }
+}
+
 impl Connection<TcpStream> {
     /// A TCP connection that the session owns: it can be reset, and small messages leave at once.
     pub fn tcp(stream: TcpStream) -> Self {
@@ -87,21 +109,12 @@ impl Upgrade {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let Connection {
-            io,
-            early,
-            abort,
-            native,
-        } = connection;
-        let capabilities = Capabilities::wire(self.driver()).with_abort(abort.is_some());
-        let mut transport = WireTransport::new(io, &early, self.limits().into(), capabilities);
-        if let Some(abort) = abort {
-            transport = transport.with_abort(abort);
-        }
-        if let Some(factory) = native {
-            let subprotocol = self.subprotocol().map(str::to_owned);
-            transport = transport.with_native(factory, subprotocol);
-        }
+        let transport = connection.into_transport(
+            Role::Server,
+            self.driver(),
+            self.limits(),
+            self.subprotocol(),
+        );
         self.start(transport)
     }
 }

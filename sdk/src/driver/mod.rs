@@ -6,16 +6,20 @@
 //! This floor stands on `app/`.
 
 mod connection;
+mod dialled;
 pub mod serve;
 
-pub use self::connection::{Connection, HANDOVER_TIMEOUT};
+pub use self::{
+    connection::{Connection, HANDOVER_TIMEOUT},
+    dialled::Dialled,
+};
 pub use crate::{
-    app::{Decision, Upgrade},
+    app::{Decision, Upgrade, accept_key},
     handler::Prepared,
     request::UpgradeRequest,
     session::Session,
     wire::{
-        Capabilities, Decoder, NativeFactory, NativePipe, NativeSocket, OpCode, Transport,
-        Unfinished, WireLimits, WireTransport, encode_client_frame,
+        Capabilities, Decoder, MaskKeys, NativeFactory, NativePipe, NativeSocket, OpCode, Role,
+        Transport, Unfinished, WireLimits, WireTransport, encode_client_frame,
     },
 };

@@ -190,7 +190,7 @@ pub enum Initiator {
     Peer,
     /// The handler: it closed the socket, returned, failed or panicked.
     Handler,
-    /// The server: a violated limit, a timer, a shutdown.
+    /// The server, or a client's own engine: a violated limit, a timer, a shutdown.
     Server,
 }
 

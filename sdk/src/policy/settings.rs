@@ -294,8 +294,17 @@ impl Policy {
 
     /// Fills what is still open from the defaults and refuses contradictions, naming `route`.
     pub(crate) fn resolve(&self, route: &str) -> Result<Limits> {
-        self.check()
-            .map_err(|error| Error::config(format!("route {route}: {}", error.message())))?;
+        self.limits()
+            .map_err(|error| Error::config(format!("route {route}: {}", error.message())))
+    }
+
+    /// The limits that these settings make, with what they leave open filled from the defaults.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CONFIG` for settings that contradict each other.
+    pub fn limits(&self) -> Result<Limits> {
+        self.check()?;
         let defaults = Limits::default();
         let max_message_bytes = self.max_message_bytes.unwrap_or(defaults.max_message_bytes);
         let max_outbound_message_bytes = self

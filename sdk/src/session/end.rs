@@ -17,7 +17,7 @@ pub(crate) struct SessionEnd {
     hooks: Arc<dyn SessionHooks>,
     info: Arc<SessionInfo>,
     started: Instant,
-    _held: (Enrolled, Slot, Guards),
+    _held: (Option<Enrolled>, Option<Slot>, Guards),
 }
 
 impl SessionEnd {
@@ -25,7 +25,7 @@ impl SessionEnd {
         hooks: Arc<dyn SessionHooks>,
         info: Arc<SessionInfo>,
         started: Instant,
-        held: (Enrolled, Slot, Guards),
+        held: (Option<Enrolled>, Option<Slot>, Guards),
     ) -> Self {
         Self {
             hooks,

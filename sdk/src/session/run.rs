@@ -36,6 +36,7 @@ const MAX_ROUNDS: u32 = 32;
 pub struct Session<T: Transport> {
     shared: Arc<Shared>,
     transport: Option<T>,
+    /// Gone once it has ended; never there if the socket is in somebody else's hands.
     handler: Option<BoxFuture<'static, Result<()>>>,
     sleep: Option<Pin<Box<Sleep>>>,
     /// When `sleep` fires. It may be early: deadlines mostly move on, and are not worth a reset.
@@ -51,14 +52,14 @@ impl<T: Transport> Session<T> {
     pub(super) fn new(
         shared: Arc<Shared>,
         transport: T,
-        handler: BoxFuture<'static, Result<()>>,
+        handler: Option<BoxFuture<'static, Result<()>>>,
         ending: SessionEnd,
     ) -> Self {
         Self {
             notifier: Notifier::new(Waker::from(Arc::clone(&shared)), ending),
             shared,
             transport: Some(transport),
-            handler: Some(handler),
+            handler,
             sleep: None,
             sleep_until: None,
             sleep_waker: None,

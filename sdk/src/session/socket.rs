@@ -17,6 +17,7 @@ use crate::{
     message::{CloseCode, CloseOutcome, ConnectionId, Error, ErrorKind, Message, Result},
     policy::Limits,
     session::{
+        clock::now,
         engine::{Admission, Engine},
         gap::Gap,
         info::SessionInfo,
@@ -30,7 +31,8 @@ use crate::{
 ///
 /// It is `Send + 'static` on every driver, and its methods box nothing. Dropping it does not close
 /// the session as long as the handler runs; inbound data is discarded from then on, while senders
-/// go on.
+/// go on. A client's socket that was connected without a handler closes with 1001 when it is
+/// dropped.
 ///
 /// ```
 /// use wharf_sdk::{Result, Socket};
@@ -376,7 +378,7 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         let mut state = self.shared().lock();
-        state.engine.leave();
+        state.engine.leave(now);
         state.is_reader_waiting = false;
         drop(state);
         self.shared().touch();

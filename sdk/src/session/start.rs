@@ -1,6 +1,9 @@
 //! How a session begins.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::BoxFuture;
 
@@ -27,10 +30,11 @@ pub(crate) struct SessionParts {
     pub(crate) info: Arc<SessionInfo>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) hooks: Arc<dyn SessionHooks>,
-    pub(crate) registry: Arc<Registry>,
+    /// Where an app finds its sessions; a client's are found by nobody.
+    pub(crate) registry: Option<Arc<Registry>>,
     /// How long the principal's credential is still good.
     pub(crate) expires_in: Option<Duration>,
-    pub(crate) slot: Slot,
+    pub(crate) slot: Option<Slot>,
     /// What middleware wants to be dropped with the session.
     pub(crate) guards: Guards,
 }
@@ -43,13 +47,31 @@ impl SessionParts {
         handler: impl FnOnce(Socket) -> BoxFuture<'static, Result<()>> + Send + 'static,
     ) -> Session<T> {
         let started = now();
-        let expires_at = self.expires_in.map(|left| started + left.min(LONGEST));
-        let engine = Engine::new(Arc::clone(&self.limits), expires_at, started);
-        let shared = Arc::new(Shared::new(engine, self.info, self.limits));
-        let enrolled = self.registry.enroll(&shared);
+        let engine = self.engine(started);
+        let (shared, end) = self.begin(engine, started);
         let socket = Socket::new(Arc::clone(&shared));
         // Called inside the session, which catches its panics from the first line on.
         let handler = Box::pin(async move { handler(socket).await });
+        Session::new(shared, transport, Some(handler), end)
+    }
+
+    /// Makes a session without a handler, and the socket that it ends with.
+    pub(crate) fn open<T: Transport>(self, transport: T) -> (Session<T>, Socket) {
+        let started = now();
+        let engine = self.engine(started).ending_when_left();
+        let (shared, end) = self.begin(engine, started);
+        let socket = Socket::new(Arc::clone(&shared));
+        (Session::new(shared, transport, None, end), socket)
+    }
+
+    fn engine(&self, started: Instant) -> Engine {
+        let expires_at = self.expires_in.map(|left| started + left.min(LONGEST));
+        Engine::new(Arc::clone(&self.limits), expires_at, started)
+    }
+
+    fn begin(self, engine: Engine, started: Instant) -> (Arc<Shared>, SessionEnd) {
+        let shared = Arc::new(Shared::new(engine, self.info, self.limits));
+        let enrolled = self.registry.map(|registry| registry.enroll(&shared));
         let end = SessionEnd::new(
             self.hooks,
             Arc::clone(&shared.info),
@@ -57,6 +79,6 @@ impl SessionParts {
             (enrolled, self.slot, self.guards),
         );
         end.tell_upgraded();
-        Session::new(shared, transport, handler, end)
+        (shared, end)
     }
 }

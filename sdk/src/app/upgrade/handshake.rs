@@ -129,10 +129,15 @@ pub(super) fn check_form(request: &UpgradeRequest) -> Result<()> {
 
 /// The answer to the client's key, which has passed [`check`].
 pub(super) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
+    HeaderValue::try_from(accept_key(key(headers)?)).ok()
+}
+
+/// The `Sec-WebSocket-Accept` that answers this `Sec-WebSocket-Key`.
+pub fn accept_key(key: &str) -> String {
     let mut hash = Sha1::new();
-    hash.update(key(headers)?);
+    hash.update(key);
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    HeaderValue::try_from(STANDARD.encode(hash.finalize())).ok()
+    STANDARD.encode(hash.finalize())
 }
 
 /// The key, if it came once.

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, Response, StatusCode, header};
 
+pub use self::handshake::accept_key;
 use super::{
     app::{App, AppInner},
     entry::RouteEntry,
@@ -336,14 +337,14 @@ fn session_parts(
         }),
         limits: Arc::clone(&route.limits),
         hooks: Arc::clone(app) as _,
-        registry: Arc::clone(&app.registry),
+        registry: Some(Arc::clone(&app.registry)),
         expires_in: principal
             .and_then(|principal| principal.expires_at)
             .map(|at| {
                 // Expired already: the session ends at its first turn.
                 at.duration_since(SystemTime::now()).unwrap_or_default()
             }),
-        slot,
+        slot: Some(slot),
         guards: context.guards(),
     }
 }

@@ -100,9 +100,14 @@ impl Engine {
     }
 
     /// The socket is dropped: nobody will read.
-    pub(crate) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self, now: impl Fn() -> Instant) {
         self.reader_gone = true;
         self.drop_inbound();
+        if self.ends_when_left {
+            let frame = CloseFrame::cut(CloseCode::GOING_AWAY, "");
+            self.begin_close(frame, Initiator::Handler, now());
+            self.end.refuse_writes();
+        }
     }
 
     /// What was dropped since the last call.

@@ -45,6 +45,8 @@ pub(crate) struct Engine {
     pub(super) input_ended: bool,
     /// Nobody will read: data is discarded.
     pub(super) reader_gone: bool,
+    /// The socket is all there is on this side: the end begins when it is dropped.
+    pub(super) ends_when_left: bool,
     pub(super) bucket: Option<Bucket>,
     /// The message that waits for tokens.
     pub(super) stalled: Option<Message>,
@@ -94,6 +96,7 @@ impl Engine {
             compact_inbound: 0,
             input_ended: false,
             reader_gone: false,
+            ends_when_left: false,
             bucket: limits.rate_limit.map(|limit| Bucket::new(limit, now)),
             stalled: None,
             heard_at: now,
@@ -108,6 +111,12 @@ impl Engine {
             grace_over: false,
             limits,
         }
+    }
+
+    /// The same for a session without a handler: it ends when its socket is dropped.
+    pub(crate) fn ending_when_left(mut self) -> Self {
+        self.ends_when_left = true;
+        self
     }
 
     /// Whether the loop should read from the transport.

@@ -175,7 +175,8 @@ impl Life {
     }
 
     pub(super) fn leave(&mut self) {
-        self.engine.leave();
+        let now = self.now;
+        self.engine.leave(|| now);
         self.promises.left();
         self.check();
     }

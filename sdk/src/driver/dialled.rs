@@ -1,0 +1,151 @@
+//! The seam from the other side: a client hands over the connection that it has opened.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use http::Extensions;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::connection::Connection;
+use crate::{
+    app::{Observer, observer::Observers},
+    handler::Handler,
+    message::{CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, Result},
+    policy::Limits,
+    request::{Context, UpgradeRequest},
+    session::{Counts, Guards, Session, SessionHooks, SessionInfo, SessionParts, Socket},
+    wire::{MaskKeys, Role, WireTransport},
+};
+
+/// A connection that was dialled and answered with a 101: a client's half of [`Upgrade`](super::Upgrade).
+///
+/// The session is the server's: the same frames, limits, queue, heartbeat and close handshake.
+#[derive(Debug)]
+pub struct Dialled {
+    limits: Arc<Limits>,
+    info: SessionInfo,
+    observers: Observers,
+    keys: MaskKeys,
+}
+
+impl Dialled {
+    /// A connection to `target`, which is what observers and logs see as its route. `keys` mask
+    /// the frames.
+    pub fn new(target: impl Into<Arc<str>>, limits: Arc<Limits>, keys: MaskKeys) -> Self {
+        Self {
+            limits,
+            info: SessionInfo {
+                id: ConnectionId::next(),
+                route: target.into(),
+                driver: "client",
+                peer: None,
+                subprotocol: None,
+                principal: None,
+            },
+            observers: Observers::new(Vec::new()),
+            keys,
+        }
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
+        self.info.peer = peer;
+        self
+    }
+
+    /// The subprotocol that the server selected.
+    #[must_use]
+    pub fn with_subprotocol(mut self, subprotocol: Option<&str>) -> Self {
+        self.info.subprotocol = subprotocol.map(Into::into);
+        self
+    }
+
+    /// Who hears how it goes on.
+    #[must_use]
+    pub fn with_observers(mut self, observers: Vec<Arc<dyn Observer>>) -> Self {
+        self.observers = Observers::new(observers);
+        self
+    }
+
+    /// Makes the session and the socket that it ends with: dropped, it closes with 1001.
+    pub fn open<IO>(self, connection: Connection<IO>) -> (Session<WireTransport<IO>>, Socket)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (transport, parts) = self.split(connection);
+        parts.open(transport)
+    }
+
+    /// Makes the session with a handler in it, which takes its arguments out of the request that
+    /// was sent and out of `state`.
+    ///
+    /// # Errors
+    ///
+    /// What the handler's arguments refuse.
+    pub fn serve<IO, Args>(
+        self,
+        connection: Connection<IO>,
+        handler: &impl Handler<Args>,
+        request: UpgradeRequest,
+        state: Arc<Extensions>,
+    ) -> Result<Session<WireTransport<IO>>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let context = Context::new(request, self.info.peer, self.info.driver, state);
+        let prepared = handler.prepare(&context)?;
+        drop(context);
+        let (transport, parts) = self.split(connection);
+        Ok(parts.start(transport, prepared))
+    }
+
+    fn split<IO>(self, connection: Connection<IO>) -> (WireTransport<IO>, SessionParts)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let transport = connection.into_transport(
+            Role::Client(self.keys),
+            self.info.driver,
+            &self.limits,
+            self.info.subprotocol.as_deref(),
+        );
+        let parts = SessionParts {
+            info: Arc::new(self.info),
+            limits: self.limits,
+            hooks: Arc::new(ClientHooks(self.observers)),
+            registry: None,
+            expires_in: None,
+            slot: None,
+            guards: Guards::default(),
+        };
+        (transport, parts)
+    }
+}
+
+/// What a session asks for where there is no app.
+struct ClientHooks(Observers);
+
+impl SessionHooks for ClientHooks {
+    fn upgraded(&self, info: &SessionInfo) {
+        self.0.upgraded(info);
+    }
+
+    fn failed(&self, info: &SessionInfo, error: &Error) {
+        self.0.failed(info, error);
+    }
+
+    fn closed(
+        &self,
+        info: &SessionInfo,
+        outcome: &CloseOutcome,
+        duration: Duration,
+        counts: Counts,
+    ) {
+        self.0.closed(info, outcome, duration, counts);
+    }
+
+    fn close_frame_for(&self, error: &Error) -> CloseFrame {
+        let hidden = || CloseFrame::cut(CloseCode::INTERNAL, "");
+        error.close_frame().cloned().unwrap_or_else(hidden)
+    }
+}
