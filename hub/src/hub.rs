@@ -1,0 +1,221 @@
+//! All rooms of an app.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
+
+use wharf_sdk::{CloseFrame, Message, Result, Socket};
+
+use crate::{
+    Bus, BusCapabilities, HubBuilder, NodeId, Room, RoomName, RoomOptions, SessionId, Stats,
+    bus::Topic, error, frame::What, inbound::Inbound, keeper, shared::Shared,
+};
+
+/// All rooms of an app: in this process alone, or over a bus together with other nodes. A cheap
+/// clone, made to be the app's state.
+///
+/// ```
+/// use wharf_hub::Hub;
+/// use wharf_sdk::{App, Path, Result, Route, Socket, State, WebSocketExt, testing::TestHost};
+///
+/// async fn chat(
+///     Path(name): Path<String>,
+///     State(hub): State<Hub>,
+///     mut socket: Socket,
+/// ) -> Result<()> {
+///     let room = hub.room(name)?;
+///     let seat = room.join(&socket).await?; // messages of the room now reach the socket
+///     while let Some(line) = socket.read_text().await? {
+///         room.publish(line).except(&seat).await?;
+///     }
+///     Ok(()) // the seat is given up, whatever ended it
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<()> {
+/// let app = App::builder()
+///     .state(Hub::local())
+///     .route(Route::new("/rooms/{name}", chat))
+///     .build()?;
+/// let host = TestHost::new(app);
+/// let mut alice = host.connect("/rooms/harbour").await;
+/// let mut bob = host.connect("/rooms/harbour").await;
+/// alice.send_text("ahoy").await;
+/// bob.expect_text("ahoy").await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Hub {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Hub {
+    /// A hub of this process alone.
+    pub fn local() -> Self {
+        Self::start(HubBuilder::default())
+    }
+
+    /// A hub over a bus, with everything else as it is by default. Call it within a runtime.
+    pub fn over(bus: impl Bus) -> Self {
+        Self::start(HubBuilder::default().bus(bus))
+    }
+
+    /// A hub with choices.
+    pub fn builder() -> HubBuilder {
+        HubBuilder::default()
+    }
+
+    pub(crate) fn start(settings: HubBuilder) -> Self {
+        let shared = Arc::new(Shared::new(settings));
+        let listener = Inbound::new(&shared);
+        shared.bus.attach(shared.node, Arc::new(listener));
+        if shared.is_shared() {
+            drop(shared.bus.subscribe(vec![Topic::App]));
+            keeper::start(&shared);
+        }
+        Self { shared }
+    }
+
+    /// A room, with what the hub's rules say about it. It needs no making: it is there while
+    /// somebody is in it.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_ROOM_NAME`: see [`RoomName::new`].
+    pub fn room(&self, name: impl AsRef<str>) -> Result<Room> {
+        let name = RoomName::new(name)?;
+        let options = self.shared.rule(&name);
+        Ok(Room::new(Arc::clone(&self.shared), name, options))
+    }
+
+    /// A room with these options besides what the rules say. They count on this node, until the
+    /// room is empty; where several nodes are involved, prefer
+    /// [rules](HubBuilder::rooms_beginning_with).
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_ROOM_NAME`; `WHARF_HUB_CAPABILITY` where the bus cannot do it.
+    pub fn room_with(&self, name: impl AsRef<str>, options: RoomOptions) -> Result<Room> {
+        options.check(self.shared.capabilities)?;
+        let name = RoomName::new(name)?;
+        let options = options.or(self.shared.rule(&name));
+        Ok(Room::new(Arc::clone(&self.shared), name, options))
+    }
+
+    /// Makes a session known to [`disconnect`](Self::disconnect) and
+    /// [`broadcast`](Self::broadcast) before it joins a room. Returns its id on all nodes.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CLOSED`: the session has ended.
+    pub fn register(&self, socket: &Socket) -> Result<SessionId> {
+        let attendance = self.shared.attend(&socket.sender())?;
+        Ok(attendance.session)
+    }
+
+    /// Closes, with this frame, the sessions of the principal with this id: on this node at once,
+    /// on the others as the bus carries it. It finds sessions that are
+    /// [registered](Self::register) or have joined a room. Returns how many there were here.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_HUB_LOCAL_ONLY`: the other nodes were not reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Begun at the first poll, it goes on if the future is dropped.
+    pub async fn disconnect(&self, principal: &str, frame: CloseFrame) -> Result<usize> {
+        let closed = self.shared.disconnect_here(principal, &frame);
+        let what = What::Disconnect {
+            principal: principal.to_owned(),
+            code: frame.code.as_u16(),
+            reason: frame.reason,
+        };
+        self.tell_nodes(what, closed).await?;
+        Ok(closed)
+    }
+
+    /// Sends a message to every session on every node that is [registered](Self::register) or has
+    /// joined a room. Returns to how many here.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CONTROL_WRITE` for other kinds than text and binary, `WHARF_HUB_TOO_LARGE`;
+    /// `WHARF_HUB_LOCAL_ONLY`: the other nodes were not reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Begun at the first poll, it goes on if the future is dropped.
+    pub async fn broadcast(&self, message: impl Into<Message>) -> Result<usize> {
+        let message = message.into();
+        check_message(&self.shared, &message)?;
+        let handed = self.shared.broadcast_here(&message);
+        self.tell_nodes(What::Broadcast(message), handed).await?;
+        Ok(handed)
+    }
+
+    async fn tell_nodes(&self, what: What, done_here: usize) -> Result<()> {
+        if !self.shared.is_shared() {
+            return Ok(());
+        }
+        let frame = self.shared.encode(what);
+        let sending = self.shared.bus.publish(&Topic::App, frame);
+        let sent = self.shared.call(sending).await;
+        sent.map_err(|cause| error::local_only(done_here, cause))
+    }
+
+    /// Takes this node off the bus: its members leave at once, everywhere. Call it when the server
+    /// has ended its sessions, or is about to.
+    ///
+    /// # Cancel safety
+    ///
+    /// Begun at the first poll, it goes on if the future is dropped.
+    pub async fn shutdown(&self) {
+        if self.shared.is_shut.swap(true, Ordering::AcqRel) || !self.shared.is_shared() {
+            return;
+        }
+        let bus = &self.shared.bus;
+        let burying = self.shared.has_presence().then(|| bus.bury(self.node()));
+        let telling = bus.publish(&Topic::App, self.shared.encode(What::Gone));
+        // Where the bus is away, the lease ends by itself.
+        if let Some(burying) = burying {
+            let _ = self.shared.call(burying).await;
+        }
+        let _ = self.shared.call(telling).await;
+    }
+
+    /// This node's id.
+    pub fn node(&self) -> NodeId {
+        self.shared.node
+    }
+
+    /// What the bus can do.
+    pub fn capabilities(&self) -> BusCapabilities {
+        self.shared.capabilities
+    }
+
+    /// This node's figures.
+    pub fn stats(&self) -> Stats {
+        let bus = self.shared.bus.stats();
+        self.shared.figures.snapshot(self.shared.node, bus)
+    }
+}
+
+pub(crate) fn check_message(hub: &Shared, message: &Message) -> Result<()> {
+    if !message.is_data() {
+        return Err(error::not_data());
+    }
+    let (bytes, limit) = (message.payload_bytes(), hub.max_message_bytes());
+    if bytes > limit {
+        return Err(error::too_large(bytes, limit));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}

@@ -1,0 +1,112 @@
+//! After the bus was away, lost something, or a node went.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use futures::{StreamExt, stream};
+use tokio::time::Instant;
+
+use crate::{
+    NodeId,
+    bus::Topic,
+    cell::Cell,
+    frame::What,
+    open::{open_history, read_members},
+    shared::{Shared, lock},
+};
+
+/// How many rooms are looked after at once.
+const AT_ONCE: usize = 32;
+
+pub(crate) fn outage_began(hub: &Arc<Shared>) {
+    *lock(&hub.outage.began) = Some(Instant::now());
+}
+
+/// The bus is back: what was sent meanwhile was missed.
+pub(crate) fn after_outage(hub: &Arc<Shared>) {
+    *lock(&hub.outage.began) = None;
+    hub.is_presence_dirty.store(true, Ordering::Release);
+    // The other nodes come back, too, and tell who sits there; only then is missing who is missing.
+    *lock(&hub.outage.settles) = Some(Instant::now() + hub.settings.lease);
+    look_after(hub, hub.cells());
+}
+
+/// The bus dropped something on the way here.
+pub(crate) fn after_loss(hub: &Arc<Shared>, topics: Option<Vec<Topic>>) {
+    let cells = match topics {
+        None => hub.cells(),
+        Some(topics) => topics
+            .iter()
+            .filter_map(|topic| match topic {
+                Topic::Room(name) => hub.cell(name),
+                Topic::App => None,
+            })
+            .collect(),
+    };
+    look_after(hub, cells);
+}
+
+/// Tells gaps, fills holes, and reads who is there.
+fn look_after(hub: &Arc<Shared>, cells: Vec<Arc<Cell>>) {
+    for cell in &cells {
+        cell.doubt(hub);
+    }
+    let hub = Arc::clone(hub);
+    tokio::spawn(async move {
+        let hub = &hub;
+        stream::iter(cells)
+            .for_each_concurrent(AT_ONCE, |cell| async move {
+                if open_history(hub, &cell).await.is_err() {
+                    hub.note_unread(&cell.name);
+                }
+                if hub.has_presence() {
+                    let _ = read_members(hub, &cell, false).await;
+                }
+            })
+            .await;
+    });
+}
+
+/// A node has shut down, or its lease has ended.
+pub(crate) fn node_gone(hub: &Arc<Shared>, node: NodeId) {
+    lock(&hub.nodes).remove(&node);
+    hub.tell(|observer| observer.node_gone(node));
+    for cell in hub.cells() {
+        cell.node_gone(hub, node);
+    }
+}
+
+/// Tells the bus again who is here: it may have forgotten, or remember who has left.
+pub(crate) async fn tell_presence(hub: &Arc<Shared>) -> wharf_sdk::Result<()> {
+    hub.call(hub.bus.bury(hub.node)).await?;
+    hub.call(hub.bus.beat(hub.settings.lease)).await?;
+    for cell in hub.cells() {
+        let entering: Vec<_> = {
+            let state = cell.lock();
+            let Some(roster) = &state.roster else {
+                continue;
+            };
+            let own = roster
+                .members()
+                .filter(|member| member.session.node == hub.node);
+            own.map(|member| {
+                let notice = hub.encode(What::Joined(member.clone()));
+                hub.bus
+                    .enter(&cell.name, member.session, member.to_record(), notice)
+            })
+            .collect()
+        };
+        for entered in entering {
+            hub.call(entered).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Long enough after an outage: who is not remembered any more is gone.
+pub(crate) async fn settle(hub: &Arc<Shared>) {
+    stream::iter(hub.cells())
+        .for_each_concurrent(AT_ONCE, |cell| async move {
+            let _ = read_members(hub, &cell, true).await;
+        })
+        .await;
+}

@@ -1,0 +1,459 @@
+//! What all of a hub's parts share.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    fmt,
+    hash::{BuildHasher, Hash, RandomState},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, timeout},
+};
+use wharf_sdk::{CloseFrame, ConnectionId, Message, Result, Sender};
+
+use crate::{
+    BusCapabilities, Delivery, History, HubBuilder, HubObserver, NodeId, Position, RoomName,
+    RoomOptions, SessionId,
+    bus::{Bus, BusFuture, Entry},
+    cell::{Cell, Stay, count_room, is_over},
+    chair::hand_over,
+    error,
+    frame::{Frame, OVERHEAD_BYTES, What},
+    observe::{Figures, add, tell_each},
+    seat::Membership,
+};
+
+/// Rooms and sessions are spread over so many locks.
+const SHARDS: usize = 32;
+
+pub(crate) struct Shared {
+    pub(crate) node: NodeId,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) capabilities: BusCapabilities,
+    pub(crate) settings: HubBuilder,
+    pub(crate) figures: Figures,
+    rooms: Sharded<RoomName, Arc<Cell>>,
+    attendances: Sharded<ConnectionId, Arc<Attendance>>,
+    numbers: AtomicU64,
+    /// Rooms that are used no more, by when that was.
+    idle: Mutex<VecDeque<(Instant, Weak<Cell>)>>,
+    /// Members who are owed a gap.
+    lagging: Mutex<Vec<(RoomName, usize)>>,
+    /// Rooms whose history could not be read.
+    retries: Mutex<HashSet<RoomName>>,
+    /// Rooms whose members could not be read.
+    unread: Mutex<HashSet<RoomName>>,
+    /// When a sign of each other node was last seen.
+    pub(crate) nodes: Mutex<HashMap<NodeId, Instant>>,
+    pub(crate) outage: Outage,
+    /// The bus may not know who is here.
+    pub(crate) is_presence_dirty: AtomicBool,
+    /// This node's lease has been taken.
+    pub(crate) has_lease: OnceCell<()>,
+    pub(crate) has_keeper: AtomicBool,
+    pub(crate) is_shut: AtomicBool,
+}
+
+/// When the bus is or was away.
+#[derive(Default)]
+pub(crate) struct Outage {
+    /// Since when it is away.
+    pub(crate) began: Mutex<Option<Instant>>,
+    /// When, after the last outage, all nodes have had time to come back.
+    pub(crate) settles: Mutex<Option<Instant>>,
+}
+
+/// A session that the hub knows.
+pub(crate) struct Attendance {
+    pub(crate) sender: Sender,
+    pub(crate) session: SessionId,
+    pub(crate) seats: Mutex<Vec<Weak<Membership>>>,
+    /// One join at a time, so that two at once are one membership.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: HubBuilder) -> Self {
+        let bus = Arc::clone(&settings.bus);
+        Self {
+            node: NodeId::random(),
+            capabilities: bus.capabilities(),
+            bus,
+            settings,
+            figures: Figures::default(),
+            rooms: Sharded::default(),
+            attendances: Sharded::default(),
+            numbers: AtomicU64::new(1),
+            idle: Mutex::default(),
+            lagging: Mutex::default(),
+            retries: Mutex::default(),
+            unread: Mutex::default(),
+            nodes: Mutex::default(),
+            outage: Outage::default(),
+            is_presence_dirty: AtomicBool::new(false),
+            has_lease: OnceCell::new(),
+            has_keeper: AtomicBool::new(false),
+            is_shut: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.capabilities.is_shared
+    }
+
+    pub(crate) fn has_presence(&self) -> bool {
+        self.is_shared() && self.capabilities.presence
+    }
+
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn encode(&self, what: What) -> Bytes {
+        let origin = self.node;
+        Frame { origin, what }.encode()
+    }
+
+    /// The largest message that can be published.
+    pub(crate) fn max_message_bytes(&self) -> usize {
+        self.capabilities
+            .max_frame_bytes
+            .saturating_sub(OVERHEAD_BYTES)
+    }
+
+    pub(crate) fn tell(&self, tell: impl Fn(&dyn HubObserver)) {
+        tell_each(&self.settings.observers, tell);
+    }
+
+    /// Waits for the bus, and not longer than the deadline.
+    pub(crate) async fn call<T>(&self, call: BusFuture<T>) -> Result<T> {
+        match timeout(self.settings.bus_deadline, call).await {
+            Ok(answer) => answer,
+            Err(_) => Err(error::deadline()),
+        }
+    }
+
+    pub(crate) fn foreign(&self, reason: &'static str) {
+        add(&self.figures.foreign, 1);
+        self.tell(|observer| observer.foreign(reason));
+    }
+
+    /// Reads what a history kept; damage is counted.
+    pub(crate) fn read_entry(&self, epoch: u64, entry: &Entry) -> Option<Delivery> {
+        match Frame::decode(&entry.frame).map(|frame| frame.what) {
+            Ok(What::Publish {
+                except, message, ..
+            }) => Some(Delivery {
+                message,
+                position: Some(Position {
+                    epoch,
+                    offset: entry.offset,
+                }),
+                except,
+            }),
+            Ok(_) => {
+                self.foreign("a history has something other than messages");
+                None
+            }
+            Err(reason) => {
+                self.foreign(reason);
+                None
+            }
+        }
+    }
+
+    // Rooms.
+
+    /// What the rules say about a room.
+    pub(crate) fn rule(&self, name: &RoomName) -> RoomOptions {
+        let mut rules = self.settings.rules.iter();
+        let rule = rules.find(|(prefix, _)| name.starts_with(prefix.as_str()));
+        rule.map_or(self.settings.rooms, |(_, options)| *options)
+    }
+
+    /// The room on this node; made if it is not there.
+    pub(crate) fn enter_cell(self: &Arc<Self>, name: &RoomName, options: RoomOptions) -> Stay {
+        let mut rooms = self.rooms.lock(name);
+        let cell = rooms
+            .entry(name.clone())
+            .or_insert_with(|| Arc::new(Cell::new(name.clone())));
+        let cell = Arc::clone(cell);
+        let mut state = cell.lock();
+        count_room(self, state.users == 0, false);
+        state.users += 1;
+        state.idle_since = None;
+        state.options = options.or(state.options);
+        drop(state);
+        Stay {
+            hub: Arc::clone(self),
+            cell,
+        }
+    }
+
+    /// Somebody uses the room no more.
+    pub(crate) fn leave_cell(&self, cell: &Arc<Cell>) {
+        let mut rooms = self.rooms.lock(&cell.name);
+        let mut state = cell.lock();
+        state.users -= 1;
+        if state.users > 0 {
+            return;
+        }
+        count_room(self, false, true);
+        if self.is_shared() {
+            let now = Instant::now();
+            state.idle_since = Some(now);
+            drop(state);
+            lock(&self.idle).push_back((now, Arc::downgrade(cell)));
+        } else {
+            drop(state);
+            rooms.remove(&cell.name);
+            shrink(&mut rooms);
+        }
+    }
+
+    /// Lets go of rooms that nobody has used for long enough, in batches.
+    pub(crate) fn let_go_of_idle_rooms(&self) {
+        let now = Instant::now();
+        let mut over: HashMap<usize, Vec<Arc<Cell>>> = HashMap::new();
+        {
+            let mut idle = lock(&self.idle);
+            while let Some((since, _)) = idle.front() {
+                if !is_over(Some(*since), self.settings.linger, now) {
+                    break;
+                }
+                if let Some((since, cell)) = idle.pop_front()
+                    && let Some(cell) = cell.upgrade()
+                    && cell.lock().idle_since == Some(since)
+                {
+                    let shard = self.rooms.shard(&cell.name);
+                    over.entry(shard).or_default().push(cell);
+                }
+            }
+        }
+        for (shard, cells) in over {
+            // Whoever opens the room anew waits for the lock and subscribes behind this.
+            let mut rooms = lock(&self.rooms.shards[shard]);
+            let mut topics = Vec::new();
+            for cell in cells {
+                let state = cell.lock();
+                if state.users == 0 {
+                    rooms.remove(&cell.name);
+                    if state.is_subscribed {
+                        topics.push(cell.topic());
+                    }
+                }
+            }
+            if !topics.is_empty() {
+                drop(self.bus.unsubscribe(topics));
+            }
+            shrink(&mut rooms);
+        }
+    }
+
+    pub(crate) fn cell(&self, name: &RoomName) -> Option<Arc<Cell>> {
+        self.rooms.lock(name).get(name).cloned()
+    }
+
+    pub(crate) fn cells(&self) -> Vec<Arc<Cell>> {
+        self.rooms.values()
+    }
+
+    // Sessions.
+
+    pub(crate) fn attend(self: &Arc<Self>, sender: &Sender) -> Result<Arc<Attendance>> {
+        if sender.is_closing() {
+            return Err(error::ended());
+        }
+        let mut attendances = self.attendances.lock(&sender.id());
+        if let Some(known) = attendances.get(&sender.id()) {
+            return Ok(Arc::clone(known));
+        }
+        let attendance = Arc::new(Attendance {
+            sender: sender.clone(),
+            session: SessionId::new(self.node, sender.id()),
+            seats: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        });
+        attendances.insert(sender.id(), Arc::clone(&attendance));
+        drop(attendances);
+        self.figures.sessions.fetch_add(1, Ordering::Relaxed);
+        let (hub, sender) = (Arc::downgrade(self), sender.clone());
+        tokio::spawn(async move {
+            sender.closing().await;
+            if let Some(hub) = hub.upgrade() {
+                hub.forget(sender.id());
+            }
+        });
+        Ok(attendance)
+    }
+
+    /// The session has ended: its seats are given up, whoever holds them.
+    fn forget(&self, connection: ConnectionId) {
+        let attendance = {
+            let mut attendances = self.attendances.lock(&connection);
+            let gone = attendances.remove(&connection);
+            shrink(&mut attendances);
+            gone
+        };
+        if let Some(attendance) = attendance {
+            self.figures.sessions.fetch_sub(1, Ordering::Relaxed);
+            let seats = std::mem::take(&mut *lock(&attendance.seats));
+            for seat in seats.iter().filter_map(Weak::upgrade) {
+                seat.give_up();
+            }
+        }
+    }
+
+    /// Closes the sessions of a principal on this node; returns how many.
+    pub(crate) fn disconnect_here(&self, principal: &str, frame: &CloseFrame) -> usize {
+        let mut closed = 0;
+        for attendance in self.attendances.values() {
+            let sender = &attendance.sender;
+            if sender.info().principal.as_deref() == Some(principal)
+                && !sender.is_closing()
+                && sender.start_close(frame.code, frame.reason.clone()).is_ok()
+            {
+                closed += 1;
+            }
+        }
+        closed
+    }
+
+    /// Sends to all sessions on this node; returns to how many.
+    pub(crate) fn broadcast_here(&self, message: &Message) -> usize {
+        let attendances = self.attendances.values();
+        let handed = attendances
+            .iter()
+            .map(|attendance| hand_over(&attendance.sender, message))
+            .filter(|handed| *handed == crate::chair::Handed::Over)
+            .count();
+        add(&self.figures.delivered, handed as u64);
+        handed
+    }
+
+    // What is to be done later.
+
+    pub(crate) fn note_lagging(&self, room: &RoomName, key: usize) {
+        lock(&self.lagging).push((room.clone(), key));
+    }
+
+    pub(crate) fn note_retry(&self, room: &RoomName) {
+        lock(&self.retries).insert(room.clone());
+    }
+
+    pub(crate) fn note_unread(&self, room: &RoomName) {
+        lock(&self.unread).insert(room.clone());
+    }
+
+    pub(crate) fn take_unread(&self) -> Vec<Arc<Cell>> {
+        let unread = std::mem::take(&mut *lock(&self.unread));
+        unread.iter().filter_map(|name| self.cell(name)).collect()
+    }
+
+    pub(crate) fn retry_refills(self: &Arc<Self>) {
+        let retries = std::mem::take(&mut *lock(&self.retries));
+        for cell in retries.iter().filter_map(|name| self.cell(name)) {
+            cell.retry_refill(self);
+        }
+    }
+
+    /// Tells members what they missed, where there is room for it now.
+    pub(crate) fn tell_lagging(&self) {
+        let lagging = std::mem::take(&mut *lock(&self.lagging));
+        let still: Vec<_> = lagging
+            .into_iter()
+            .filter(|(room, key)| {
+                self.cell(room)
+                    .is_some_and(|cell| !cell.tell_missed(self, *key))
+            })
+            .collect();
+        lock(&self.lagging).extend(still);
+    }
+
+    /// Has this node's lease taken, before anybody on it is remembered.
+    pub(crate) async fn take_lease(&self) -> Result<()> {
+        let taken = self.has_lease.get_or_try_init(|| async {
+            let beat = self.call(self.bus.beat(self.settings.lease)).await?;
+            let now = Instant::now();
+            lock(&self.nodes).extend(beat.live.into_iter().map(|node| (node, now)));
+            Ok(())
+        });
+        taken.await.copied()
+    }
+
+    /// Asks the bus what came after a position, and hands it to the room.
+    pub(crate) fn start_refill(
+        self: &Arc<Self>,
+        room: &RoomName,
+        history: History,
+        since: Position,
+    ) {
+        let replaying = self.bus.replay(room, history, Some(since));
+        let (hub, room) = (Arc::clone(self), room.clone());
+        tokio::spawn(async move {
+            let replay = hub.call(replaying).await.ok();
+            if let Some(cell) = hub.cell(&room) {
+                cell.refill(&hub, replay);
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("node", &self.node)
+            .field("bus", &self.capabilities.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A map under many locks.
+struct Sharded<K, V> {
+    shards: [Mutex<HashMap<K, V>>; SHARDS],
+    hasher: RandomState,
+}
+
+impl<K: Hash + Eq, V: Clone> Sharded<K, V> {
+    fn shard(&self, key: &K) -> usize {
+        usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default()
+    }
+
+    fn lock(&self, key: &K) -> MutexGuard<'_, HashMap<K, V>> {
+        lock(&self.shards[self.shard(key)])
+    }
+
+    fn values(&self) -> Vec<V> {
+        let shards = self.shards.iter();
+        shards.fold(Vec::new(), |mut all, shard| {
+            all.extend(lock(shard).values().cloned());
+            all
+        })
+    }
+}
+
+impl<K, V> Default for Sharded<K, V> {
+    fn default() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+/// Gives memory back after many have gone.
+fn shrink<K: Hash + Eq, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > 64 && map.capacity() / 8 > map.len() {
+        map.shrink_to(map.len() * 2);
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,148 @@
+//! Rooms of one process.
+
+#![allow(clippy::unwrap_used, reason = "what does not hold fails the test")]
+
+mod site;
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use wharf_hub::{Event, Hub, RoomOptions};
+use wharf_sdk::CloseFrame;
+
+use self::site::{Node, settle, text};
+
+fn local() -> Node {
+    Node::new(Hub::builder())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_reaches_all_but_the_one_left_out() {
+    let node = local();
+    let (mut alice, _) = node.join("alice", "/room").await;
+    let (mut bob, _) = node.join("bob", "/room").await;
+    let (mut carol, _) = node.join("carol", "/other").await;
+    alice.send_text("ahoy").await;
+    alice.expect_text("told 1").await;
+    bob.expect_text("ahoy").await;
+    carol.expect_silence(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_left_costs_nothing() {
+    let node = local();
+    let (alice, _) = node.join("alice", "/room").await;
+    assert_eq!((node.stats().rooms, node.stats().members), (1, 1));
+    drop(alice);
+    settle().await;
+    let stats = node.stats();
+    assert_eq!((stats.rooms, stats.members, stats.sessions), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_is_resumed_whole_or_not_at_all() {
+    let node = local();
+    let (mut alice, welcome) = node.join("alice", "/h-room").await;
+    let start = welcome.rsplit(' ').next().unwrap().to_owned();
+    for line in ["a", "b", "c"] {
+        alice.send_text(line).await;
+        alice.expect_text("told 0").await;
+    }
+    let (mut bob, welcome) = node.join("bob", &format!("/h-room?since={start}")).await;
+    assert!(welcome.starts_with("welcome Some(true)"), "{welcome}");
+    for line in ["a", "b", "c"] {
+        assert!(text(&mut bob).await.ends_with(line));
+    }
+    for line in ["d", "e", "f"] {
+        alice.send_text(line).await;
+        assert!(text(&mut bob).await.ends_with(line));
+    }
+    let (mut carol, welcome) = node.join("carol", &format!("/h-room?since={start}")).await;
+    assert!(welcome.starts_with("welcome Some(false)"), "{welcome}");
+    carol.expect_silence(Duration::from_secs(1)).await;
+    let elsewhere = start.replace(':', "0:");
+    let (_dave, welcome) = node
+        .join("dave", &format!("/h-room?since={elsewhere}"))
+        .await;
+    assert!(welcome.starts_with("welcome Some(false)"), "{welcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn presence_is_told_once_each() {
+    let node = local();
+    let (mut alice, _) = node.join("alice", "/p-room?presence=true").await;
+    let (mut bob, _) = node.join("bob", "/p-room").await;
+    alice.expect_text("+\"bob\"").await;
+    bob.send_text("who").await;
+    bob.expect_text("who alice,bob").await;
+    drop(bob);
+    alice.expect_text("-\"bob\"").await;
+    alice.send_text("who").await;
+    alice.expect_text("who alice").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_member_delays_nobody_and_is_told_what_it_missed() {
+    let node = local();
+    let (mut alice, _) = node.join("alice", "/room").await;
+    let (mut slow, _) = node.join("slow", "/room?gaps=true").await;
+    let (mut bob, _) = node.join("bob", "/room").await;
+    let line = "x".repeat(64 * 1024);
+    for _ in 0..40 {
+        alice.send_text(&line).await;
+        text(&mut alice).await;
+        assert_eq!(text(&mut bob).await.len(), line.len());
+    }
+    let dropped = node.stats().dropped;
+    assert!(dropped > 0);
+    for _ in 0..40 - dropped {
+        assert_eq!(text(&mut slow).await.len(), line.len());
+    }
+    slow.expect_text(&format!("gap Some({dropped})")).await;
+    alice.send_text("on we go").await;
+    slow.expect_text("on we go").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_lags_finds_a_gap_in_its_place() {
+    let hub = Hub::local();
+    let room = hub.room("room").unwrap();
+    let mut hearing = room.subscribe().await.unwrap();
+    for number in 0..1030 {
+        room.publish(number.to_string()).await.unwrap();
+    }
+    for _ in 0..1024 {
+        assert!(matches!(hearing.next().await, Some(Event::Message(_))));
+    }
+    room.publish("last").await.unwrap();
+    let Some(Event::Gap(gap)) = hearing.next().await else {
+        panic!("expected a gap");
+    };
+    assert_eq!(gap.messages, Some(6));
+    assert!(matches!(hearing.next().await, Some(Event::Message(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_principal_is_disconnected() {
+    let node = local();
+    let (mut alice, _) = node.join("alice", "/room").await;
+    let (_bob, _) = node.join("bob", "/room").await;
+    let frame = CloseFrame::new(4000, "bye").unwrap();
+    assert_eq!(node.disconnect("alice", frame).await.unwrap(), 1);
+    alice.expect_close(4000).await;
+    settle().await;
+    assert_eq!(node.stats().members, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_makes_no_sense_is_refused() {
+    let options = RoomOptions::new().with_history(0, Duration::from_secs(1));
+    assert_eq!(
+        Hub::builder().rooms(options).build().unwrap_err().code(),
+        "WHARF_CONFIG"
+    );
+    let hub = Hub::local();
+    assert_eq!(hub.room("").unwrap_err().code(), "WHARF_ROOM_NAME");
+    let members = hub.room("room").unwrap().members().await;
+    assert_eq!(members.unwrap_err().code(), "WHARF_HUB_NO_PRESENCE");
+}
