@@ -130,8 +130,8 @@ impl Hub {
         let closed = self.shared.disconnect_here(principal, &frame);
         let what = What::Disconnect {
             principal: principal.to_owned(),
-            code: frame.code.as_u16(),
-            reason: frame.reason,
+            code: frame.code().as_u16(),
+            reason: frame.reason().clone(),
         };
         self.tell_nodes(what, closed).await?;
         Ok(closed)

@@ -317,7 +317,9 @@ impl Shared {
             let sender = &attendance.sender;
             if sender.info().principal.as_deref() == Some(principal)
                 && !sender.is_closing()
-                && sender.start_close(frame.code, frame.reason.clone()).is_ok()
+                && sender
+                    .start_close(frame.code(), frame.reason().clone())
+                    .is_ok()
             {
                 closed += 1;
             }
