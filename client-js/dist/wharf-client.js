@@ -16,7 +16,10 @@ function reportUncaught(error) {
 }
 
 // src/calls.ts
-var CallError = class extends Error {
+var CallError = class _CallError extends Error {
+  static of({ code, message, issues }) {
+    return new _CallError(code, message, issues);
+  }
   name = "CallError";
   code;
   issues;
@@ -69,13 +72,13 @@ var PendingCalls = class {
   }
   /** Whether there ever was such a call. A reply that comes too late is no mistake of the server. */
   wasMade(id) {
-    return typeof id === "number" && id >= 1 && id <= this.#lastId;
+    return id >= 1 && id <= this.#lastId;
   }
   resolve(id, data) {
     this.#pending.get(id)?.resolve(data);
   }
-  reject(id, { code, message, issues }) {
-    this.#pending.get(id)?.reject(new CallError(code, message, issues));
+  reject(id, error) {
+    this.#pending.get(id)?.reject(error);
   }
   /** Those that are queued go on waiting, unless the queue was thrown away. */
   #disconnected() {
@@ -217,9 +220,14 @@ var Envelope = class {
     return { kind: "other" };
   }
   #readReply(id, value) {
-    if (!isId(id)) return { kind: "malformed", what: "a reply of the server has no usable id" };
+    if (typeof id === "string") return { kind: "other" };
     const failure = value[this.#fields.error];
-    if (failure === void 0) return { kind: "reply", id, data: value[this.#fields.data] };
+    if (failure === void 0) {
+      return typeof id === "number" ? { kind: "reply", id, data: value[this.#fields.data] } : { kind: "malformed", what: "a reply of the server has no usable id" };
+    }
+    if (typeof id !== "number" && id !== null) {
+      return { kind: "malformed", what: "an error reply of the server has no usable id" };
+    }
     if (!isFailure(failure)) return { kind: "malformed", what: "an error reply of the server has no code" };
     const { code, message = "", issues } = failure;
     return { kind: "failure", id, failure: { code, message, ...issues && { issues } } };
@@ -248,7 +256,8 @@ var Events = class {
   #calls;
   #answers;
   #events = new Emitter();
-  #malformed = new Emitter();
+  // Apart from the server's events, which may have any name.
+  #told = new Emitter();
   constructor(link, options = {}) {
     this.#link = link;
     this.#envelope = new Envelope(options.fields);
@@ -262,11 +271,15 @@ var Events = class {
   on(event, listener) {
     return this.#events.on(event, listener);
   }
+  /** Calls the listener when the server refuses an event that was sent without asking for a reply. */
+  onRefused(listener) {
+    return this.#told.on("refused", listener);
+  }
   /** Calls the listener for each text that is not what was agreed. The link goes on. */
   onMalformed(listener) {
-    return this.#malformed.on("malformed", listener);
+    return this.#told.on("malformed", listener);
   }
-  /** Sends an event that wants no reply. Throws what `Link.send` throws. */
+  /** Sends an event that wants no reply; a refusal is told to `onRefused`. Throws what `Link.send` throws. */
   send(event, data) {
     return this.#link.send(this.#envelope.event(event, data));
   }
@@ -299,8 +312,9 @@ var Events = class {
         this.#calls.resolve(inbound.id, inbound.data);
         break;
       case "failure":
+        if (inbound.id === null) return this.#told.tell("refused", CallError.of(inbound.failure));
         if (!this.#calls.wasMade(inbound.id)) return this.#tellMalformed(UNASKED);
-        this.#calls.reject(inbound.id, inbound.failure);
+        this.#calls.reject(inbound.id, CallError.of(inbound.failure));
         break;
       case "malformed":
         this.#tellMalformed(inbound.what);
@@ -310,7 +324,7 @@ var Events = class {
     }
   }
   #tellMalformed(what) {
-    this.#malformed.tell("malformed", new WharfError("WHARF_MALFORMED", what));
+    this.#told.tell("malformed", new WharfError("WHARF_MALFORMED", what));
   }
 };
 var UNASKED = "a reply of the server belongs to no call";
@@ -887,10 +901,10 @@ var Room = class {
     if (gap !== void 0) {
       return isGap(gap) ? this.#emitter.tell("gap", gap) : this.#malformed(shapeOf("gap"));
     }
-    for (const name of ["joined", "left", "renamed"]) {
-      const member = value[name];
+    for (const [field, name] of PRESENCE) {
+      const member = value[field];
       if (member === void 0) continue;
-      return isMember(member) ? this.#emitter.tell(name, member) : this.#malformed(shapeOf(name));
+      return isMember(member) ? this.#emitter.tell(name, member) : this.#malformed(shapeOf(field));
     }
     this.#emitter.tell("other", value);
   }
@@ -917,6 +931,12 @@ var Room = class {
     this.#emitter.tell("malformed", new WharfError("WHARF_MALFORMED", what));
   }
 };
+var PRESENCE = [
+  ["joined", "joined"],
+  ["changed", "changed"],
+  ["renamed", "changed"],
+  ["left", "left"]
+];
 var shapeOf = (name) => `the server's "${name}" has another shape than agreed`;
 function isWelcome(value) {
   if (!isObject(value)) return false;
@@ -927,7 +947,7 @@ function isGap(value) {
   return isObject(value) && (value["messages"] === null || typeof value["messages"] === "number");
 }
 function isMember(value) {
-  return isObject(value) && typeof value["session"] === "string" && isOptional("string", value["name"]);
+  return isObject(value) && typeof value["session"] === "string";
 }
 export {
   CallError,

@@ -1,4 +1,4 @@
-import type { Envelope, Failure, Id } from "./envelope.js";
+import type { Envelope, Failure } from "./envelope.js";
 import { WharfError } from "./error.js";
 import type { Link } from "./link.js";
 import type { Delivery } from "./queue.js";
@@ -12,6 +12,10 @@ export interface CallOptions {
 
 /** The other side refused, or failed. Thrown by an answering function, it is what the server is told. */
 export class CallError extends Error implements Failure {
+  static of({ code, message, issues }: Failure): CallError {
+    return new CallError(code, message, issues);
+  }
+
   override readonly name = "CallError";
   readonly code: string;
   readonly issues?: readonly unknown[];
@@ -35,7 +39,7 @@ export class PendingCalls {
   readonly #envelope: Envelope;
   readonly #timeoutMs: number;
   readonly #max: number;
-  readonly #pending = new Map<Id, Pending>();
+  readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
   constructor(link: Link, envelope: Envelope, timeoutMs: number, max: number) {
@@ -75,16 +79,16 @@ export class PendingCalls {
   }
 
   /** Whether there ever was such a call. A reply that comes too late is no mistake of the server. */
-  wasMade(id: Id): boolean {
-    return typeof id === "number" && id >= 1 && id <= this.#lastId;
+  wasMade(id: number): boolean {
+    return id >= 1 && id <= this.#lastId;
   }
 
-  resolve(id: Id, data: unknown): void {
+  resolve(id: number, data: unknown): void {
     this.#pending.get(id)?.resolve(data);
   }
 
-  reject(id: Id, { code, message, issues }: Failure): void {
-    this.#pending.get(id)?.reject(new CallError(code, message, issues));
+  reject(id: number, error: CallError): void {
+    this.#pending.get(id)?.reject(error);
   }
 
   /** Those that are queued go on waiting, unless the queue was thrown away. */

@@ -17,7 +17,7 @@ export const DEFAULT_FIELDS: Fields = {
   error: "error",
 };
 
-/** An id is given back as it came. This side uses numbers. */
+/** An id of the server's is given back as it came. */
 export type Id = string | number;
 
 /** Why a request failed, as the one who was asked tells it. */
@@ -31,9 +31,10 @@ export interface Failure {
 /** What a text of the server is. */
 export type Inbound =
   | { readonly kind: "event"; readonly event: string; readonly data: unknown; readonly id?: Id }
-  | { readonly kind: "reply"; readonly id: Id; readonly data: unknown }
-  | { readonly kind: "failure"; readonly id: Id; readonly failure: Failure }
-  /** A JSON object that is no envelope: somebody else's, on the same link. */
+  | { readonly kind: "reply"; readonly id: number; readonly data: unknown }
+  /** Without an id it is about an event that had none, or that the server could not read. */
+  | { readonly kind: "failure"; readonly id: number | null; readonly failure: Failure }
+  /** Somebody else's, on the same link. */
   | { readonly kind: "other" }
   | { readonly kind: "malformed"; readonly what: string };
 
@@ -69,9 +70,17 @@ export class Envelope {
   }
 
   #readReply(id: unknown, value: JsonObject): Inbound {
-    if (!isId(id)) return { kind: "malformed", what: "a reply of the server has no usable id" };
+    // This side uses numbers. Who sends an envelope by hand (a sign of life, say) may use a string.
+    if (typeof id === "string") return { kind: "other" };
     const failure = value[this.#fields.error];
-    if (failure === undefined) return { kind: "reply", id, data: value[this.#fields.data] };
+    if (failure === undefined) {
+      return typeof id === "number"
+        ? { kind: "reply", id, data: value[this.#fields.data] }
+        : { kind: "malformed", what: "a reply of the server has no usable id" };
+    }
+    if (typeof id !== "number" && id !== null) {
+      return { kind: "malformed", what: "an error reply of the server has no usable id" };
+    }
     if (!isFailure(failure)) return { kind: "malformed", what: "an error reply of the server has no code" };
     const { code, message = "", issues } = failure;
     return { kind: "failure", id, failure: { code, message, ...(issues && { issues }) } };

@@ -1,5 +1,5 @@
 import { Answers, type AnswerFunction } from "./answers.js";
-import { PendingCalls, type CallOptions } from "./calls.js";
+import { CallError, PendingCalls, type CallOptions } from "./calls.js";
 import { Emitter } from "./emitter.js";
 import { Envelope, type Fields } from "./envelope.js";
 import { WharfError } from "./error.js";
@@ -25,7 +25,8 @@ export class Events<P extends Protocol = AnyProtocol> {
   readonly #calls: PendingCalls;
   readonly #answers: Answers;
   readonly #events = new Emitter<ServerEvents<P>>();
-  readonly #malformed = new Emitter<{ malformed: WharfError }>();
+  // Apart from the server's events, which may have any name.
+  readonly #told = new Emitter<{ malformed: WharfError; refused: CallError }>();
 
   constructor(link: Link, options: EventsOptions = {}) {
     this.#link = link;
@@ -45,12 +46,17 @@ export class Events<P extends Protocol = AnyProtocol> {
     return this.#events.on(event, listener);
   }
 
-  /** Calls the listener for each text that is not what was agreed. The link goes on. */
-  onMalformed(listener: (error: WharfError) => void): () => void {
-    return this.#malformed.on("malformed", listener);
+  /** Calls the listener when the server refuses an event that was sent without asking for a reply. */
+  onRefused(listener: (error: CallError) => void): () => void {
+    return this.#told.on("refused", listener);
   }
 
-  /** Sends an event that wants no reply. Throws what `Link.send` throws. */
+  /** Calls the listener for each text that is not what was agreed. The link goes on. */
+  onMalformed(listener: (error: WharfError) => void): () => void {
+    return this.#told.on("malformed", listener);
+  }
+
+  /** Sends an event that wants no reply; a refusal is told to `onRefused`. Throws what `Link.send` throws. */
   send<Name extends Names<Calls<P>>>(event: Name, data: DataOf<Calls<P>[Name]>): Delivery {
     return this.#link.send(this.#envelope.event(event, data));
   }
@@ -93,8 +99,9 @@ export class Events<P extends Protocol = AnyProtocol> {
         this.#calls.resolve(inbound.id, inbound.data);
         break;
       case "failure":
+        if (inbound.id === null) return this.#told.tell("refused", CallError.of(inbound.failure));
         if (!this.#calls.wasMade(inbound.id)) return this.#tellMalformed(UNASKED);
-        this.#calls.reject(inbound.id, inbound.failure);
+        this.#calls.reject(inbound.id, CallError.of(inbound.failure));
         break;
       case "malformed":
         this.#tellMalformed(inbound.what);
@@ -105,7 +112,7 @@ export class Events<P extends Protocol = AnyProtocol> {
   }
 
   #tellMalformed(what: string): void {
-    this.#malformed.tell("malformed", new WharfError("WHARF_MALFORMED", what));
+    this.#told.tell("malformed", new WharfError("WHARF_MALFORMED", what));
   }
 }
 

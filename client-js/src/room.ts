@@ -18,10 +18,10 @@ export interface Welcome {
   readonly position?: Position;
 }
 
-/** Who came or went, if the server was asked to tell. */
+/** Who came, changed or went, if the server was asked to tell; with what it says of them besides. */
 export interface Member {
   readonly session: string;
-  readonly name?: string;
+  readonly [more: string]: unknown;
 }
 
 /** Something may have been missed. */
@@ -40,8 +40,8 @@ export interface RoomEvents<Message> {
   };
   gap: Gap;
   joined: Member;
+  changed: Member;
   left: Member;
-  renamed: Member;
   /** Another JSON object: what else the application's handler says. */
   other: Readonly<Record<string, unknown>>;
   /** A text that is none of these. The link goes on. */
@@ -103,10 +103,10 @@ export class Room<Message = unknown> {
     if (gap !== undefined) {
       return isGap(gap) ? this.#emitter.tell("gap", gap) : this.#malformed(shapeOf("gap"));
     }
-    for (const name of ["joined", "left", "renamed"] as const) {
-      const member = value[name];
+    for (const [field, name] of PRESENCE) {
+      const member = value[field];
       if (member === undefined) continue;
-      return isMember(member) ? this.#emitter.tell(name, member) : this.#malformed(shapeOf(name));
+      return isMember(member) ? this.#emitter.tell(name, member) : this.#malformed(shapeOf(field));
     }
     this.#emitter.tell("other", value);
   }
@@ -140,6 +140,14 @@ export class Room<Message = unknown> {
   }
 }
 
+/** The fields, and what they are told as: a new name is a change like any other. */
+const PRESENCE = [
+  ["joined", "joined"],
+  ["changed", "changed"],
+  ["renamed", "changed"],
+  ["left", "left"],
+] as const;
+
 const shapeOf = (name: string): string => `the server's "${name}" has another shape than agreed`;
 
 function isWelcome(value: unknown): value is Welcome {
@@ -158,5 +166,5 @@ function isGap(value: unknown): value is Gap {
 }
 
 function isMember(value: unknown): value is Member {
-  return isObject(value) && typeof value["session"] === "string" && isOptional("string", value["name"]);
+  return isObject(value) && typeof value["session"] === "string";
 }

@@ -58,6 +58,29 @@ test("a refusal rejects with what the server says", async () => {
   });
 });
 
+test("a refusal of an event that asked for no reply is told", async () => {
+  const { world, events, malformed } = await auction();
+  const refused: string[] = [];
+  const end = events.onRefused(({ code }) => refused.push(code));
+  events.send("bid", { amount: 1 });
+  world.socket.says({ reply: null, error: { code: "WHARF_RATE_LIMITED", message: "too many" } });
+  end();
+  world.socket.says({ reply: null, error: { code: "WHARF_RATE_LIMITED", message: "too many" } });
+  assert.deepEqual([refused, malformed], [["WHARF_RATE_LIMITED"], []]);
+});
+
+test("a reply to an envelope that was sent by hand is not for calls", async () => {
+  const { world, events, malformed } = await auction();
+  const call = events.call("bid", { amount: 1 });
+  await settled();
+  world.socket.says({ reply: "1", data: "alive" });
+  world.socket.says({ reply: "1", error: { code: "NO" } });
+  assert.equal(await ending(call), "pending");
+  assert.deepEqual(malformed, []);
+  world.socket.says({ reply: 1, data: {} });
+  await call;
+});
+
 test("a refusal without words is one, too", async () => {
   const { world, events } = await auction();
   const call = assert.rejects(events.call("bid", { amount: 1 }), { code: "NO", message: "" });
@@ -180,7 +203,8 @@ test("replies that are none are told as malformed, and no call ends by them", as
     '{"reply":2,"data":1}',
     '{"reply":0.5,"data":1}',
     '{"reply":1.5,"data":1}',
-    '{"reply":"1","data":1}',
+    '{"reply":null,"error":7}',
+    '{"reply":false,"error":{"code":"c"}}',
     '{"reply":1,"error":"no"}',
     '{"reply":1,"error":{"message":"no code"}}',
     '{"reply":1,"error":{"code":"c","issues":7}}',

@@ -133,17 +133,19 @@ test("gaps that the server tells are told on", async () => {
 test("who comes and goes is told", async () => {
   const { world, room } = sit();
   const told: unknown[] = [];
-  for (const name of ["joined", "left", "renamed"] as const) room.on(name, (member) => told.push([name, member]));
+  for (const name of ["joined", "changed", "left"] as const) room.on(name, (member) => told.push([name, member]));
   room.on("welcome", (welcome) => told.push(["welcome", welcome]));
   const socket = await world.connect();
   socket.says({ welcome: { session: "s", node: "n" } });
   socket.says({ joined: { session: "s", name: "Ada" } });
-  socket.says({ renamed: { session: "s", name: "Bo" } });
+  socket.says({ changed: { session: "s", metadata: { name: "Bo" } } });
+  socket.says({ renamed: { session: "s", name: "Cy" } });
   socket.says({ left: { session: "s" } });
   assert.deepEqual(told, [
     ["welcome", { session: "s", node: "n" }],
     ["joined", { session: "s", name: "Ada" }],
-    ["renamed", { session: "s", name: "Bo" }],
+    ["changed", { session: "s", metadata: { name: "Bo" } }],
+    ["changed", { session: "s", name: "Cy" }],
     ["left", { session: "s" }],
   ]);
 });
