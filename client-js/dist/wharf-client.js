@@ -1,6 +1,7 @@
 // src/error.ts
 var WharfError = class extends Error {
   name = "WharfError";
+  /** What to branch on. */
   code;
   constructor(code, message, options) {
     super(message, options);
@@ -17,6 +18,7 @@ function reportUncaught(error) {
 
 // src/calls.ts
 var CallError = class _CallError extends Error {
+  /** From what came over the wire. */
   static of({ code, message, issues }) {
     return new _CallError(code, message, issues);
   }
@@ -46,7 +48,10 @@ var PendingCalls = class {
   async call(event, data, { timeoutMs = this.#timeoutMs, signal }) {
     signal?.throwIfAborted();
     if (this.#pending.size >= this.#max) {
-      throw new WharfError("WHARF_BACKPRESSURE", `${this.#max} calls wait for their reply; await some before the next`);
+      throw new WharfError(
+        "WHARF_BACKPRESSURE",
+        `${this.#max} calls wait for their reply; await some before the next`
+      );
     }
     const id = ++this.#lastId;
     const delivery = this.#link.send(this.#envelope.event(event, data, id));
@@ -55,7 +60,10 @@ var PendingCalls = class {
     try {
       return await new Promise((resolve, reject) => {
         this.#pending.set(id, { delivery, resolve, reject });
-        const late = new WharfError("WHARF_REPLY_TIMEOUT", `no reply to "${event}" within ${timeoutMs} ms`);
+        const late = new WharfError(
+          "WHARF_REPLY_TIMEOUT",
+          `no reply to "${event}" within ${timeoutMs} ms`
+        );
         const cancelTimer = this.#link.clock.after(timeoutMs, () => reject(late));
         const aborted = () => reject(signal?.reason);
         signal?.addEventListener("abort", aborted);
@@ -84,9 +92,19 @@ var PendingCalls = class {
   #disconnected() {
     for (const { delivery, reject } of this.#pending.values()) {
       if (delivery.state === "sent") {
-        reject(new WharfError("WHARF_DISCONNECTED", "the connection broke before the reply: the call may have been done"));
+        reject(
+          new WharfError(
+            "WHARF_DISCONNECTED",
+            "the connection broke before the reply: the call may have been done"
+          )
+        );
       } else if (delivery.state === "dropped") {
-        reject(new WharfError("WHARF_CLOSED", "the link was closed before the call was sent: it was not done"));
+        reject(
+          new WharfError(
+            "WHARF_CLOSED",
+            "the link was closed before the call was sent: it was not done"
+          )
+        );
       }
     }
   }
@@ -120,7 +138,8 @@ var Answers = class {
     const { signal } = this.#connection;
     const answer = this.#functions.get(event);
     if (!answer) return this.#send(signal, this.#envelope.failure(id, UNKNOWN_EVENT));
-    if (this.#underWay >= this.#max) return this.#send(signal, this.#envelope.failure(id, TOO_MANY));
+    if (this.#underWay >= this.#max)
+      return this.#send(signal, this.#envelope.failure(id, TOO_MANY));
     this.#underWay += 1;
     Promise.resolve().then(() => answer(data, { signal })).then((reply) => this.#envelope.reply(id, reply)).catch((error) => this.#envelope.failure(id, failureOf(error))).then((text) => {
       this.#underWay -= 1;
@@ -145,8 +164,14 @@ function failureOf(error) {
   reportUncaught(error);
   return { code: "WHARF_HANDLER", message: "the function that answers failed" };
 }
-var UNKNOWN_EVENT = { code: "WHARF_UNKNOWN_EVENT", message: "nothing here answers this event" };
-var TOO_MANY = { code: "WHARF_BACKPRESSURE", message: "too many requests are being answered" };
+var UNKNOWN_EVENT = {
+  code: "WHARF_UNKNOWN_EVENT",
+  message: "nothing here answers this event"
+};
+var TOO_MANY = {
+  code: "WHARF_BACKPRESSURE",
+  message: "too many requests are being answered"
+};
 
 // src/emitter.ts
 var Emitter = class {
@@ -228,13 +253,15 @@ var Envelope = class {
     if (typeof id !== "number" && id !== null) {
       return { kind: "malformed", what: "an error reply of the server has no usable id" };
     }
-    if (!isFailure(failure)) return { kind: "malformed", what: "an error reply of the server has no code" };
+    if (!isFailure(failure))
+      return { kind: "malformed", what: "an error reply of the server has no code" };
     const { code, message = "", issues } = failure;
     return { kind: "failure", id, failure: { code, message, ...issues && { issues } } };
   }
   #readEvent(event, value) {
     const { [this.#fields.data]: data, [this.#fields.id]: id } = value;
-    if (typeof event !== "string") return { kind: "malformed", what: "an event's name is not a string" };
+    if (typeof event !== "string")
+      return { kind: "malformed", what: "an event's name is not a string" };
     if (id === void 0) return { kind: "event", event, data };
     if (!isId(id)) return { kind: "malformed", what: "a request of the server has no usable id" };
     return { kind: "event", event, data, id };
@@ -261,7 +288,12 @@ var Events = class {
   constructor(link, options = {}) {
     this.#link = link;
     this.#envelope = new Envelope(options.fields);
-    this.#calls = new PendingCalls(link, this.#envelope, options.callTimeoutMs ?? 1e4, options.maxCalls ?? 64);
+    this.#calls = new PendingCalls(
+      link,
+      this.#envelope,
+      options.callTimeoutMs ?? 1e4,
+      options.maxCalls ?? 64
+    );
     this.#answers = new Answers(link, this.#envelope, options.maxAnswers ?? 64);
     link.on("message", (data) => {
       if (typeof data === "string") this.#receive(data);
@@ -436,7 +468,9 @@ async function ask(source, attempt) {
   try {
     return await source(attempt);
   } catch (cause) {
-    throw new WharfError("WHARF_TARGET", "the function that makes the URL failed; see `cause`", { cause });
+    throw new WharfError("WHARF_TARGET", "the function that makes the URL failed; see `cause`", {
+      cause
+    });
   }
 }
 function parse(address) {
@@ -444,7 +478,10 @@ function parse(address) {
   try {
     url = new URL(address, globalThis.location?.href);
   } catch {
-    throw new WharfError("WHARF_URL", "the address is not a URL; outside of a page it must be a whole one");
+    throw new WharfError(
+      "WHARF_URL",
+      "the address is not a URL; outside of a page it must be a whole one"
+    );
   }
   if (url.protocol === "http:") url.protocol = "ws:";
   if (url.protocol === "https:") url.protocol = "wss:";
@@ -452,7 +489,10 @@ function parse(address) {
     throw new WharfError("WHARF_URL", `the address begins with ${url.protocol}, use ws: or wss:`);
   }
   if (url.hash) {
-    throw new WharfError("WHARF_URL", "the address has a fragment (#…), which servers never see; take it away");
+    throw new WharfError(
+      "WHARF_URL",
+      "the address has a fragment (#…), which servers never see; take it away"
+    );
   }
   return url;
 }
@@ -504,7 +544,10 @@ var Connection = class {
     const { closeTimeoutMs, clock } = this.#settings;
     this.#cancelDeadline = clock.after(
       closeTimeoutMs,
-      () => this.#giveUp("WHARF_CLOSE_TIMEOUT", `the peer did not answer the close within ${closeTimeoutMs} ms`)
+      () => this.#giveUp(
+        "WHARF_CLOSE_TIMEOUT",
+        `the peer did not answer the close within ${closeTimeoutMs} ms`
+      )
     );
   }
   #dial(url, protocols) {
@@ -513,7 +556,11 @@ var Connection = class {
     try {
       socket = new this.#settings.WebSocket(url, protocols);
     } catch (cause) {
-      const error = new WharfError("WHARF_URL", "the socket takes neither this address nor these subprotocols", { cause });
+      const error = new WharfError(
+        "WHARF_URL",
+        "the socket takes neither this address nor these subprotocols",
+        { cause }
+      );
       return this.#end({ ...BROKEN, error });
     }
     this.#socket = socket;
@@ -532,7 +579,10 @@ var Connection = class {
     this.#opened = true;
     const { liveness, clock } = this.#settings;
     if (liveness) {
-      const dead = () => this.#giveUp("WHARF_HEARTBEAT_TIMEOUT", "the peer did not answer when asked for a sign of life");
+      const dead = () => this.#giveUp(
+        "WHARF_HEARTBEAT_TIMEOUT",
+        "the peer did not answer when asked for a sign of life"
+      );
       this.#liveness = new Liveness(liveness, clock, (payload) => this.send(payload), dead);
     }
     this.#listener.opened();
@@ -703,6 +753,7 @@ var Link = class {
     this.#backoff = new Backoff(options.backoff ?? {}, options.random ?? Math.random);
     this.#queue = new Queue(options.queue ?? {});
   }
+  /** What it is doing just now. */
   get state() {
     return this.#state;
   }
@@ -717,14 +768,20 @@ var Link = class {
   /** Leaves it to this one to know what was missed. There can be one. */
   resumeWith(resumer) {
     if (this.#resumer) {
-      throw new WharfError("WHARF_CONFIG", "a room sits on this link already; a second one needs a link of its own");
+      throw new WharfError(
+        "WHARF_CONFIG",
+        "a room sits on this link already; a second one needs a link of its own"
+      );
     }
     this.#resumer = resumer;
   }
   /** Begins to dial. Does nothing if that has begun; a closed link begins anew. */
   open() {
     if (this.#state === "closing") {
-      throw new WharfError("WHARF_CLOSED", "the link is still closing; await `close()` before `open()`");
+      throw new WharfError(
+        "WHARF_CLOSED",
+        "the link is still closing; await `close()` before `open()`"
+      );
     }
     if (this.#state !== "idle" && this.#state !== "closed") return;
     this.#backoff.reset();
@@ -837,10 +894,16 @@ function globalSocket() {
 }
 function checkClose(code, reason) {
   if (code !== 1e3 && !(code >= 3e3 && code <= 4999)) {
-    throw new WharfError("WHARF_CLOSE_CODE", `a client may not close with ${code}; use 1000, or 3000 to 4999`);
+    throw new WharfError(
+      "WHARF_CLOSE_CODE",
+      `a client may not close with ${code}; use 1000, or 3000 to 4999`
+    );
   }
   if (payloadBytes(reason) > MAX_REASON_BYTES) {
-    throw new WharfError("WHARF_CLOSE_REASON", `a close reason may have ${MAX_REASON_BYTES} bytes, as UTF-8`);
+    throw new WharfError(
+      "WHARF_CLOSE_REASON",
+      `a close reason may have ${MAX_REASON_BYTES} bytes, as UTF-8`
+    );
   }
 }
 var MAX_REASON_BYTES = 123;
@@ -867,7 +930,10 @@ var Room = class {
   #isUnsettled = false;
   constructor(link, options = {}) {
     if (options.since !== void 0 && !isPosition(options.since)) {
-      throw new WharfError("WHARF_CONFIG", "`since` is no position; hand over what `room.position` was, or nothing");
+      throw new WharfError(
+        "WHARF_CONFIG",
+        "`since` is no position; hand over what `room.position` was, or nothing"
+      );
     }
     this.#position = options.since;
     link.resumeWith({ query: () => this.#query() });
@@ -916,7 +982,8 @@ var Room = class {
   }
   #hear({ message, position }) {
     this.#settle(false);
-    if (position === void 0) return this.#emitter.tell("message", { message });
+    if (position === void 0)
+      return this.#emitter.tell("message", { message });
     if (!isPosition(position)) return this.#malformed(shapeOf("position"));
     if (isHeard(position, this.#position)) return;
     this.#position = position;

@@ -4,7 +4,10 @@ import { reportUncaught, WharfError } from "./error.js";
 import type { Link } from "./link.js";
 
 /** Answers a request of the server. The signal is aborted when nobody waits for the answer any more. */
-export type AnswerFunction<Data, Reply> = (data: Data, context: { readonly signal: AbortSignal }) => Reply | Promise<Reply>;
+export type AnswerFunction<Data, Reply> = (
+  data: Data,
+  context: { readonly signal: AbortSignal },
+) => Reply | Promise<Reply>;
 
 /** Requests of the server, and who answers them. */
 export class Answers {
@@ -37,7 +40,8 @@ export class Answers {
     const { signal } = this.#connection;
     const answer = this.#functions.get(event);
     if (!answer) return this.#send(signal, this.#envelope.failure(id, UNKNOWN_EVENT));
-    if (this.#underWay >= this.#max) return this.#send(signal, this.#envelope.failure(id, TOO_MANY));
+    if (this.#underWay >= this.#max)
+      return this.#send(signal, this.#envelope.failure(id, TOO_MANY));
     this.#underWay += 1;
     // Called in a promise, so that a function that throws and one that rejects are the same.
     Promise.resolve()
@@ -70,5 +74,11 @@ function failureOf(error: unknown): Failure {
   return { code: "WHARF_HANDLER", message: "the function that answers failed" };
 }
 
-const UNKNOWN_EVENT: Failure = { code: "WHARF_UNKNOWN_EVENT", message: "nothing here answers this event" };
-const TOO_MANY: Failure = { code: "WHARF_BACKPRESSURE", message: "too many requests are being answered" };
+const UNKNOWN_EVENT: Failure = {
+  code: "WHARF_UNKNOWN_EVENT",
+  message: "nothing here answers this event",
+};
+const TOO_MANY: Failure = {
+  code: "WHARF_BACKPRESSURE",
+  message: "too many requests are being answered",
+};

@@ -12,6 +12,7 @@ export interface CallOptions {
 
 /** The other side refused, or failed. Thrown by an answering function, it is what the server is told. */
 export class CallError extends Error implements Failure {
+  /** From what came over the wire. */
   static of({ code, message, issues }: Failure): CallError {
     return new CallError(code, message, issues);
   }
@@ -50,10 +51,17 @@ export class PendingCalls {
     link.on("disconnected", () => this.#disconnected());
   }
 
-  async call(event: string, data: unknown, { timeoutMs = this.#timeoutMs, signal }: CallOptions): Promise<unknown> {
+  async call(
+    event: string,
+    data: unknown,
+    { timeoutMs = this.#timeoutMs, signal }: CallOptions,
+  ): Promise<unknown> {
     signal?.throwIfAborted();
     if (this.#pending.size >= this.#max) {
-      throw new WharfError("WHARF_BACKPRESSURE", `${this.#max} calls wait for their reply; await some before the next`);
+      throw new WharfError(
+        "WHARF_BACKPRESSURE",
+        `${this.#max} calls wait for their reply; await some before the next`,
+      );
     }
     const id = ++this.#lastId;
     const delivery = this.#link.send(this.#envelope.event(event, data, id));
@@ -61,7 +69,10 @@ export class PendingCalls {
     try {
       return await new Promise((resolve, reject) => {
         this.#pending.set(id, { delivery, resolve, reject });
-        const late = new WharfError("WHARF_REPLY_TIMEOUT", `no reply to "${event}" within ${timeoutMs} ms`);
+        const late = new WharfError(
+          "WHARF_REPLY_TIMEOUT",
+          `no reply to "${event}" within ${timeoutMs} ms`,
+        );
         const cancelTimer = this.#link.clock.after(timeoutMs, () => reject(late));
         const aborted = (): void => reject(signal?.reason);
         signal?.addEventListener("abort", aborted);
@@ -95,9 +106,19 @@ export class PendingCalls {
   #disconnected(): void {
     for (const { delivery, reject } of this.#pending.values()) {
       if (delivery.state === "sent") {
-        reject(new WharfError("WHARF_DISCONNECTED", "the connection broke before the reply: the call may have been done"));
+        reject(
+          new WharfError(
+            "WHARF_DISCONNECTED",
+            "the connection broke before the reply: the call may have been done",
+          ),
+        );
       } else if (delivery.state === "dropped") {
-        reject(new WharfError("WHARF_CLOSED", "the link was closed before the call was sent: it was not done"));
+        reject(
+          new WharfError(
+            "WHARF_CLOSED",
+            "the link was closed before the call was sent: it was not done",
+          ),
+        );
       }
     }
   }

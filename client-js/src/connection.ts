@@ -80,7 +80,10 @@ export class Connection {
     this.#socket.close(code, reason);
     const { closeTimeoutMs, clock } = this.#settings;
     this.#cancelDeadline = clock.after(closeTimeoutMs, () =>
-      this.#giveUp("WHARF_CLOSE_TIMEOUT", `the peer did not answer the close within ${closeTimeoutMs} ms`),
+      this.#giveUp(
+        "WHARF_CLOSE_TIMEOUT",
+        `the peer did not answer the close within ${closeTimeoutMs} ms`,
+      ),
     );
   }
 
@@ -90,7 +93,11 @@ export class Connection {
     try {
       socket = new this.#settings.WebSocket(url, protocols);
     } catch (cause) {
-      const error = new WharfError("WHARF_URL", "the socket takes neither this address nor these subprotocols", { cause });
+      const error = new WharfError(
+        "WHARF_URL",
+        "the socket takes neither this address nor these subprotocols",
+        { cause },
+      );
       return this.#end({ ...BROKEN, error });
     }
     this.#socket = socket;
@@ -113,13 +120,19 @@ export class Connection {
     const { liveness, clock } = this.#settings;
     if (liveness) {
       const dead = (): void =>
-        this.#giveUp("WHARF_HEARTBEAT_TIMEOUT", "the peer did not answer when asked for a sign of life");
+        this.#giveUp(
+          "WHARF_HEARTBEAT_TIMEOUT",
+          "the peer did not answer when asked for a sign of life",
+        );
       this.#liveness = new Liveness(liveness, clock, (payload) => this.send(payload), dead);
     }
     this.#listener.opened();
   }
 
-  #giveUp(code: "WHARF_DIAL_TIMEOUT" | "WHARF_CLOSE_TIMEOUT" | "WHARF_HEARTBEAT_TIMEOUT", message: string): void {
+  #giveUp(
+    code: "WHARF_DIAL_TIMEOUT" | "WHARF_CLOSE_TIMEOUT" | "WHARF_HEARTBEAT_TIMEOUT",
+    message: string,
+  ): void {
     this.#end({ ...BROKEN, error: new WharfError(code, message) });
   }
 

@@ -81,14 +81,16 @@ export class Envelope {
     if (typeof id !== "number" && id !== null) {
       return { kind: "malformed", what: "an error reply of the server has no usable id" };
     }
-    if (!isFailure(failure)) return { kind: "malformed", what: "an error reply of the server has no code" };
+    if (!isFailure(failure))
+      return { kind: "malformed", what: "an error reply of the server has no code" };
     const { code, message = "", issues } = failure;
     return { kind: "failure", id, failure: { code, message, ...(issues && { issues }) } };
   }
 
   #readEvent(event: unknown, value: JsonObject): Inbound {
     const { [this.#fields.data]: data, [this.#fields.id]: id } = value;
-    if (typeof event !== "string") return { kind: "malformed", what: "an event's name is not a string" };
+    if (typeof event !== "string")
+      return { kind: "malformed", what: "an event's name is not a string" };
     if (id === undefined) return { kind: "event", event, data };
     if (!isId(id)) return { kind: "malformed", what: "a request of the server has no usable id" };
     return { kind: "event", event, data, id };
@@ -103,5 +105,9 @@ function isId(value: unknown): value is Id {
 function isFailure(value: unknown): value is Partial<Failure> & Pick<Failure, "code"> {
   if (!isObject(value)) return false;
   const { code, message, issues } = value;
-  return typeof code === "string" && isOptional("string", message) && (issues === undefined || Array.isArray(issues));
+  return (
+    typeof code === "string" &&
+    isOptional("string", message) &&
+    (issues === undefined || Array.isArray(issues))
+  );
 }

@@ -32,6 +32,7 @@ export type ErrorCode =
 /** An error of this library. Its message never holds what was sent, received or a credential. */
 export class WharfError extends Error {
   override readonly name = "WharfError";
+  /** What to branch on. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

@@ -4,7 +4,16 @@ import { Emitter } from "./emitter.js";
 import { Envelope, type Fields } from "./envelope.js";
 import { WharfError } from "./error.js";
 import type { Link } from "./link.js";
-import type { AnyProtocol, Calls, DataOf, Names, Protocol, ReplyOf, Requests, ServerEvents } from "./protocol.js";
+import type {
+  AnyProtocol,
+  Calls,
+  DataOf,
+  Names,
+  Protocol,
+  ReplyOf,
+  Requests,
+  ServerEvents,
+} from "./protocol.js";
 import type { Delivery } from "./queue.js";
 
 export interface EventsOptions {
@@ -31,7 +40,12 @@ export class Events<P extends Protocol = AnyProtocol> {
   constructor(link: Link, options: EventsOptions = {}) {
     this.#link = link;
     this.#envelope = new Envelope(options.fields);
-    this.#calls = new PendingCalls(link, this.#envelope, options.callTimeoutMs ?? 10_000, options.maxCalls ?? 64);
+    this.#calls = new PendingCalls(
+      link,
+      this.#envelope,
+      options.callTimeoutMs ?? 10_000,
+      options.maxCalls ?? 64,
+    );
     this.#answers = new Answers(link, this.#envelope, options.maxAnswers ?? 64);
     link.on("message", (data) => {
       if (typeof data === "string") this.#receive(data);

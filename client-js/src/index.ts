@@ -12,6 +12,13 @@ export { type Ending, isFinalByDefault, type Outcome } from "./outcome.js";
 export type { Position } from "./position.js";
 export type { AnyProtocol, Protocol } from "./protocol.js";
 export type { Delivery, QueueOptions } from "./queue.js";
-export { type Gap, type Member, Room, type RoomEvents, type RoomOptions, type Welcome } from "./room.js";
+export {
+  type Gap,
+  type Member,
+  Room,
+  type RoomEvents,
+  type RoomOptions,
+  type Welcome,
+} from "./room.js";
 export type { Payload, SocketConstructor, SocketLike } from "./socket.js";
 export type { Attempt, Target, TargetSource } from "./target.js";

@@ -16,6 +16,7 @@ export interface LinkOptions {
   readonly url: TargetSource;
   /** The socket's class. Default: the global one, which Node has since version 22. */
   readonly WebSocket?: SocketConstructor;
+  /** How long to wait between dials. */
   readonly backoff?: BackoffOptions;
   /** What may wait while there is no connection; with one, what its socket may hold back. */
   readonly queue?: QueueOptions;
@@ -27,9 +28,11 @@ export interface LinkOptions {
   readonly dialTimeoutMs?: number;
   /** How long `close` waits for the server's goodbye. Default 5,000. */
   readonly closeTimeoutMs?: number;
-  /** Default: none, the link waits for the system to notice. */
+  /** How to notice a server that is gone without a word. Default: the system does, in its own time. */
   readonly liveness?: LivenessOptions;
+  /** Default: what the browser knows of its network. */
   readonly network?: Network;
+  /** Default: the system's. */
   readonly clock?: Clock;
   /** From 0 up to 1. Default: `Math.random`. */
   readonly random?: () => number;
@@ -55,6 +58,7 @@ export interface LinkEvents {
    * something on this link (a room) finds out by itself whether anything was missed.
    */
   gap: void;
+  /** What the server sent, text or bytes. */
   message: string | ArrayBuffer;
 }
 
@@ -101,6 +105,7 @@ export class Link {
     this.#queue = new Queue(options.queue ?? {});
   }
 
+  /** What it is doing just now. */
   get state(): LinkState {
     return this.#state;
   }
@@ -121,7 +126,10 @@ export class Link {
   /** Leaves it to this one to know what was missed. There can be one. */
   resumeWith(resumer: Resumer): void {
     if (this.#resumer) {
-      throw new WharfError("WHARF_CONFIG", "a room sits on this link already; a second one needs a link of its own");
+      throw new WharfError(
+        "WHARF_CONFIG",
+        "a room sits on this link already; a second one needs a link of its own",
+      );
     }
     this.#resumer = resumer;
   }
@@ -129,7 +137,10 @@ export class Link {
   /** Begins to dial. Does nothing if that has begun; a closed link begins anew. */
   open(): void {
     if (this.#state === "closing") {
-      throw new WharfError("WHARF_CLOSED", "the link is still closing; await `close()` before `open()`");
+      throw new WharfError(
+        "WHARF_CLOSED",
+        "the link is still closing; await `close()` before `open()`",
+      );
     }
     if (this.#state !== "idle" && this.#state !== "closed") return;
     this.#backoff.reset();
@@ -197,7 +208,8 @@ export class Link {
   }
 
   #ended(end: End): void {
-    const stable = end.opened && this.#settings.clock.now() - this.#openedAt >= this.#backoff.stableMs;
+    const stable =
+      end.opened && this.#settings.clock.now() - this.#openedAt >= this.#backoff.stableMs;
     const ending: Ending = { ...end, stable, attempt: this.#attempt };
     this.#connection = undefined;
     if (this.#state === "closing" || this.#asksWhetherFinal(ending)) return this.#finish(ending);
@@ -255,10 +267,16 @@ function globalSocket(): SocketConstructor {
 /** What the web's `close` checks, too, but only while there is a connection. */
 function checkClose(code: number, reason: string): void {
   if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
-    throw new WharfError("WHARF_CLOSE_CODE", `a client may not close with ${code}; use 1000, or 3000 to 4999`);
+    throw new WharfError(
+      "WHARF_CLOSE_CODE",
+      `a client may not close with ${code}; use 1000, or 3000 to 4999`,
+    );
   }
   if (payloadBytes(reason) > MAX_REASON_BYTES) {
-    throw new WharfError("WHARF_CLOSE_REASON", `a close reason may have ${MAX_REASON_BYTES} bytes, as UTF-8`);
+    throw new WharfError(
+      "WHARF_CLOSE_REASON",
+      `a close reason may have ${MAX_REASON_BYTES} bytes, as UTF-8`,
+    );
   }
 }
 

@@ -24,7 +24,12 @@ export class Liveness {
   #asked = false;
   #heardAt: number;
 
-  constructor(options: LivenessOptions, clock: Clock, send: (payload: Payload) => void, dead: () => void) {
+  constructor(
+    options: LivenessOptions,
+    clock: Clock,
+    send: (payload: Payload) => void,
+    dead: () => void,
+  ) {
     this.#options = options;
     this.#clock = clock;
     this.#send = send;

@@ -25,7 +25,8 @@ export interface AnyProtocol {
   requests: Record<string, { data: unknown; reply: unknown }>;
 }
 
-type Part<P extends Protocol, Name extends keyof Protocol> = P extends Record<Name, infer Found extends object> ? Found : {};
+type Part<P extends Protocol, Name extends keyof Protocol> =
+  P extends Record<Name, infer Found extends object> ? Found : {};
 
 export type Calls<P extends Protocol> = Part<P, "calls">;
 export type ServerEvents<P extends Protocol> = Part<P, "events">;

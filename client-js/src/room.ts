@@ -62,7 +62,10 @@ export class Room<Message = unknown> {
 
   constructor(link: Link, options: RoomOptions = {}) {
     if (options.since !== undefined && !isPosition(options.since)) {
-      throw new WharfError("WHARF_CONFIG", "`since` is no position; hand over what `room.position` was, or nothing");
+      throw new WharfError(
+        "WHARF_CONFIG",
+        "`since` is no position; hand over what `room.position` was, or nothing",
+      );
     }
     this.#position = options.since;
     link.resumeWith({ query: () => this.#query() });
@@ -122,7 +125,8 @@ export class Room<Message = unknown> {
   #hear({ message, position }: Readonly<Record<string, unknown>>): void {
     // A server that does not say what became of the rest has not resumed.
     this.#settle(false);
-    if (position === undefined) return this.#emitter.tell("message", { message: message as Message });
+    if (position === undefined)
+      return this.#emitter.tell("message", { message: message as Message });
     if (!isPosition(position)) return this.#malformed(shapeOf("position"));
     if (isHeard(position, this.#position)) return;
     this.#position = position;

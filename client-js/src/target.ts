@@ -37,7 +37,9 @@ async function ask(source: Exclude<TargetSource, Answer>, attempt: Attempt): Pro
   try {
     return await source(attempt);
   } catch (cause) {
-    throw new WharfError("WHARF_TARGET", "the function that makes the URL failed; see `cause`", { cause });
+    throw new WharfError("WHARF_TARGET", "the function that makes the URL failed; see `cause`", {
+      cause,
+    });
   }
 }
 
@@ -47,7 +49,10 @@ function parse(address: string | URL): URL {
   try {
     url = new URL(address, globalThis.location?.href);
   } catch {
-    throw new WharfError("WHARF_URL", "the address is not a URL; outside of a page it must be a whole one");
+    throw new WharfError(
+      "WHARF_URL",
+      "the address is not a URL; outside of a page it must be a whole one",
+    );
   }
   if (url.protocol === "http:") url.protocol = "ws:";
   if (url.protocol === "https:") url.protocol = "wss:";
@@ -55,7 +60,10 @@ function parse(address: string | URL): URL {
     throw new WharfError("WHARF_URL", `the address begins with ${url.protocol}, use ws: or wss:`);
   }
   if (url.hash) {
-    throw new WharfError("WHARF_URL", "the address has a fragment (#…), which servers never see; take it away");
+    throw new WharfError(
+      "WHARF_URL",
+      "the address has a fragment (#…), which servers never see; take it away",
+    );
   }
   return url;
 }

@@ -7,7 +7,10 @@ import { World } from "./fake/world.js";
 
 type Auction = {
   events: { sold: { lot: string } };
-  requests: { confirm: { data: { lot: string }; reply: boolean }; age: { data: undefined; reply: number } };
+  requests: {
+    confirm: { data: { lot: string }; reply: boolean };
+    age: { data: undefined; reply: number };
+  };
 };
 
 async function auction(options: EventsOptions = {}) {
@@ -101,7 +104,11 @@ test("answers under way are bounded, and the bound is given back", async () => {
   const said = world.socket.said as { reply: number; data?: number; error?: { code: string } }[];
   assert.deepEqual(
     said.map(({ reply, data, error }) => [reply, data ?? error?.code]),
-    [[2, "WHARF_BACKPRESSURE"], [1, 1], [3, 3]],
+    [
+      [2, "WHARF_BACKPRESSURE"],
+      [1, 1],
+      [3, 3],
+    ],
   );
 });
 
@@ -162,14 +169,19 @@ test("malformed events are told, objects of somebody else are not", async () => 
   events.onMalformed(({ code }) => malformed.push(code));
   const texts = ["", "7", '{"event":7}', '{"event":"age","id":{}}', '{"event":"age","id":null}'];
   for (const text of texts) world.socket.saysText(text);
-  assert.deepEqual(malformed, texts.map(() => "WHARF_MALFORMED"));
+  assert.deepEqual(
+    malformed,
+    texts.map(() => "WHARF_MALFORMED"),
+  );
   world.socket.saysText('{"message":"for a room"}');
   world.socket.saysText(new ArrayBuffer(1));
   assert.equal(malformed.length, texts.length);
 });
 
 test("other names for the fields", async () => {
-  const { world, events } = await auction({ fields: { event: "type", data: "payload", id: "ref", reply: "re", error: "bad" } });
+  const { world, events } = await auction({
+    fields: { event: "type", data: "payload", id: "ref", reply: "re", error: "bad" },
+  });
   events.answer("confirm", () => true);
   events.answer("age", () => {
     throw new CallError("NO", "no");

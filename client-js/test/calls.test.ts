@@ -50,10 +50,16 @@ test("a refusal rejects with what the server says", async () => {
   const { world, events } = await auction();
   const call = events.call("bid", { amount: -1 });
   await settled();
-  world.socket.says({ reply: 1, error: { code: "TOO_LOW", message: "bid more", issues: [{ path: "amount" }] } });
+  world.socket.says({
+    reply: 1,
+    error: { code: "TOO_LOW", message: "bid more", issues: [{ path: "amount" }] },
+  });
   await assert.rejects(call, (error: CallError) => {
     assert.ok(error instanceof CallError);
-    assert.deepEqual([error.code, error.message, error.issues], ["TOO_LOW", "bid more", [{ path: "amount" }]]);
+    assert.deepEqual(
+      [error.code, error.message, error.issues],
+      ["TOO_LOW", "bid more", [{ path: "amount" }]],
+    );
     return true;
   });
 });
@@ -91,7 +97,10 @@ test("a refusal without words is one, too", async () => {
 
 test("no reply in time rejects, and a reply that comes later is nobody's mistake", async () => {
   const { world, events, malformed } = await auction({ callTimeoutMs: 3000 });
-  const [patient, hasty] = [events.call("bid", { amount: 1 }), events.call("bid", { amount: 2 }, { timeoutMs: 1000 })];
+  const [patient, hasty] = [
+    events.call("bid", { amount: 1 }),
+    events.call("bid", { amount: 2 }, { timeoutMs: 1000 }),
+  ];
   const hastyEnds = assert.rejects(hasty, { code: "WHARF_REPLY_TIMEOUT" });
   await world.clock.pass(1000);
   await hastyEnds;
@@ -130,14 +139,18 @@ test("a call that is given up while it is queued is never sent", async () => {
   world.socket.breaks();
   const late = assert.rejects(events.call("bid", { amount: 1 }), { code: "WHARF_REPLY_TIMEOUT" });
   const abort = new AbortController();
-  const aborted = assert.rejects(events.call("bid", { amount: 2 }, { signal: abort.signal }), { message: "changed my mind" });
+  const aborted = assert.rejects(events.call("bid", { amount: 2 }, { signal: abort.signal }), {
+    message: "changed my mind",
+  });
   await settled();
   abort.abort(new Error("changed my mind"));
   await world.clock.pass(100);
   await Promise.all([late, aborted]);
   (await world.redials()).accepts();
   assert.deepEqual(world.socket.sent, []);
-  await assert.rejects(events.call("bid", { amount: 3 }, { signal: abort.signal }), { message: "changed my mind" });
+  await assert.rejects(events.call("bid", { amount: 3 }, { signal: abort.signal }), {
+    message: "changed my mind",
+  });
 });
 
 test("a signal that outlives its calls keeps nothing of them", async (context) => {
@@ -149,7 +162,10 @@ test("a signal that outlives its calls keeps nothing of them", async (context) =
   await settled();
   world.socket.says({ reply: 1, data: {} });
   await call;
-  assert.deepEqual(removed.mock.calls.map(({ arguments: args }) => args), added.mock.calls.map(({ arguments: args }) => args));
+  assert.deepEqual(
+    removed.mock.calls.map(({ arguments: args }) => args),
+    added.mock.calls.map(({ arguments: args }) => args),
+  );
 });
 
 test("calls are rejected when the link ends: those that were sent, and those that never were", async () => {
@@ -212,7 +228,10 @@ test("replies that are none are told as malformed, and no call ends by them", as
   ];
   for (const text of texts) world.socket.saysText(text);
   assert.equal(await ending(call), "pending");
-  assert.deepEqual(malformed, texts.map(() => "WHARF_MALFORMED"));
+  assert.deepEqual(
+    malformed,
+    texts.map(() => "WHARF_MALFORMED"),
+  );
   world.socket.says({ reply: 1, data: { accepted: true } });
   assert.deepEqual(await call, { accepted: true });
 });

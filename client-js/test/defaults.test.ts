@@ -53,7 +53,9 @@ test("64 calls of 10 s each, and 64 answers", async () => {
   const events = new Events(world.link);
   events.answer("question", () => new Promise(() => {}));
   await world.connect();
-  const calls = Array.from({ length: 64 }, () => assert.rejects(events.call("bid", 1), { code: "WHARF_REPLY_TIMEOUT" }));
+  const calls = Array.from({ length: 64 }, () =>
+    assert.rejects(events.call("bid", 1), { code: "WHARF_REPLY_TIMEOUT" }),
+  );
   await assert.rejects(events.call("bid", 1), { code: "WHARF_BACKPRESSURE" });
   assert.equal(world.clock.next, 10_000);
   await world.clock.pass(10_000);

@@ -13,10 +13,19 @@ async function dialled(url: LinkOptions["url"]) {
 }
 
 test("an address may be a string, a URL, http, or a target with subprotocols", async () => {
-  assert.equal((await dialled("wss://server.example/a?b=c")).socket.url, "wss://server.example/a?b=c");
-  assert.equal((await dialled(new URL("https://server.example:81/"))).socket.url, "wss://server.example:81/");
+  assert.equal(
+    (await dialled("wss://server.example/a?b=c")).socket.url,
+    "wss://server.example/a?b=c",
+  );
+  assert.equal(
+    (await dialled(new URL("https://server.example:81/"))).socket.url,
+    "wss://server.example:81/",
+  );
   assert.equal((await dialled("http://[::1]/")).socket.url, "ws://[::1]/");
-  const { socket } = await dialled({ url: "ws://server.example/", protocols: ["chat.v2", "bearer.abc"] });
+  const { socket } = await dialled({
+    url: "ws://server.example/",
+    protocols: ["chat.v2", "bearer.abc"],
+  });
   assert.deepEqual(socket.protocols, ["chat.v2", "bearer.abc"]);
 });
 
@@ -75,7 +84,10 @@ test("a function that fails is tried again, as a dial is", async () => {
   });
   assert.equal(world.outcome.error?.code, "WHARF_TARGET");
   assert.equal(world.outcome.error?.cause, failure);
-  assert.deepEqual([world.outcome.final, world.outcome.opened, world.outcome.code], [false, false, 1006]);
+  assert.deepEqual(
+    [world.outcome.final, world.outcome.opened, world.outcome.code],
+    [false, false, 1006],
+  );
   works = true;
   (await world.redials()).accepts();
   assert.equal(world.link.state, "open");

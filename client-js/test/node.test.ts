@@ -10,7 +10,11 @@ import { History, RoomServer } from "./room-server.js";
 
 const backoff = { baseMs: 20, capMs: 50 };
 
-async function start(context: TestContext, history = new History("e"), port = 0): Promise<RoomServer> {
+async function start(
+  context: TestContext,
+  history = new History("e"),
+  port = 0,
+): Promise<RoomServer> {
   const server = await RoomServer.start(history, port);
   context.after(() => server.crash().catch(() => {}));
   return server;
@@ -74,7 +78,10 @@ test("a room survives its server, twice: resumed while its history lasts, a gap 
   assert.equal(await told.next(), "five");
   assert.equal(room.position, "second:1");
   assert.deepEqual(told.rest, []);
-  assert.deepEqual([await connected.next(), await connected.next()], [{ again: false }, { again: true }]);
+  assert.deepEqual(
+    [await connected.next(), await connected.next()],
+    [{ again: false }, { again: true }],
+  );
 });
 
 test("calls, refusals and questions of the server", async (context) => {
@@ -99,7 +106,9 @@ test("calls, refusals and questions of the server", async (context) => {
 test("a refused upgrade is tried again with a fresh token", async (context) => {
   const server = await start(context);
   server.refuses = 401;
-  const { link, connected, disconnected } = linkTo(context, async ({ number }) => server.url(`/echo?token=${number}`));
+  const { link, connected, disconnected } = linkTo(context, async ({ number }) =>
+    server.url(`/echo?token=${number}`),
+  );
   link.open();
   const { code, opened, final } = await disconnected.next();
   assert.deepEqual([code, opened, final], [1006, false, false]);

@@ -102,7 +102,8 @@ test("bytes are copied when they wait: the caller may use the buffer again", asy
   const world = new World();
   const bytes = [new Uint8Array([1, 2]), new Uint8Array([1, 2]).buffer, Buffer.from([1, 2])];
   for (const payload of bytes) world.link.send(payload);
-  for (const payload of bytes) new Uint8Array(payload instanceof ArrayBuffer ? payload : payload.buffer).fill(9);
+  for (const payload of bytes)
+    new Uint8Array(payload instanceof ArrayBuffer ? payload : payload.buffer).fill(9);
   await world.connect();
   for (const payload of world.socket.sent) {
     assert.deepEqual([...new Uint8Array(payload as ArrayBuffer)], [1, 2]);

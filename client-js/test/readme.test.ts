@@ -8,7 +8,8 @@ import { WebSocket, WebSocketServer } from "ws";
 import { replaceGlobal } from "./fake/global.js";
 
 // From where this is compiled to.
-const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const read = (path: string): string =>
+  readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
 test("the README's example is the one that is tested", () => {
   const [, example] = /^```ts\n(.*?)^```/ms.exec(read("README.md")) ?? [];
@@ -21,7 +22,9 @@ test("the example works", async (context) => {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const closed = new Promise<{ url: string | undefined; protocol: string }>((resolve) => {
-    server.on("connection", (socket, { url }) => socket.on("close", () => resolve({ url, protocol: socket.protocol })));
+    server.on("connection", (socket, { url }) =>
+      socket.on("close", () => resolve({ url, protocol: socket.protocol })),
+    );
   });
   server.on("connection", (socket) => {
     const say = (value: unknown): void => socket.send(JSON.stringify(value));
@@ -40,7 +43,11 @@ test("the example works", async (context) => {
   context.mock.method(console, "log", (line: string) => lines.push(line));
   replaceGlobal(context, "WebSocket", WebSocket);
   replaceGlobal(context, "location", { href: `http://127.0.0.1:${port}/page` });
-  replaceGlobal(context, "fetch", async (path: string) => new Response(path === "/token" ? "abc" : undefined));
+  replaceGlobal(
+    context,
+    "fetch",
+    async (path: string) => new Response(path === "/token" ? "abc" : undefined),
+  );
   await import("./example.js");
   assert.deepEqual(await closed, { url: "/auction", protocol: "auction.v1" });
   for (const line of ["connected", "going once", "the bid stands", "the boat is sold"]) {

@@ -110,9 +110,17 @@ test("a day of flapping leaves one socket and one timer", async () => {
 });
 
 test("which codes are final", () => {
-  const ending: Ending = { code: 1006, reason: "", wasClean: true, opened: true, stable: false, attempt: 1 };
+  const ending: Ending = {
+    code: 1006,
+    reason: "",
+    wasClean: true,
+    opened: true,
+    stable: false,
+    attempt: 1,
+  };
   const finals = [];
-  for (let code = 1000; code < 5000; code++) if (isFinalByDefault({ ...ending, code })) finals.push(code);
+  for (let code = 1000; code < 5000; code++)
+    if (isFinalByDefault({ ...ending, code })) finals.push(code);
   assert.deepEqual(finals.slice(0, 9), [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003]);
   assert.deepEqual([finals[9], finals.at(-1), finals.length], [4000, 4999, 1009]);
   assert.equal(isFinalByDefault({ ...ending, code: 1008, stable: true }), false);
@@ -149,7 +157,12 @@ test("the application says what is final", async () => {
   world.socket.breaks();
   await world.redials();
   world.socket.breaks();
-  assert.deepEqual(world.told, ["connected", "disconnected 1000", "disconnected 1006", "ended 1006"]);
+  assert.deepEqual(world.told, [
+    "connected",
+    "disconnected 1000",
+    "disconnected 1006",
+    "ended 1006",
+  ]);
 });
 
 test("an application that fails to say what is final gets the default, and its error is reported", async (context) => {

@@ -45,13 +45,19 @@ export class RoomServer {
     this.#history = history;
     this.#http = createServer((request, response) => {
       const file = FILES[request.url ?? ""];
-      response.writeHead(file ? 200 : 404, { "content-type": `${file?.type ?? "text/plain"}; charset=utf-8` });
+      response.writeHead(file ? 200 : 404, {
+        "content-type": `${file?.type ?? "text/plain"}; charset=utf-8`,
+      });
       response.end(file?.read());
     });
     this.#http.on("upgrade", (request: IncomingMessage, tcp, head) => {
       this.upgrades.push(request.url ?? "");
-      if (this.refuses) tcp.end(`HTTP/1.1 ${this.refuses} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
-      else this.#sockets.handleUpgrade(request, tcp, head, (socket) => this.#serve(socket, request.url ?? ""));
+      if (this.refuses)
+        tcp.end(`HTTP/1.1 ${this.refuses} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+      else
+        this.#sockets.handleUpgrade(request, tcp, head, (socket) =>
+          this.#serve(socket, request.url ?? ""),
+        );
     });
   }
 

@@ -8,14 +8,19 @@ function sit(options: RoomOptions = {}) {
   const world = new World();
   const room = new Room<string>(world.link, options);
   const told: unknown[] = [];
-  room.on("message", ({ message, position }) => told.push(position ? `${message} at ${position}` : message));
+  room.on("message", ({ message, position }) =>
+    told.push(position ? `${message} at ${position}` : message),
+  );
   room.on("gap", ({ messages }) => told.push(`gap of ${messages}`));
   room.on("malformed", ({ code }) => told.push(code));
   room.on("other", (value) => told.push(value));
   return { world, room, told };
 }
 
-const at = (message: string, offset: number, epoch = "e") => ({ message, position: `${epoch}:${offset}` });
+const at = (message: string, offset: number, epoch = "e") => ({
+  message,
+  position: `${epoch}:${offset}`,
+});
 
 test("the first dial asks for nothing; the next hands the position of the last message over", async () => {
   const { world, room, told } = sit();
@@ -133,7 +138,8 @@ test("gaps that the server tells are told on", async () => {
 test("who comes and goes is told", async () => {
   const { world, room } = sit();
   const told: unknown[] = [];
-  for (const name of ["joined", "changed", "left"] as const) room.on(name, (member) => told.push([name, member]));
+  for (const name of ["joined", "changed", "left"] as const)
+    room.on(name, (member) => told.push([name, member]));
   room.on("welcome", (welcome) => told.push(["welcome", welcome]));
   const socket = await world.connect();
   socket.says({ welcome: { session: "s", node: "n" } });

@@ -10,7 +10,9 @@ import { History, RoomServer } from "../../build/test/room-server.js";
 
 const program = findBrowser();
 if (!program) {
-  console.error("error: no Chromium that runs. Debian, Ubuntu: apt-get install chromium. Or set CHROMIUM to the program");
+  console.error(
+    "error: no Chromium that runs. Debian, Ubuntu: apt-get install chromium. Or set CHROMIUM to the program",
+  );
   process.exit(2);
 }
 
@@ -69,7 +71,11 @@ class Visit {
   /** Waits until the page has dialled in vain at least this often. */
   async isRefused(times) {
     await this.#until(`refused >= ${times}`);
-    equal(await this.run(`return refused >= ${times}`), true, `to have dialled ${times} times in vain`);
+    equal(
+      await this.run(`return refused >= ${times}`),
+      true,
+      `to have dialled ${times} times in vain`,
+    );
     equal(await this.run("return told.length"), 0, "what the page tells besides");
   }
 
@@ -97,19 +103,35 @@ const room = `
 
 const checks = {
   "text-and-bytes-come-back": async () => {
-    const visit = await Visit.begin("/echo", `link.on("message", (data) => told.push(typeof data === "string" ? data : [...new Uint8Array(data)]));`);
-    await visit.run(`link.send("Grüße, 🌍"); link.send(new Uint8Array([1, 2, 3])); link.send(new Uint8Array([4]).buffer);`);
+    const visit = await Visit.begin(
+      "/echo",
+      `link.on("message", (data) => told.push(typeof data === "string" ? data : [...new Uint8Array(data)]));`,
+    );
+    await visit.run(
+      `link.send("Grüße, 🌍"); link.send(new Uint8Array([1, 2, 3])); link.send(new Uint8Array([4]).buffer);`,
+    );
     await visit.tells("Grüße, 🌍", "1,2,3", "4");
     await visit.end();
   },
   "calls-refusals-and-questions": async () => {
-    const visit = await Visit.begin("/events", `
+    const visit = await Visit.begin(
+      "/events",
+      `
       globalThis.events = new Events(link);
       events.answer("question", (question) => question + " Yes.");
-    `);
+    `,
+    );
     equal(await visit.run(`return events.call("double", 21)`), 42, "the reply");
-    equal(await visit.run(`return events.call("fail").catch(({ code }) => code)`), "NO", "the refusal");
-    equal(await visit.run(`return events.call("ask", "There?")`), "There? Yes.", "the answer to the server's question");
+    equal(
+      await visit.run(`return events.call("fail").catch(({ code }) => code)`),
+      "NO",
+      "the refusal",
+    );
+    equal(
+      await visit.run(`return events.call("ask", "There?")`),
+      "There? Yes.",
+      "the answer to the server's question",
+    );
     await visit.end();
   },
   "a-room-survives-its-server-and-resumes": async () => {

@@ -20,7 +20,10 @@ export class Told<Value> {
     if (this.#values.length === 0) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`nothing was told within ${DEADLINE_MS} ms`)), DEADLINE_MS);
+        timer = setTimeout(
+          () => reject(new Error(`nothing was told within ${DEADLINE_MS} ms`)),
+          DEADLINE_MS,
+        );
       });
       const told = new Promise<void>((resolve) => (this.#wake = resolve));
       await Promise.race([told, late]).finally(() => clearTimeout(timer));

@@ -33,7 +33,9 @@ export class World {
       random: () => this.random,
       ...options,
     });
-    this.link.on("connected", ({ again }) => this.told.push(again ? "connected again" : "connected"));
+    this.link.on("connected", ({ again }) =>
+      this.told.push(again ? "connected again" : "connected"),
+    );
     this.link.on("gap", () => this.told.push("gap"));
     this.link.on("disconnected", (outcome) => {
       this.outcomes.push(outcome);
