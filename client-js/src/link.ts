@@ -22,7 +22,10 @@ export interface LinkOptions {
   readonly queue?: QueueOptions;
   /** What `send` does while there is no connection. Default: `queue`. */
   readonly whileAway?: "queue" | "refuse";
-  /** Whether to dial no more after this. Default: `isFinalByDefault`. */
+  /**
+   * Whether to dial no more after this. Default: `isFinalByDefault`. What the function that makes the
+   * URL threw ("logged out", say) is `error.cause`.
+   */
   readonly isFinal?: (ending: Ending) => boolean;
   /** For the function that makes the URL and the connection together. Default 10,000. */
   readonly dialTimeoutMs?: number;
