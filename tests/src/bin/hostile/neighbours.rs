@@ -1,0 +1,98 @@
+//! What a socket waits beside eight flooders, on a server with one worker and one core.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout_at,
+};
+use wharf_conformance::client::Frame;
+
+use crate::{honest, keep, keep::Target, server::Server, verdict::percentile};
+
+pub(crate) const NAME: &str = "neighbours";
+
+const FLOODERS: usize = 8;
+
+/// How often longer a neighbour of pings may wait than one of texts.
+const AT_MOST: f64 = 3.0;
+
+/// Prints the comparison; whether it is fair.
+pub(crate) fn run(driver: &str, duration: Duration) -> bool {
+    let texts = beside(driver, duration, &Frame::text("x".repeat(100)));
+    let pings = beside(driver, duration, &Frame::ping(vec![7; 100]));
+    let ratio = pings.as_secs_f64() / texts.as_secs_f64();
+    let is_fair = ratio <= AT_MOST;
+    println!(
+        "{NAME}: p50 {:.1} ms beside {FLOODERS} who send texts, {:.1} ms beside {FLOODERS} who \
+         ping: {ratio:.1} times as long, {}",
+        texts.as_secs_f64() * 1000.0,
+        pings.as_secs_f64() * 1000.0,
+        if is_fair { "stood" } else { "unfair" },
+    );
+    is_fair
+}
+
+/// The median echo beside senders of this frame.
+fn beside(driver: &str, duration: Duration, frame: &Frame) -> Duration {
+    let server = Server::start_on_one_core(driver);
+    let target = Target {
+        address: server.address(),
+        until: Instant::now() + duration,
+    };
+    let chunk = frame.to_bytes().repeat(500);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let flooding = std::thread::spawn(move || {
+        runtime.block_on(futures::future::join_all(
+            (0..FLOODERS).map(|_| flood(target, &chunk)),
+        ));
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let times = runtime.block_on(async {
+        let mut stream = TcpStream::connect(target.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        keep::open(&mut stream, "/echo").await.unwrap();
+        let mut times = Vec::new();
+        while !target.is_over() {
+            times.push(honest::echo(&mut stream).await.expect("an echo"));
+        }
+        times
+    });
+    flooding.join().unwrap();
+    percentile(&times, 50)
+}
+
+/// Sends as much as is taken, and reads what comes back.
+pub(crate) async fn flood(target: Target, chunk: &[u8]) {
+    while !target.is_over() {
+        let flooding = async {
+            let mut stream = TcpStream::connect(target.address).await?;
+            keep::open(&mut stream, "/echo").await?;
+            let (mut reader, mut writer) = stream.split();
+            let write = async {
+                loop {
+                    if let Err(gone) = writer.write_all(chunk).await {
+                        return Err::<(), io::Error>(gone);
+                    }
+                }
+            };
+            let read = async {
+                let mut buffer = vec![0; 64 * 1024];
+                while reader.read(&mut buffer).await? > 0 {}
+                Err::<(), io::Error>(io::ErrorKind::UnexpectedEof.into())
+            };
+            tokio::try_join!(write, read)
+        };
+        let _ = timeout_at(target.until.into(), flooding).await;
+    }
+}
