@@ -23,6 +23,7 @@ pub(crate) fn to_upgrade_request(request: &HttpRequest) -> Option<UpgradeRequest
         peer: request.peer_addr(),
         is_secure: request.app_config().secure(),
         protocol: None,
+        extensions: http::Extensions::new(),
     })
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn to_upgrade_request(request: &Request<Body>) -> UpgradeRequest {
         // axum does not say; the app's `served_over_tls` does.
         is_secure: false,
         protocol: None,
+        extensions: request.extensions().clone(),
     }
 }
 

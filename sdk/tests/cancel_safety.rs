@@ -322,12 +322,10 @@ async fn a_dropped_shutdown_keeps_refusing_and_can_be_waited_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_upgrade_gives_back_what_it_holds() {
-    let slow = from_fn(|context, next| {
-        Box::pin(async move {
-            context.insert(());
-            sleep(SECOND).await;
-            next.run(context).await
-        })
+    let slow = from_fn(async |mut context, next| {
+        context.insert(());
+        sleep(SECOND).await;
+        Ok(next.run(context).await)
     });
     let handler =
         async |Extension(()): Extension<()>, mut socket: Socket| socket.read().await.map(drop);

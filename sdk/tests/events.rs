@@ -222,7 +222,7 @@ async fn a_callback_that_panics_before_its_future_is_a_panic_of_its_session_only
 async fn a_state_that_cannot_be_made_refuses_the_upgrade_and_tells_nobody() {
     let told = Told::default();
     let notes = Arc::clone(&told);
-    let events = Events::with_state(|context| {
+    let events = Events::with_state(async |context| {
         let name = context.header("x-name").map(str::to_owned);
         name.ok_or_else(|| Error::reject(StatusCode::BAD_REQUEST, "send an X-Name header"))
     })

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use http::{HeaderName, HeaderValue};
 use wharf_sdk::{
     App, Extension, Result, Route, Socket,
-    middleware::{RequestId, RequestIdLayer, SetHeader, Trace},
+    middleware::{RequestId, RequestIdLayer, SetHeader, Trace, bearer},
     testing::TestHost,
 };
 
@@ -40,10 +40,11 @@ async fn a_request_id_is_taken_over_or_made_and_sent_back() {
 }
 
 #[tokio::test]
-async fn a_header_is_added_to_the_101_and_not_to_refusals() {
+async fn a_header_is_added_to_the_101_and_to_refusals() {
     let name = HeaderName::from_static("x-served-by");
     let app = App::builder()
         .middleware(SetHeader::new(name, HeaderValue::from_static("wharf")))
+        .middleware(bearer(async |_| Ok(None)))
         .route(Route::new("/open", silent))
         .route(Route::new("/closed", silent).require_auth());
     let host = TestHost::new(app.build().unwrap());
@@ -52,7 +53,7 @@ async fn a_header_is_added_to_the_101_and_not_to_refusals() {
         "wharf"
     );
     let refused = host.connect("/closed").expect_rejected(401).await;
-    assert_eq!(refused.header("x-served-by"), None);
+    assert_eq!(refused.header("x-served-by"), Some("wharf"));
 }
 
 #[cfg(feature = "rate-limit")]

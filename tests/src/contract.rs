@@ -73,6 +73,16 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "Handshake",
+        "refusals-pass-back",
+        "a refusal inside the chain passes back through it as a response; observers are told its reason",
+    ),
+    row(
+        "Handshake",
+        "extractors",
+        "what a handler takes may wait and refuse: its error answers before the 101",
+    ),
+    row(
+        "Handshake",
         "middleware-panics",
         "middleware panics: 500, observers told, the server goes on",
     ),
@@ -84,7 +94,7 @@ pub const ROWS: &[Row] = &[
     row(
         "Handshake",
         "principal",
-        "no principal where one is required: 401 with `WWW-Authenticate`; a scope missing: 403; no authenticator: fails closed",
+        "no principal where one is required: 401 with `WWW-Authenticate`; a scope missing: 403; nothing that authenticates: refused by `build()`",
     ),
     row(
         "Handshake",

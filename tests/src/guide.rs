@@ -65,6 +65,7 @@
 //!             peer: Some(peer),
 //!             is_secure: false,
 //!             protocol: None,
+//!             extensions: Default::default(),
 //!         };
 //!         let upgrade = match app.decide(head, CAPABILITIES.driver).await {
 //!             Decision::Respond(response) => return response,

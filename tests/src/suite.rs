@@ -152,6 +152,7 @@ macro_rules! for_each_case {
                 scope_missing: "principal",
                 authorized: "principal",
                 fails_closed: "principal",
+                middleware_behind_it: "principal",
                 inherited: "principal",
                 token_as_subprotocol: "principal",
             }
@@ -160,6 +161,8 @@ macro_rules! for_each_case {
                 order: "chain",
                 adds_headers: "chain",
                 passes_values_on: "chain",
+                sees_refusals: "refusals-pass-back",
+                extractors_refuse: "extractors",
                 fails: "middleware-fails",
                 refuses: "middleware-fails",
                 panics: "middleware-panics",
@@ -172,6 +175,8 @@ macro_rules! for_each_case {
                 problem_documents: "problem",
                 debug_mode: "problem",
                 mapper: "mapper",
+                mapper_panics: "mapper",
+                interim_statuses: "chain",
                 handler_arguments: "problem",
             }
             plain {
@@ -353,6 +358,7 @@ macro_rules! for_each_case {
                 places_in_caps: "once",
                 given_up_handshakes: "once",
                 guards: "once",
+                extensions_that_panic: "once",
             }
             observers {
                 a_whole_life: "observers",

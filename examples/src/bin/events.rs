@@ -6,7 +6,7 @@ use wharf::prelude::*;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let counter = Events::with_state(|_| Ok(AtomicU64::new(0)))
+    let counter = Events::with_state(async |_| Ok(AtomicU64::new(0)))
         .on_open(|peer, ()| async move { peer.send("count me in").await })
         .on_message(|peer, _| async move {
             let count = peer.state().fetch_add(1, Ordering::Relaxed) + 1;

@@ -135,10 +135,10 @@ fn app(settings: Settings, handed_out: &Arc<Mutex<Option<Sender>>>) -> App {
             .write_deadline(hour)
             .rate_limit(RateLimit::messages(u32::MAX).and_bytes(u64::MAX >> 8))
             .max_connections(1000)
-            .middleware(from_fn(move |context, next| {
+            .middleware(from_fn(move |mut context, next| {
                 let expiry = SystemTime::now() + hour;
                 context.set_principal(Principal::new("somebody").expiring_at(expiry));
-                Box::pin(next.run(context))
+                async { Ok(next.run(context).await) }
             })),
     };
     App::builder()

@@ -92,6 +92,7 @@ fn decide(app: &App, path: &str) -> Decision {
         peer: None,
         is_secure: false,
         protocol: None,
+        extensions: http::Extensions::new(),
     };
     let decision = app.decide(request, "memory").now_or_never();
     decision.expect("nothing in the chain waits")

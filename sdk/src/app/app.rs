@@ -56,12 +56,18 @@ pub(crate) struct AppInner {
 }
 
 impl AppInner {
-    pub(crate) fn error_response(&self, error: &Error, context: &Context) -> Response<Bytes> {
-        let mapped = self
-            .mapper
-            .as_ref()
-            .and_then(|mapper| mapper.response(error, context));
-        mapped.unwrap_or_else(|| problem_response(error, self.is_debug))
+    /// The response for an error before the upgrade, which it carries for those who are told.
+    pub(super) fn refuse(&self, error: Error, context: &Context) -> Response<Bytes> {
+        let mapped = caught(|| self.mapper.as_ref()?.response(&error, context)).filter(|mapped| {
+            let is_earned = !mapped.status().is_informational();
+            if !is_earned {
+                tracing::error!(status = %mapped.status(), "an error mapper answered with 1xx");
+            }
+            is_earned
+        });
+        let mut response = mapped.unwrap_or_else(|| problem_response(&error, self.is_debug));
+        response.extensions_mut().insert(Arc::new(error));
+        response
     }
 }
 
@@ -86,9 +92,7 @@ impl SessionHooks for AppInner {
 
     /// What failed is hidden outside debug mode.
     fn close_frame_for(&self, error: &Error) -> CloseFrame {
-        // A mapper that panics maps nothing.
-        let map = AssertUnwindSafe(|| self.mapper.as_ref()?.close_frame(error));
-        let mapped = catch_unwind(map).unwrap_or_default();
+        let mapped = caught(|| self.mapper.as_ref()?.close_frame(error));
         if let Some(frame) = mapped.or_else(|| error.close_frame().cloned()) {
             return frame;
         }
@@ -99,6 +103,18 @@ impl SessionHooks for AppInner {
         };
         CloseFrame::cut(CloseCode::INTERNAL, &reason)
     }
+}
+
+/// A mapper that panics maps nothing.
+fn caught<T>(map: impl FnOnce() -> Option<T>) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(map)).unwrap_or_else(|panic| {
+        let error = Error::panicked(panic);
+        tracing::error!(
+            cause = error.cause_chain(),
+            "an error mapper panicked; it is passed by"
+        );
+        None
+    })
 }
 
 impl std::fmt::Debug for dyn ErrorMapper {

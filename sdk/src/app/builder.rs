@@ -11,7 +11,7 @@ use crate::{
         entry::RouteEntry,
         mapper::ErrorMapper,
         matcher::Matcher,
-        middleware::{AnyMiddleware, Middleware},
+        middleware::{AnyMiddleware, Authorize, Middleware},
         observer::{Observer, Observers},
     },
     message::{Error, Result},
@@ -31,7 +31,7 @@ impl App {
 ///
 /// ```
 /// use std::time::Duration;
-/// use wharf_sdk::{App, Configure, Group, Route, observer::Log};
+/// use wharf_sdk::{App, Configure, Group, Principal, Route, middleware::bearer, observer::Log};
 /// # use wharf_sdk::{Result, Socket};
 /// # async fn echo(mut socket: Socket) -> Result<()> {
 /// #     while let Some(message) = socket.read().await? {
@@ -42,6 +42,7 @@ impl App {
 /// # fn main() -> Result<()> {
 /// let app = App::builder()
 ///     .observer(Log)
+///     .middleware(bearer(async |token| Ok((token == "letmein").then(|| Principal::new("alice")))))
 ///     .max_message_bytes(64 * 1024) // of every route that says nothing else
 ///     .route(Route::new("/echo", echo))
 ///     .group(Group::new("/admin").require_scopes(["admin"]).route(Route::new("/echo", echo)))
@@ -146,7 +147,8 @@ impl AppBuilder {
     /// # Errors
     ///
     /// `WHARF_CONFIG`, naming the route and the value: a pattern that does not parse or clashes
-    /// with another, a limit of zero, limits that contradict each other.
+    /// with another, a limit of zero, limits that contradict each other, a principal that is
+    /// required where nothing authenticates.
     pub fn build(self) -> Result<App> {
         for (name, cap) in [
             ("max_app_connections", self.caps.app),
@@ -241,6 +243,19 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
     let pattern = format!("{prefix}{}", route.pattern);
     let common = route.common.within(outer);
     let limits = common.policy.resolve(&pattern)?;
+    let auth = common.auth.unwrap_or_default();
+    let mut middleware = common.middleware;
+    let is_authenticated = middleware.iter().any(AnyMiddleware::authenticates);
+    if auth.required {
+        if !is_authenticated {
+            return Err(Error::config(format!(
+                "route {pattern}: it requires a principal and no middleware authenticates; add one \
+                 such as middleware::bearer, or declare yours with middleware::authenticator"
+            )));
+        }
+        middleware.push(AnyMiddleware::new(Authorize(auth.clone())));
+    }
+    middleware.extend(common.authorized_middleware);
     Ok(RouteEntry {
         count: Arc::new(RouteCount::new(limits.max_connections)),
         limits: Arc::new(limits),
@@ -248,8 +263,8 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         name: route.name,
         group: group.map(str::to_owned),
         tags: common.tags,
-        auth: common.auth.unwrap_or_default(),
-        middleware: common.middleware,
+        auth,
+        middleware,
         handler: route.handler,
         fallback: route.fallback,
     })

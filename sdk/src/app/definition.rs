@@ -42,7 +42,7 @@ pub struct Route {
 /// Routes that share a prefix, middleware, tags, authentication and policy.
 ///
 /// ```
-/// use wharf_sdk::{App, Configure, Group, Route};
+/// use wharf_sdk::{App, Configure, Group, Principal, Route, middleware::bearer};
 /// # use wharf_sdk::{Result, Socket};
 /// # async fn echo(mut socket: Socket) -> Result<()> {
 /// #     while let Some(message) = socket.read().await? {
@@ -53,6 +53,7 @@ pub struct Route {
 /// # fn main() -> Result<()> {
 /// let v1 = Group::new("/v1")
 ///     .max_connections(1000)
+///     .middleware(bearer(async |token| Ok((token == "letmein").then(|| Principal::new("alice")))))
 ///     .require_auth()
 ///     .route(Route::new("/chat", echo))
 ///     .route(Route::new("/status", echo).allow_anonymous());
@@ -76,6 +77,8 @@ pub struct Group {
 pub(super) struct Common {
     pub(super) policy: Policy,
     pub(super) middleware: Vec<AnyMiddleware>,
+    /// What runs behind the authorization.
+    pub(super) authorized_middleware: Vec<AnyMiddleware>,
     pub(super) tags: Vec<String>,
     pub(super) auth: Option<AuthRule>,
 }
@@ -85,11 +88,14 @@ impl Common {
     pub(super) fn within(self, outer: &Self) -> Self {
         let mut middleware = outer.middleware.clone();
         middleware.extend(self.middleware);
+        let mut authorized_middleware = outer.authorized_middleware.clone();
+        authorized_middleware.extend(self.authorized_middleware);
         let mut tags = outer.tags.clone();
         tags.extend(self.tags);
         Self {
             policy: self.policy.or(&outer.policy),
             middleware,
+            authorized_middleware,
             tags,
             auth: self.auth.or_else(|| outer.auth.clone()),
         }
@@ -104,13 +110,22 @@ macro_rules! common_methods {
             self
         }
 
+        /// Adds a middleware behind the authorization, inside those that are there: strangers do
+        /// not reach it. What it looks up, they cannot find out.
+        pub fn authorized_middleware(mut self, middleware: impl Middleware) -> Self {
+            let middleware = AnyMiddleware::new(middleware);
+            self.common.authorized_middleware.push(middleware);
+            self
+        }
+
         /// Adds a tag, for the route snapshot.
         pub fn tagged(mut self, tag: impl Into<String>) -> Self {
             self.common.tags.push(tag.into());
             self
         }
 
-        /// Requires a principal: 401 without one, also where no authenticator is configured.
+        /// Requires a principal: 401 without one. A middleware of the route, its groups or the app
+        /// must authenticate.
         pub fn require_auth(mut self) -> Self {
             self.common.auth.get_or_insert_default().required = true;
             self

@@ -6,12 +6,11 @@ use crate::{
 };
 
 /// Turns errors into what the peer sees: a response before the upgrade, a close frame after it.
-/// `None` leaves the default: a problem document, or the error's own frame or 1011.
+/// `None` leaves the default: a problem document, or the error's own frame or 1011. A mapper that
+/// panics, or answers with 1xx, is passed by.
 ///
 /// ```
-/// use wharf_sdk::{
-///     Context, Error, ErrorMapper, http::StatusCode, middleware::Response, response,
-/// };
+/// use wharf_sdk::{Context, Error, ErrorMapper, Response, http::StatusCode, response};
 /// # use wharf_sdk::{App, Result, testing::TestHost};
 ///
 /// /// Plain text instead of problem documents.

@@ -8,6 +8,7 @@ mod app;
 mod builder;
 mod definition;
 mod entry;
+mod extract;
 mod handle;
 mod mapper;
 mod matcher;

@@ -38,7 +38,7 @@ pub struct RouteSnapshot {
     pub scopes: Vec<String>,
     /// Whether plain requests are answered.
     pub has_fallback: bool,
-    /// How many middleware run, the app's and the groups' included.
+    /// How many middleware run, the app's and the groups' and the authorization included.
     pub middleware: usize,
     /// Whether messages are compressed. No driver offers it yet.
     pub compression: bool,

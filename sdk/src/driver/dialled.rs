@@ -82,7 +82,11 @@ impl Dialled {
     /// # Errors
     ///
     /// What the handler's arguments refuse.
-    pub fn serve<IO, Args>(
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits, the connection is closed.
+    pub async fn serve<IO, Args>(
         self,
         connection: Connection<IO>,
         handler: &impl Handler<Args>,
@@ -92,8 +96,8 @@ impl Dialled {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let context = Context::new(request, self.info.peer, self.info.driver, state);
-        let prepared = handler.prepare(&context)?;
+        let context = Context::new(request, self.info.peer, self.info.driver, None, state);
+        let prepared = handler.prepare(&context).await?;
         drop(context);
         let (transport, parts) = self.split(connection);
         Ok(parts.start(transport, prepared))

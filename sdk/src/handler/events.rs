@@ -14,7 +14,7 @@ use crate::{
 
 type Callback<S, A> = Arc<dyn Fn(Peer<S>, A) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
-type MakeState<S> = Arc<dyn Fn(&Context) -> Result<S> + Send + Sync>;
+type MakeState<S> = Arc<dyn Fn(Context) -> BoxFuture<'static, Result<S>> + Send + Sync>;
 
 /// A handler made of callbacks, run one after the other for each connection.
 ///
@@ -52,7 +52,7 @@ pub struct Peer<S = ()> {
 impl Events {
     /// A handler without callbacks and without state.
     pub fn new() -> Self {
-        Self::with_state(|_| Ok(()))
+        Self::with_state(async |_| Ok(()))
     }
 }
 
@@ -63,11 +63,15 @@ impl Default for Events {
 }
 
 impl<S: Send + Sync + 'static> Events<S> {
-    /// A handler whose connections each have a state, made from the upgrade request. An error
-    /// refuses the upgrade.
-    pub fn with_state(state: impl Fn(&Context) -> Result<S> + Send + Sync + 'static) -> Self {
+    /// A handler whose connections each have a state, made from the upgrade request, such as
+    /// with a query to a database. An error refuses the upgrade.
+    pub fn with_state<F, Fut>(state: F) -> Self
+    where
+        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<S>> + Send + 'static,
+    {
         Self {
-            state: Arc::new(state),
+            state: Arc::new(move |context| Box::pin(state(context))),
             open: None,
             message: None,
             ping: None,
@@ -189,10 +193,13 @@ impl<S: Send + Sync + 'static> Events<S> {
 }
 
 impl<S: Send + Sync + 'static> Handler<()> for Events<S> {
-    fn prepare(&self, context: &Context) -> Result<Prepared> {
-        let state = Arc::new((self.state)(context)?);
-        let events = self.clone();
-        Ok(Box::new(move |socket| Box::pin(events.run(socket, state))))
+    fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>> {
+        Box::pin(async move {
+            let state = Arc::new((self.state)(context.clone()).await?);
+            let events = self.clone();
+            let prepared: Prepared = Box::new(move |socket| Box::pin(events.run(socket, state)));
+            Ok(prepared)
+        })
     }
 
     fn wants_control_frames(&self) -> bool {

@@ -11,19 +11,59 @@ use crate::{
     session::Socket,
 };
 
-/// A handler's argument, taken out of the upgrade request.
+/// A handler's argument, taken out of the upgrade request, or out of what the request names.
+///
+/// It is taken before the 101, behind middleware and authentication, and under the route's upgrade
+/// timeout: what cannot be had refuses the upgrade.
+///
+/// ```
+/// use wharf_sdk::{Context, Error, Result, Route, Socket, extract::FromContext, http::StatusCode};
+/// # use wharf_sdk::{App, testing::TestHost};
+/// # async fn find_room(name: &str) -> Result<Option<u32>> {
+/// #     Ok((name == "lobby").then_some(20))
+/// # }
+///
+/// /// A row of the database, which the path names.
+/// struct Room { seats: u32 }
+///
+/// impl FromContext for Room {
+///     async fn from_context(context: &Context) -> Result<Self> {
+///         let name = context.param("room").unwrap_or_default();
+///         match find_room(name).await? {
+///             Some(seats) => Ok(Self { seats }),
+///             None => Err(Error::reject(StatusCode::NOT_FOUND, "there is no such room")),
+///         }
+///     }
+/// }
+///
+/// async fn join(room: Room, mut socket: Socket) -> Result<()> {
+///     socket.write(format!("{} seats", room.seats)).await
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// # let host = TestHost::new(App::builder().route(Route::new("/rooms/{room}", join)).build()?);
+///
+/// host.connect("/rooms/lobby").await.expect_text("20 seats").await;
+/// host.connect("/rooms/attic").expect_rejected(404).await;
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be taken out of an upgrade request",
     note = "use `Context`, `Path<T>`, `Query<T>`, `State<T>`, `Extension<T>`, `Principal` or \
             `Option` of one of them, or implement `FromContext`"
 )]
 pub trait FromContext: Sized {
-    /// Takes it out, before the upgrade.
+    /// Takes it out, before the upgrade: write `async fn from_context`.
     ///
     /// # Errors
     ///
     /// What refuses the upgrade; use a 4xx kind.
-    fn from_context(context: &Context) -> Result<Self>;
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits if the upgrade takes too long or the client leaves.
+    fn from_context(context: &Context) -> impl Future<Output = Result<Self>> + Send;
 
     /// Whether an app with these values can ever provide it; asked when the app is built.
     ///
@@ -53,7 +93,7 @@ impl FromSocket for Socket {
 }
 
 impl FromContext for Context {
-    fn from_context(context: &Context) -> Result<Self> {
+    async fn from_context(context: &Context) -> Result<Self> {
         Ok(context.clone())
     }
 }
@@ -87,8 +127,8 @@ impl FromContext for Context {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Query<T>(pub T);
 
-impl<T: DeserializeOwned> FromContext for Query<T> {
-    fn from_context(context: &Context) -> Result<Self> {
+impl<T: DeserializeOwned + Send> FromContext for Query<T> {
+    async fn from_context(context: &Context) -> Result<Self> {
         context.query_as().map(Self)
     }
 }
@@ -114,8 +154,8 @@ impl<T: DeserializeOwned> FromContext for Query<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path<T>(pub T);
 
-impl<T: DeserializeOwned> FromContext for Path<T> {
-    fn from_context(context: &Context) -> Result<Self> {
+impl<T: DeserializeOwned + Send> FromContext for Path<T> {
+    async fn from_context(context: &Context) -> Result<Self> {
         let invalid = |detail: String| {
             Error::new(
                 ErrorKind::BadRequest,
@@ -156,7 +196,7 @@ impl<T: DeserializeOwned> FromContext for Path<T> {
 pub struct State<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> FromContext for State<T> {
-    fn from_context(context: &Context) -> Result<Self> {
+    async fn from_context(context: &Context) -> Result<Self> {
         context
             .state()
             .cloned()
@@ -176,7 +216,7 @@ fn missing_state<T>() -> Error {
     ))
 }
 
-/// A value that middleware set.
+/// A value that middleware set, or that the server around a mounted app put into its request.
 ///
 /// ```
 /// use wharf_sdk::{
@@ -200,7 +240,7 @@ fn missing_state<T>() -> Error {
 pub struct Extension<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> FromContext for Extension<T> {
-    fn from_context(context: &Context) -> Result<Self> {
+    async fn from_context(context: &Context) -> Result<Self> {
         let found = context.extension::<T>().cloned();
         found.map(Self).ok_or_else(|| {
             Error::new(
@@ -215,7 +255,7 @@ impl<T: Clone + Send + Sync + 'static> FromContext for Extension<T> {
 }
 
 impl FromContext for Arc<Principal> {
-    fn from_context(context: &Context) -> Result<Self> {
+    async fn from_context(context: &Context) -> Result<Self> {
         context.principal().cloned().ok_or_else(|| {
             Error::new(
                 ErrorKind::Unauthorized,
@@ -227,14 +267,15 @@ impl FromContext for Arc<Principal> {
 }
 
 impl FromContext for Principal {
-    fn from_context(context: &Context) -> Result<Self> {
-        Arc::<Self>::from_context(context).map(|principal| (*principal).clone())
+    async fn from_context(context: &Context) -> Result<Self> {
+        let principal = Arc::<Self>::from_context(context).await?;
+        Ok((*principal).clone())
     }
 }
 
 /// `None` where it cannot be taken.
-impl<T: FromContext> FromContext for Option<T> {
-    fn from_context(context: &Context) -> Result<Self> {
-        Ok(T::from_context(context).ok())
+impl<T: FromContext + Send> FromContext for Option<T> {
+    async fn from_context(context: &Context) -> Result<Self> {
+        Ok(T::from_context(context).await.ok())
     }
 }

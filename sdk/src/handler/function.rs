@@ -38,7 +38,11 @@ pub trait Handler<Args>: Send + Sync + 'static {
     /// # Errors
     ///
     /// What refuses the upgrade.
-    fn prepare(&self, context: &Context) -> Result<Prepared>;
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped where it waits if the upgrade takes too long or the client leaves.
+    fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>>;
 
     /// Whether an app with these values can ever run it; asked when the app is built.
     ///
@@ -89,7 +93,7 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 pub(crate) type AnyHandler = Arc<dyn Erased>;
 
 pub(crate) trait Erased: Send + Sync {
-    fn prepare(&self, context: &Context) -> Result<Prepared>;
+    fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>>;
     fn check(&self, state: &Extensions) -> Result<()>;
 }
 
@@ -107,7 +111,7 @@ struct Typeless<H, Args> {
 }
 
 impl<Args, H: Handler<Args>> Erased for Typeless<H, Args> {
-    fn prepare(&self, context: &Context) -> Result<Prepared> {
+    fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>> {
         self.handler.prepare(context)
     }
 
@@ -126,13 +130,16 @@ macro_rules! impl_handler {
             S: FromSocket,
             $($arg: FromContext + Send + 'static,)*
         {
-            fn prepare(&self, context: &Context) -> Result<Prepared> {
-                let handler = self.clone();
-                $(let $arg = $arg::from_context(context)?;)*
-                Ok(Box::new(move |socket| {
-                    let future = handler($($arg,)* S::from_socket(socket));
-                    Box::pin(async move { future.await.into_result() })
-                }))
+            fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>> {
+                Box::pin(async move {
+                    $(let $arg = $arg::from_context(context).await?;)*
+                    let handler = self.clone();
+                    let prepared: Prepared = Box::new(move |socket| {
+                        let future = handler($($arg,)* S::from_socket(socket));
+                        Box::pin(async move { future.await.into_result() })
+                    });
+                    Ok(prepared)
+                })
             }
 
             fn check(&self, state: &Extensions) -> Result<()> {

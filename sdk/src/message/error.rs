@@ -1,6 +1,11 @@
 //! The one error type: what went wrong, for whom, and what to do about it.
 
-use std::{borrow::Cow, error::Error as StdError, fmt};
+use std::{
+    borrow::Cow,
+    error::Error as StdError,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -30,7 +35,7 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 ///
 /// // After it: what a handler returns to close with a code of its own.
 /// let close = Error::close(4001, "game over");
-/// assert_eq!(close.close_frame().expect("a frame").code.as_u16(), 4001);
+/// assert_eq!(close.close_frame().expect("a frame").code().as_u16(), 4001);
 ///
 /// // One of yours, with a stable code and a private cause.
 /// let error = Error::new(ErrorKind::Unavailable, "ACME_NO_TABLE", "all tables are taken; wait")
@@ -127,13 +132,18 @@ impl Error {
         Self::new(ErrorKind::Config, "WHARF_CONFIG", message)
     }
 
-    pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+    /// What the application panicked with, as an error.
+    pub(crate) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Self {
         let text = panic
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("a panic without a message")
             .to_owned();
+        // What was panicked with may panic again in its drop, and so on: the second is leaked.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            std::mem::forget(again);
+        }
         Self::new(
             ErrorKind::Panic,
             "WHARF_PANIC",
@@ -156,7 +166,8 @@ impl Error {
         self
     }
 
-    /// Sets the status that answers the upgrade request, instead of the kind's.
+    /// Sets the status that answers the upgrade request, instead of the kind's. An error cannot
+    /// answer with 1xx, which is passed by.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = Some(status);
@@ -234,7 +245,8 @@ impl Error {
 
     /// The status that answers the upgrade request.
     pub fn status(&self) -> StatusCode {
-        self.0.status.unwrap_or_else(|| self.0.kind.status())
+        let own = self.0.status.filter(|status| !status.is_informational());
+        own.unwrap_or_else(|| self.0.kind.status())
     }
 
     /// The extra headers of the response that answers the upgrade request.

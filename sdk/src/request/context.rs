@@ -1,6 +1,6 @@
 //! The upgrade request and what middleware learned from it.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{any::Any, fmt, net::SocketAddr, sync::Arc};
 
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri};
 use serde::de::DeserializeOwned;
@@ -35,23 +35,33 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Context {
-    inner: Arc<Inner>,
+    received: Arc<Received>,
+    /// Apart from the request, which is large: whoever changes it while somebody keeps a clone
+    /// copies this alone.
+    learned: Arc<Learned>,
 }
 
+/// What came, and where to.
 #[derive(Clone)]
-struct Inner {
+struct Received {
     id: ConnectionId,
     request: UpgradeRequest,
     client: Option<SocketAddr>,
     driver: &'static str,
+    /// The app, which this floor does not know; a client has none.
+    app: Option<Arc<dyn Any + Send + Sync>>,
+    state: Arc<Extensions>,
+}
+
+/// What was found out about it.
+#[derive(Clone, Default)]
+struct Learned {
     route: Option<Arc<str>>,
     params: Params,
     offers: Vec<String>,
     chosen: Option<Choice>,
     subprotocol: Option<Arc<str>>,
     principal: Option<Arc<Principal>>,
-    has_authenticator: bool,
-    state: Arc<Extensions>,
     extensions: Extensions,
     guards: Guards,
 }
@@ -68,41 +78,35 @@ impl Context {
         request: UpgradeRequest,
         client: Option<SocketAddr>,
         driver: &'static str,
+        app: Option<Arc<dyn Any + Send + Sync>>,
         state: Arc<Extensions>,
     ) -> Self {
         Self {
-            inner: Arc::new(Inner {
+            received: Arc::new(Received {
                 id: ConnectionId::next(),
                 request,
                 client,
                 driver,
-                route: None,
-                params: Params::default(),
-                offers: Vec::new(),
-                chosen: None,
-                subprotocol: None,
-                principal: None,
-                has_authenticator: false,
+                app,
                 state,
-                extensions: Extensions::new(),
-                guards: Guards::default(),
             }),
+            learned: Arc::default(),
         }
     }
 
     /// The connection's id.
     pub fn id(&self) -> ConnectionId {
-        self.inner.id
+        self.received.id
     }
 
     /// The method.
     pub fn method(&self) -> &Method {
-        &self.inner.request.method
+        &self.received.request.method
     }
 
     /// The path and query, raw.
     pub fn uri(&self) -> &Uri {
-        &self.inner.request.uri
+        &self.received.request.uri
     }
 
     /// The path, raw: not percent-decoded.
@@ -132,7 +136,7 @@ impl Context {
 
     /// The header lines.
     pub fn headers(&self) -> &HeaderMap {
-        &self.inner.request.headers
+        &self.received.request.headers
     }
 
     /// A header's first value, if it is text. Names are case-insensitive.
@@ -151,7 +155,7 @@ impl Context {
 
     /// A path parameter, percent-decoded.
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.inner.params.get(name)
+        self.learned.params.get(name)
     }
 
     /// A path parameter, parsed.
@@ -173,42 +177,42 @@ impl Context {
 
     /// All path parameters, percent-decoded, in the pattern's order.
     pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.inner.params.iter()
+        self.learned.params.iter()
     }
 
     /// The address of the client: the forwarded one behind a trusted proxy, else the peer's.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.inner.client
+        self.received.client
     }
 
     /// The address at the other end of the connection, proxy or not.
     pub fn connection_peer(&self) -> Option<SocketAddr> {
-        self.inner.request.peer
+        self.received.request.peer
     }
 
     /// The driver's name: for logs only.
     pub fn driver(&self) -> &'static str {
-        self.inner.driver
+        self.received.driver
     }
 
     /// The route's pattern; empty before a route is found.
     pub fn route(&self) -> &str {
-        self.inner.route.as_deref().unwrap_or_default()
+        self.learned.route.as_deref().unwrap_or_default()
     }
 
     /// Whether this asks for a WebSocket; in an HTTP fallback it does not.
     pub fn is_upgrade(&self) -> bool {
-        self.inner.request.is_upgrade()
+        self.received.request.is_upgrade()
     }
 
     /// The subprotocols that the client offers, in its order.
     pub fn offered_subprotocols(&self) -> &[String] {
-        &self.inner.offers
+        &self.learned.offers
     }
 
     /// The selected subprotocol: chosen by middleware, or negotiated when the chain is through.
     pub fn subprotocol(&self) -> Option<&str> {
-        match (&self.inner.subprotocol, &self.inner.chosen) {
+        match (&self.learned.subprotocol, &self.learned.chosen) {
             (Some(selected), _) => Some(selected),
             (None, Some(Choice::One(chosen))) => Some(chosen),
             _ => None,
@@ -224,7 +228,7 @@ impl Context {
     pub fn choose_subprotocol(&mut self, choice: Option<&str>) -> Result<()> {
         let choice = match choice {
             None => Choice::None,
-            Some(name) if self.inner.offers.iter().any(|offer| offer == name) => {
+            Some(name) if self.learned.offers.iter().any(|offer| offer == name) => {
                 Choice::One(name.to_owned())
             }
             Some(_) => {
@@ -247,28 +251,24 @@ impl Context {
 
     /// Who connects, once an authenticator has said so.
     pub fn principal(&self) -> Option<&Arc<Principal>> {
-        self.inner.principal.as_ref()
+        self.learned.principal.as_ref()
     }
 
-    /// Says who connects.
+    /// Says who connects. A middleware that does declares it: see
+    /// [`Middleware::authenticates`](crate::Middleware::authenticates).
     pub fn set_principal(&mut self, principal: Principal) {
         self.edit().principal = Some(Arc::new(principal));
     }
 
-    /// Says that an authenticator looked at the request, whether or not it found a principal.
-    /// Without one, routes that require a principal fail closed.
-    pub fn mark_authenticated(&mut self) {
-        self.edit().has_authenticator = true;
-    }
-
     /// A value of the app, set when it was built.
     pub fn state<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.inner.state.get()
+        self.received.state.get()
     }
 
-    /// A value that middleware set.
+    /// A value that middleware set, or what the server around the app knows of the request.
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.inner.extensions.get()
+        let set = self.learned.extensions.get();
+        set.or_else(|| self.received.request.extensions.get())
     }
 
     /// Sets a value for the handler and for later middleware.
@@ -287,15 +287,17 @@ impl Context {
 
     /// Sets or replaces a request header, for later middleware and the handler.
     pub fn set_header(&mut self, name: HeaderName, value: http::HeaderValue) {
-        self.edit().request.headers.insert(name, value);
+        let received = Arc::make_mut(&mut self.received);
+        received.request.headers.insert(name, value);
     }
 
     pub(crate) fn request(&self) -> &UpgradeRequest {
-        &self.inner.request
+        &self.received.request
     }
 
-    pub(crate) fn has_authenticator(&self) -> bool {
-        self.inner.has_authenticator
+    /// The app that decides.
+    pub(crate) fn app(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
+        self.received.app.as_ref()
     }
 
     pub(crate) fn set_route(&mut self, route: Arc<str>, params: Params) {
@@ -313,26 +315,28 @@ impl Context {
         &mut self,
         prefer: impl FnOnce(&[String]) -> Result<Option<String>>,
     ) -> Result<()> {
-        let selected = match &self.inner.chosen {
+        let selected = match &self.learned.chosen {
             Some(Choice::None) => None,
             Some(Choice::One(name)) => Some(name.clone()),
-            None => prefer(&self.inner.offers)?,
+            None => prefer(&self.learned.offers)?,
         };
-        self.edit().subprotocol = selected.map(Arc::from);
+        if let Some(selected) = selected {
+            self.edit().subprotocol = Some(Arc::from(selected));
+        }
         Ok(())
     }
 
     pub(crate) fn selected_subprotocol(&self) -> Option<Arc<str>> {
-        self.inner.subprotocol.clone()
+        self.learned.subprotocol.clone()
     }
 
     pub(crate) fn guards(&self) -> Guards {
-        self.inner.guards.clone()
+        self.learned.guards.clone()
     }
 
-    /// Copies if a middleware kept a clone.
-    fn edit(&mut self) -> &mut Inner {
-        Arc::make_mut(&mut self.inner)
+    /// Copies if somebody kept a clone.
+    fn edit(&mut self) -> &mut Learned {
+        Arc::make_mut(&mut self.learned)
     }
 }
 

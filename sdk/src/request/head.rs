@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version, header};
 
 use crate::policy::RequestOrigin;
 
@@ -27,6 +27,9 @@ pub struct UpgradeRequest {
     /// The `:protocol` of an extended CONNECT, which opens sockets over HTTP/2
     /// ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
     pub protocol: Option<String>,
+    /// What the server around the app knows of the request, such as what its layers found out.
+    /// Handlers find it as [`Extension`](crate::Extension).
+    pub extensions: Extensions,
 }
 
 impl UpgradeRequest {

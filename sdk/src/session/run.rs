@@ -111,7 +111,7 @@ impl<T: Transport> Session<T> {
         let result = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => result,
-            Err(panic) => Err(Error::panicked(&*panic)),
+            Err(panic) => Err(Error::panicked(panic)),
         };
         self.drop_handler();
         let (frame, failure) = match result {

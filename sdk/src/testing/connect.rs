@@ -107,6 +107,7 @@ impl Connect {
                 peer: Some(SocketAddr::from(([127, 0, 0, 1], 50_000))),
                 is_secure: false,
                 protocol: None,
+                extensions: http::Extensions::new(),
             },
             answers_pings: true,
         }

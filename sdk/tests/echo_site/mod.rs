@@ -30,5 +30,6 @@ pub(crate) fn request() -> UpgradeRequest {
         peer: None,
         is_secure: false,
         protocol: None,
+        extensions: http::Extensions::new(),
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use wharf_sdk::{
-    Configure, Group, Principal, Result, Route, Socket, Subprotocols,
-    middleware::{bearer, subprotocol_token},
+    App, Configure, Group, Next, Principal, Result, Route, Socket, Subprotocols,
+    middleware::{authenticator, bearer, from_fn, subprotocol_token},
 };
 
-use crate::{Answer, Client, Host, Request, Site, fixture::echo};
+use crate::{Answer, Client, Host, Notes, Request, Site, fixture::echo};
 
 /// Without a principal where one is required: 401 with `WWW-Authenticate`.
 pub async fn unauthenticated(host: &dyn Host) {
@@ -45,21 +45,56 @@ pub async fn authorized(host: &dyn Host) {
     }
 }
 
-/// A route that requires a principal, with no authenticator configured, lets nobody in.
+/// A route that requires a principal is not built where no middleware authenticates; a function that
+/// does declares it. Where it knows nobody, nobody gets in.
 pub async fn fails_closed(host: &dyn Host) {
+    let ways = [
+        Route::new("/auth", echo).require_auth(),
+        Route::new("/scopes", echo).require_scopes(["chat"]),
+    ];
+    for route in ways {
+        let error = App::builder()
+            .route(route)
+            .build()
+            .expect_err("lets nobody in");
+        assert!(
+            error.message().contains("no middleware authenticates"),
+            "{error}"
+        );
+    }
     let site = Site::of(host, |app| {
-        app.route(Route::new("/auth", echo).require_auth())
-            .route(Route::new("/scopes", echo).require_scopes(["chat"]))
+        app.middleware(authenticator(async |context, next: Next| {
+            Ok(next.run(context).await)
+        }))
+        .route(Route::new("/auth", echo).require_auth())
     })
     .await;
-    for path in ["/auth", "/scopes"] {
-        for request in [
-            Request::upgrade(path),
-            Request::upgrade(path).with("Authorization", "Bearer letmein"),
-        ] {
-            expect_unauthorized(site.request(request).await, "WHARF_UNAUTHORIZED");
-        }
-    }
+    let request = Request::upgrade("/auth").with("Authorization", "Bearer letmein");
+    expect_unauthorized(site.request(request).await, "WHARF_UNAUTHORIZED");
+}
+
+/// Middleware behind the authorization is reached by those who are let in alone.
+pub async fn middleware_behind_it(host: &dyn Host) {
+    let (notes, mut noted) = Notes::new();
+    let looks_up = from_fn(async |context, next: Next| {
+        let notes = context.state::<Notes>().expect("notes");
+        notes.add(context.param("room").unwrap_or_default());
+        Ok(next.run(context).await)
+    });
+    let verify = async |token: String| Ok(Some(Principal::new("p").with_scopes([token])));
+    let site = Site::of(host, |app| {
+        app.state(notes)
+            .authorized_middleware(looks_up)
+            .middleware(bearer(verify))
+            .route(Route::new("/{room}", echo).require_scopes(["member"]))
+    })
+    .await;
+    let request = |token| Request::upgrade("/blue").with("Authorization", token);
+    site.request(Request::upgrade("/blue")).await.expect(401);
+    site.request(request("Bearer stranger")).await.expect(403);
+    assert!(noted.rest().is_empty(), "a stranger reached it");
+    site.open_with(request("Bearer member")).await.close().await;
+    noted.expect("blue").await;
 }
 
 /// What a group requires its routes inherit, unless they allow anonymous peers.

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use wharf_sdk::{
     CloseFrame, Context, Error, ErrorKind, ErrorMapper, Extension, Query, Response, Result, Route,
-    Socket, http::StatusCode, middleware::from_fn, response,
+    Socket,
+    http::StatusCode,
+    middleware::{bearer, from_fn},
+    response,
 };
 
 use crate::{Host, Request, Site, client::Frame, fixture::echo};
@@ -39,11 +42,9 @@ pub async fn problem_documents(host: &dyn Host) {
 /// In debug mode the document shows cause and context.
 pub async fn debug_mode(host: &dyn Host) {
     let fails = || {
-        from_fn(|_, _| {
-            Box::pin(async {
-                let error = Error::handler("the disk is full").with_context("disk", "sda");
-                Err(error)
-            })
+        from_fn(async |_, _| {
+            let error = Error::handler("the disk is full").with_context("disk", "sda");
+            Err(error)
         })
     };
     for is_debug in [false, true] {
@@ -86,6 +87,7 @@ pub async fn mapper(host: &dyn Host) {
     };
     let site = Site::of(host, |app| {
         app.map_errors(Mapper)
+            .middleware(bearer(async |_| Ok(None)))
             .route(Route::new("/fails", fails))
             .route(Route::new("/closed", echo).require_auth())
     })
@@ -100,6 +102,86 @@ pub async fn mapper(host: &dyn Host) {
         client.send(Frame::text(text)).await;
         assert_eq!(client.expect_close(code).await, reason);
     }
+}
+
+/// A mapper that panics is passed by: the problem document answers, observers are told, and the
+/// server goes on.
+pub async fn mapper_panics(host: &dyn Host) {
+    struct Panics;
+    impl ErrorMapper for Panics {
+        fn response(&self, _: &Error, _: &Context) -> Option<Response> {
+            panic!("a mapper panics");
+        }
+
+        fn close_frame(&self, _: &Error) -> Option<CloseFrame> {
+            panic!("a mapper panics");
+        }
+    }
+    let fails = async |_: Socket| Err::<(), _>(Error::handler("as told"));
+    let site = Site::of(host, |app| {
+        app.map_errors(Panics)
+            .route(Route::new("/fails", fails))
+            .route(
+                Route::new("/closed", echo).middleware(from_fn(async |_, _| {
+                    Err(Error::reject(StatusCode::GONE, "gone"))
+                })),
+            )
+    })
+    .await;
+    let refused = site.request(Request::upgrade("/nowhere")).await;
+    refused.expect_problem(404, "WHARF_NOT_FOUND");
+    let refused = site.request(Request::upgrade("/closed")).await;
+    refused.expect_problem(410, "WHARF_REJECTED");
+    let told = site.events.wait_for("rejected", 2).await;
+    let told: Vec<_> = told
+        .iter()
+        .filter_map(|event| event.error.as_deref())
+        .collect();
+    assert_eq!(told, ["WHARF_NOT_FOUND", "WHARF_REJECTED"]);
+    site.open("/fails").await.expect_close(1011).await;
+}
+
+/// Nobody but the end of the chain answers with 1xx: not an error, a mapper, a middleware or a
+/// fallback.
+pub async fn interim_statuses(host: &dyn Host) {
+    struct Maps;
+    impl ErrorMapper for Maps {
+        fn response(&self, error: &Error, _: &Context) -> Option<Response> {
+            let is_mine = error.code() == "MY_MAPPED";
+            is_mine.then(|| response::text(StatusCode::SWITCHING_PROTOCOLS, ""))
+        }
+    }
+    let errs = |code: &'static str| {
+        from_fn(move |_, _| async move {
+            let error = Error::new(ErrorKind::Forbidden, code, "no");
+            Err(error.with_status(StatusCode::SWITCHING_PROTOCOLS))
+        })
+    };
+    let site = Site::of(host, |app| {
+        let answers = from_fn(async |_, _| Ok(response::text(StatusCode::CONTINUE, "")));
+        app.map_errors(Maps)
+            .route(Route::new("/errs", echo).middleware(errs("MY_OWN")))
+            .route(Route::new("/maps", echo).middleware(errs("MY_MAPPED")))
+            .route(Route::new("/answers", echo).middleware(answers))
+            .route(
+                Route::new("/falls-back", echo)
+                    .fallback(async |_| response::text(StatusCode::SWITCHING_PROTOCOLS, "")),
+            )
+    })
+    .await;
+    for (request, status, code) in [
+        (Request::upgrade("/errs"), 403, "MY_OWN"),
+        (Request::upgrade("/maps"), 403, "MY_MAPPED"),
+        (Request::upgrade("/answers"), 500, "WHARF_UNEARNED_101"),
+        (
+            Request::plain("GET", "/falls-back"),
+            500,
+            "WHARF_UNEARNED_101",
+        ),
+    ] {
+        site.request(request).await.expect_problem(status, code);
+    }
+    site.events.wait_for("rejected", 4).await;
 }
 
 /// What a handler cannot take out of the request refuses the upgrade: 400 for the client's

@@ -291,13 +291,11 @@ pub async fn case_and_lists(host: &dyn Host) {
 /// Of several reasons to refuse, the first in the contract's order answers.
 pub async fn order_of_checks(host: &dyn Host) {
     let site = Site::of(host, |app| {
-        let teapot = from_fn(|context, next| {
-            Box::pin(async {
-                if context.header("x-teapot").is_some() {
-                    return Ok(response::text(StatusCode::IM_A_TEAPOT, "short and stout"));
-                }
-                next.run(context).await
-            })
+        let teapot = from_fn(async |context, next| {
+            if context.header("x-teapot").is_some() {
+                return Ok(response::text(StatusCode::IM_A_TEAPOT, "short and stout"));
+            }
+            Ok(next.run(context).await)
         });
         let verify = async |name: String| Ok(Some(Principal::new("p").with_scopes([name])));
         app.route(

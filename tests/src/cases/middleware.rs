@@ -1,13 +1,14 @@
 //! Code around the decision to upgrade.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use wharf_sdk::{
-    Context, Error, ErrorKind, Extension, Group, Next, Response, Result, Route, Socket, State,
-    async_trait,
+    Configure, Context, Error, ErrorKind, Extension, Group, Next, Response, Result, Route, Socket,
+    State, async_trait,
+    extract::FromContext,
     http::{HeaderValue, StatusCode},
-    middleware::{Middleware, SetHeader, from_fn},
+    middleware::{Middleware, RequestIdLayer, SetHeader, bearer, from_fn},
 };
 
 use crate::{Host, Notes, Request, Site, client::Client, fixture::echo};
@@ -33,12 +34,12 @@ pub async fn order(host: &dyn Host) {
     struct Named(&'static str);
     #[async_trait]
     impl Middleware for Named {
-        async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
+        async fn handle(&self, context: Context, next: Next) -> Result<Response> {
             let notes = context.state::<Notes>().cloned().expect("notes");
             notes.add(format!("into {}", self.0));
             let answer = next.run(context).await;
             notes.add(format!("out of {}", self.0));
-            answer
+            Ok(answer)
         }
     }
     let (notes, mut noted) = Notes::new();
@@ -80,9 +81,11 @@ pub async fn adds_headers(host: &dyn Host) {
         app.middleware(cookie(HeaderValue::from_static("a=1")))
             .middleware(cookie(HeaderValue::from_static("b=2")))
             .route(Route::new("/open", echo))
-            .route(Route::new("/closed", echo).middleware(from_fn(|_, _| {
-                Box::pin(async { Ok(wharf_sdk::response::text(StatusCode::GONE, "gone")) })
-            })))
+            .route(
+                Route::new("/closed", echo).middleware(from_fn(async |_, _| {
+                    Ok(wharf_sdk::response::text(StatusCode::GONE, "gone"))
+                })),
+            )
     })
     .await;
     for (path, status) in [("/open", 101), ("/closed", 410)] {
@@ -92,20 +95,102 @@ pub async fn adds_headers(host: &dyn Host) {
     }
 }
 
+/// An async function is a middleware as it is. A refusal further in, by an error, by a panic or for
+/// want of a principal, passes back through it as a response: what it adds is on it, it may look at
+/// the reason, and observers are told the reason.
+pub async fn sees_refusals(host: &dyn Host) {
+    async fn names_the_reason(context: Context, next: Next) -> Result<Response> {
+        let mut response = next.run(context).await;
+        let reason = response.extensions().get::<Arc<Error>>();
+        let reason = reason.map_or_else(String::new, |error| error.code().to_owned());
+        let reason = HeaderValue::try_from(reason).map_err(Error::handler)?;
+        response.headers_mut().insert("x-reason", reason);
+        Ok(response)
+    }
+    let errs = from_fn(async |_, _| Err(Error::reject(StatusCode::GONE, "gone")));
+    let panics = from_fn(async |_, _| panic!("a middleware panics"));
+    let site = Site::of(host, |app| {
+        app.middleware(RequestIdLayer)
+            .middleware(names_the_reason)
+            .middleware(bearer(async |_| Ok(None)))
+            .route(Route::new("/private", echo).require_auth())
+            .route(Route::new("/errs", echo).middleware(errs))
+            .route(Route::new("/panics", echo).middleware(panics))
+            .route(Route::new("/takes", async |_: Extension<u8>, _: Socket| {}))
+    })
+    .await;
+    for (path, status, reason) in [
+        ("/private", 401, "WHARF_UNAUTHORIZED"),
+        ("/errs", 410, "WHARF_REJECTED"),
+        ("/panics", 500, "WHARF_PANIC"),
+        ("/takes", 500, "WHARF_MISSING_EXTENSION"),
+    ] {
+        let request = Request::upgrade(path).with("X-Request-Id", "r-1");
+        let answer = site.request(request).await.expect(status);
+        assert_eq!(answer.header("x-request-id"), Some("r-1"), "in {answer:?}");
+        assert_eq!(answer.header("x-reason"), Some(reason), "in {answer:?}");
+    }
+    let told = site.events.wait_for("rejected", 4).await;
+    let told: Vec<_> = told
+        .iter()
+        .filter_map(|event| event.error.as_deref())
+        .collect();
+    let expected = [
+        "WHARF_UNAUTHORIZED",
+        "WHARF_REJECTED",
+        "WHARF_PANIC",
+        "WHARF_MISSING_EXTENSION",
+    ];
+    assert_eq!(told, expected);
+}
+
+/// An extractor may wait, and refuse: its error answers in place of the 101.
+pub async fn extractors_refuse(host: &dyn Host) {
+    struct Room(String);
+    impl FromContext for Room {
+        async fn from_context(context: &Context) -> Result<Self> {
+            let name = context.param("room").unwrap_or_default().to_owned();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            match name.as_str() {
+                "lobby" => Ok(Self(name)),
+                "cellar" => {
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                    Ok(Self(name))
+                }
+                _ => Err(Error::reject(
+                    StatusCode::NOT_FOUND,
+                    "there is no such room",
+                )),
+            }
+        }
+    }
+    let joins = async |room: Room, mut socket: Socket| socket.write(room.0).await;
+    let site = Site::of(host, |app| {
+        app.upgrade_timeout(Duration::from_millis(300))
+            .route(Route::new("/{room}", joins))
+    })
+    .await;
+    site.open("/lobby").await.expect_text("lobby").await;
+    let refused = site.request(Request::upgrade("/attic")).await;
+    refused.expect_problem(404, "WHARF_REJECTED");
+    let told = site.events.only("rejected").await;
+    told.expect_error("WHARF_REJECTED", "upgrade");
+    let late = site.request(Request::upgrade("/cellar")).await;
+    late.expect_problem(504, "WHARF_UPGRADE_TIMEOUT");
+}
+
 /// What a middleware puts into the context reaches the handler; so does the app's state.
 pub async fn passes_values_on(host: &dyn Host) {
     #[derive(Clone)]
     struct Learned(String);
-    let learns = from_fn(|context, next| {
-        Box::pin(async {
-            let learned = Learned(context.header_or("x-fact", "nothing").to_owned());
-            context.insert(learned);
-            context.set_header(
-                "x-set".parse().expect("a name"),
-                HeaderValue::from_static("set"),
-            );
-            next.run(context).await
-        })
+    let learns = from_fn(async |mut context, next| {
+        let learned = Learned(context.header_or("x-fact", "nothing").to_owned());
+        context.insert(learned);
+        context.set_header(
+            "x-set".parse().expect("a name"),
+            HeaderValue::from_static("set"),
+        );
+        Ok(next.run(context).await)
     });
     let tells = async |Extension(learned): Extension<Learned>,
                        State(state): State<u32>,
@@ -146,12 +231,10 @@ pub async fn fails(host: &dyn Host) {
 /// A classified error has its kind's status, or its own.
 pub async fn refuses(host: &dyn Host) {
     let site = Site::of(host, |app| {
-        let refuses = from_fn(|context, _| {
-            Box::pin(async {
-                Err(match context.header("x-how") {
-                    Some("kind") => Error::new(ErrorKind::RateLimited, "MY_LIMIT", "slow down"),
-                    _ => Error::reject(StatusCode::PAYMENT_REQUIRED, "pay first"),
-                })
+        let refuses = from_fn(async |context, _| {
+            Err(match context.header("x-how") {
+                Some("kind") => Error::new(ErrorKind::RateLimited, "MY_LIMIT", "slow down"),
+                _ => Error::reject(StatusCode::PAYMENT_REQUIRED, "pay first"),
             })
         });
         app.route(Route::new("/refused", echo).middleware(refuses))
@@ -221,12 +304,10 @@ pub async fn times_out(host: &dyn Host) {
 
 /// A 101 that a middleware makes itself opens nothing: only the end of the chain does.
 pub async fn cannot_make_a_101(host: &dyn Host) {
-    let forges = from_fn(|_, _| {
-        Box::pin(async {
-            let mut answer = Response::default();
-            *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            Ok(answer)
-        })
+    let forges = from_fn(async |_, _| {
+        let mut answer = Response::default();
+        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        Ok(answer)
     });
     let route = Route::new("/forged", echo).middleware(forges);
     let site = Site::of(host, |app| app.route(route)).await;
@@ -238,14 +319,12 @@ pub async fn cannot_make_a_101(host: &dyn Host) {
 /// A middleware that answers in place of a 101 further in stops the upgrade as well.
 pub async fn may_change_its_mind(host: &dyn Host) {
     let (notes, mut noted) = Notes::new();
-    let changes = from_fn(|context, next| {
-        Box::pin(async {
-            next.run(context).await?;
-            Ok(wharf_sdk::response::text(
-                StatusCode::CONFLICT,
-                "on second thought",
-            ))
-        })
+    let changes = from_fn(async |context, next| {
+        next.run(context).await;
+        Ok(wharf_sdk::response::text(
+            StatusCode::CONFLICT,
+            "on second thought",
+        ))
     });
     let never = async |State(notes): State<Notes>, _: Socket| notes.add("the handler ran");
     let site = Site::of(host, |app| {
@@ -262,11 +341,9 @@ pub async fn may_change_its_mind(host: &dyn Host) {
 /// Middleware runs behind the built-in checks: a request that they refuse does not reach it.
 pub async fn runs_behind_the_checks(host: &dyn Host) {
     let (notes, mut noted) = Notes::new();
-    let notices = from_fn(|context, next| {
-        Box::pin(async {
-            context.state::<Notes>().expect("notes").add("reached");
-            next.run(context).await
-        })
+    let notices = from_fn(async |context, next| {
+        context.state::<Notes>().expect("notes").add("reached");
+        Ok(next.run(context).await)
     });
     let site = Site::of(host, |app| {
         app.state(notes)

@@ -42,16 +42,27 @@ pub async fn fallbacks_see_the_context(host: &dyn Host) {
     assert_eq!(answer.json(), expected);
 }
 
-/// A fallback that panics is a 500, and the server goes on.
+/// A fallback that panics, in its future or before it returns one, is a 500; observers are told,
+/// and the server goes on.
 pub async fn fallback_panics(host: &dyn Host) {
     let panics = async |_: Context| panic!("a fallback panics");
+    let panics_early = |context: Context| {
+        assert!(context.is_upgrade(), "a fallback panics early");
+        async { response::text(StatusCode::OK, "") }
+    };
     let site = Site::of(host, |app| {
         app.route(Route::new("/panics", echo).fallback(panics))
+            .route(Route::new("/panics-early", echo).fallback(panics_early))
             .route(Route::new("/echo", echo))
     })
     .await;
-    let answer = site.request(Request::plain("GET", "/panics")).await;
-    answer.expect_problem(500, "WHARF_PANIC");
+    for path in ["/panics", "/panics-early"] {
+        let answer = site.request(Request::plain("GET", path)).await;
+        answer.expect_problem(500, "WHARF_PANIC");
+    }
+    for told in site.events.wait_for("rejected", 2).await {
+        told.expect_error("WHARF_PANIC", "handler");
+    }
     site.open("/panics")
         .await
         .expect_echo("the server goes on")

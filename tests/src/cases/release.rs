@@ -11,7 +11,10 @@ use std::{
 use futures::future::join_all;
 use tokio::time::sleep;
 use wharf_sdk::{
-    Context, Next, Response, Result, Route, http::StatusCode, middleware::from_fn, response,
+    Context, Next, Response, Result, Route,
+    http::StatusCode,
+    middleware::{bearer, from_fn},
+    response,
 };
 
 use crate::{
@@ -87,9 +90,8 @@ pub async fn places_in_caps(host: &dyn Host) {
         app.max_app_connections(1)
             .route(Route::new("/echo", fixture::echo))
             .route(
-                Route::new("/panic", fixture::echo).middleware(from_fn(|_, _| {
-                    Box::pin(async { panic!("a middleware panics") })
-                })),
+                Route::new("/panic", fixture::echo)
+                    .middleware(from_fn(async |_, _| panic!("a middleware panics"))),
             )
             .route(
                 Route::new("/plain", fixture::echo)
@@ -115,11 +117,9 @@ pub async fn places_in_caps(host: &dyn Host) {
 
 /// A client that gives up while middleware decides leaves nothing behind.
 pub async fn given_up_handshakes(host: &dyn Host) {
-    let ponders = from_fn(|context, next| {
-        Box::pin(async {
-            sleep(Duration::from_millis(400)).await;
-            next.run(context).await
-        })
+    let ponders = from_fn(async |context, next| {
+        sleep(Duration::from_millis(400)).await;
+        Ok(next.run(context).await)
     });
     let route = Route::new("/ponders", fixture::echo).middleware(ponders);
     let site = Site::of(host, |app| app.route(route)).await;
@@ -139,6 +139,35 @@ pub async fn given_up_handshakes(host: &dyn Host) {
         .await;
 }
 
+/// A value in a context that panics in its drop takes neither the answer nor the session along.
+pub async fn extensions_that_panic(host: &dyn Host) {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("an extension panics in its drop");
+        }
+    }
+    let inserts = from_fn(async |mut context, next: Next| {
+        context.insert(Arc::new(Panics));
+        Ok(next.run(context).await)
+    });
+    let refuses = from_fn(async |mut context, _| {
+        context.insert(Arc::new(Panics));
+        Ok(response::text(StatusCode::GONE, "gone"))
+    });
+    let site = Site::of(host, |app| {
+        app.route(Route::new("/echo", fixture::echo).middleware(inserts))
+            .route(Route::new("/refused", fixture::echo).middleware(refuses))
+    })
+    .await;
+    site.open("/echo").await.expect_echo("unharmed").await;
+    let told = site.events.only("failed").await;
+    told.expect_error("WHARF_PANIC", "upgrade");
+    let refused = site.request(Request::upgrade("/refused")).await;
+    refused.expect_problem(500, "WHARF_PANIC");
+    site.expect_no_connections().await;
+}
+
 /// A guard that middleware holds is dropped when its session ends, or when there is none.
 pub async fn guards(host: &dyn Host) {
     #[derive(Clone, Default)]
@@ -149,17 +178,18 @@ pub async fn guards(host: &dyn Host) {
             self.0.0.fetch_sub(1, Ordering::SeqCst);
         }
     }
-    async fn hold(context: &mut Context, next: Next<'_>) -> Result<Response> {
+    async fn hold(mut context: Context, next: Next) -> Result<Response> {
         let gauge = context.state::<Gauge>().cloned().unwrap_or_default();
         gauge.0.fetch_add(1, Ordering::SeqCst);
         context.hold(Guard(gauge));
-        next.run(context).await
+        Ok(next.run(context).await)
     }
     let gauge = Gauge::default();
     let site = Site::of(host, |app| {
         app.state(gauge.clone())
-            .middleware(from_fn(|context, next| Box::pin(hold(context, next))))
+            .middleware(hold)
             .route(Route::new("/echo", fixture::echo))
+            .middleware(bearer(async |_| Ok(None)))
             .route(Route::new("/closed", fixture::echo).require_auth())
     })
     .await;

@@ -71,10 +71,10 @@ pub async fn counts_late_handshakes(host: &dyn Host) {
     let (began, mut beginning) = mpsc::unbounded_channel();
     let slow = from_fn(move |context, next| {
         let _ = began.send(());
-        Box::pin(async move {
+        async move {
             sleep(Duration::from_millis(300)).await;
-            next.run(context).await
-        })
+            Ok(next.run(context).await)
+        }
     });
     let route = Route::new("/slow", echo).middleware(slow);
     let site = Site::of(host, |app| app.route(route)).await;

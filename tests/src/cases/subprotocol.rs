@@ -104,16 +104,14 @@ pub async fn malformed(host: &dyn Host) {
 /// Middleware sees the offers in the client's order, may choose among them, or choose none.
 pub async fn middleware_chooses(host: &dyn Host) {
     let (notes, mut noted) = Notes::new();
-    let chooses = from_fn(|context, next| {
-        Box::pin(async {
-            let offers = context.offered_subprotocols().join(" ");
-            if let Some(notes) = context.state::<Notes>() {
-                notes.add(offers);
-            }
-            let choice = context.header("x-choice").map(str::to_owned);
-            context.choose_subprotocol(choice.as_deref())?;
-            next.run(context).await
-        })
+    let chooses = from_fn(async |mut context, next| {
+        let offers = context.offered_subprotocols().join(" ");
+        if let Some(notes) = context.state::<Notes>() {
+            notes.add(offers);
+        }
+        let choice = context.header("x-choice").map(str::to_owned);
+        context.choose_subprotocol(choice.as_deref())?;
+        Ok(next.run(context).await)
     });
     let tells = async |State(notes): State<Notes>, mut socket: Socket| -> Result<()> {
         notes.add(socket.subprotocol().unwrap_or("none"));
@@ -147,17 +145,15 @@ pub async fn middleware_chooses(host: &dyn Host) {
 
 /// Nothing that was not selected reaches the 101, not even a header that middleware sets.
 pub async fn never_unoffered(host: &dyn Host) {
-    let meddles = from_fn(|context, next| {
-        Box::pin(async {
-            let mut answer = next.run(context).await?;
-            let headers = answer.headers_mut();
-            headers.append(
-                header::SEC_WEBSOCKET_PROTOCOL,
-                HeaderValue::from_static("never"),
-            );
-            headers.append("x-passed", HeaderValue::from_static("yes"));
-            Ok(answer)
-        })
+    let meddles = from_fn(async |context, next| {
+        let mut answer = next.run(context).await;
+        let headers = answer.headers_mut();
+        headers.append(
+            header::SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static("never"),
+        );
+        headers.append("x-passed", HeaderValue::from_static("yes"));
+        Ok(answer)
     });
     let route = Route::new("/echo", echo)
         .middleware(meddles)

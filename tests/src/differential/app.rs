@@ -11,8 +11,8 @@ use std::{
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::sync::{Notify, mpsc};
 use wharf_sdk::{
-    App, Configure, ConnectionId, Context, Error, Message, Observer, Result, Route, SessionInfo,
-    Socket, State, WebSocket,
+    App, Configure, ConnectionId, Context, Error, Message, Next, Observer, Result, Route,
+    SessionInfo, Socket, State, WebSocket,
     middleware::from_fn,
     observer::{Closed, Rejection},
 };
@@ -29,9 +29,9 @@ const NEVER: Duration = Duration::from_secs(300);
 /// Makes the app; what happens to its sessions is written into the ledger.
 pub(super) fn app(ledger: &Ledger) -> App {
     let found = ledger.clone();
-    let introduce = from_fn(move |context: &mut Context, next| {
-        found.introduce(context);
-        async move { next.run(context).await }.boxed()
+    let introduce = from_fn(move |context: Context, next: Next| {
+        found.introduce(&context);
+        async move { Ok(next.run(context).await) }
     });
     terms::all()
         .iter()

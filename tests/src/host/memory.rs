@@ -97,5 +97,6 @@ fn to_upgrade_request(request: &Request) -> Option<UpgradeRequest> {
         peer: Some(SocketAddr::from(([127, 0, 0, 1], 50_000))),
         is_secure: false,
         protocol: None,
+        extensions: http::Extensions::new(),
     })
 }

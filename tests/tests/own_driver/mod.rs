@@ -80,6 +80,7 @@ fn parse(request: &Request) -> Option<UpgradeRequest> {
         peer: Some(([127, 0, 0, 1], 50_000).into()),
         is_secure: false,
         protocol: None,
+        extensions: http::Extensions::new(),
     };
     for header in headers {
         let (name, value) = header?;

@@ -124,15 +124,18 @@ where
     F: Fn(String) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Option<Principal>>> + Send + 'static,
 {
-    async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
-        context.mark_authenticated();
-        if let Some(credential) = self.source.take_credential(context) {
+    async fn handle(&self, mut context: Context, next: Next) -> Result<Response> {
+        if let Some(credential) = self.source.take_credential(&mut context) {
             match (self.verify)(credential).await? {
                 Some(principal) => context.set_principal(principal),
                 None => return Err(invalid_credential()),
             }
         }
-        next.run(context).await
+        Ok(next.run(context).await)
+    }
+
+    fn authenticates(&self) -> bool {
+        true
     }
 }
 

@@ -1,6 +1,7 @@
 //! Code around the decision to upgrade.
 
 mod auth;
+mod authorize;
 mod from_fn;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
@@ -8,36 +9,39 @@ mod request_id;
 mod set_header;
 mod trace;
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_trait::async_trait;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 
+pub(crate) use self::authorize::Authorize;
 #[cfg(feature = "rate-limit")]
 pub use self::rate_limit::UpgradeRate;
 pub use self::{
     auth::{Authenticate, bearer, subprotocol_token},
-    from_fn::{FromFn, from_fn},
+    from_fn::{authenticator, from_fn},
     request_id::{RequestId, RequestIdLayer},
     set_header::SetHeader,
     trace::Trace,
 };
 use crate::{
-    message::Result,
+    message::{Error, Result},
     request::{Context, Response},
 };
 
-/// Runs before the upgrade, around everything further in.
+/// Runs before the upgrade, around everything further in. An `async fn(Context, Next) ->
+/// Result<Response>` is one, and so is an async closure in [`from_fn`].
 ///
 /// First added is outermost: of an app, a group and a route, the app's run first, and within each
 /// in the order in which they were added. A middleware may
 ///
-/// - answer itself, by not calling `next`: that response is sent untouched;
+/// - answer itself, by not calling `next`: what is further in never sees the request;
 /// - refuse, by returning an error: the app's error mapper makes the response;
 /// - change the context for what is further in;
-/// - change the response on its way out, the 101 included, such as by adding headers.
+/// - change the response on its way out, the 101 included, such as by adding headers. A refusal
+///   further in, a panic too, comes back as a response like any other.
 ///
-/// The whole chain runs under the route's upgrade timeout, and a panic in it is a 500 and no more.
+/// The whole chain runs under the route's upgrade timeout; the 504 beyond it is not the chain's.
 ///
 /// ```
 /// use wharf_sdk::{
@@ -50,11 +54,11 @@ use crate::{
 ///
 /// #[async_trait]
 /// impl Middleware for Password {
-///     async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
+///     async fn handle(&self, context: Context, next: Next) -> Result<Response> {
 ///         if context.header("x-password") != Some(self.0) {
 ///             return Err(Error::reject(StatusCode::FORBIDDEN, "say the word"));
 ///         }
-///         next.run(context).await
+///         Ok(next.run(context).await)
 ///     }
 /// }
 /// # async fn echo(mut socket: Socket) -> Result<()> {
@@ -80,42 +84,60 @@ pub trait Middleware: Send + Sync + 'static {
     /// # Errors
     ///
     /// What refuses the upgrade.
-    async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response>;
+    async fn handle(&self, context: Context, next: Next) -> Result<Response>;
+
+    /// Whether it calls [`Context::set_principal`] for whom it knows. Routes that require a
+    /// principal are refused by `build()` without a middleware that does.
+    fn authenticates(&self) -> bool {
+        false
+    }
 }
 
 /// The rest of the chain, and at its end the decision to upgrade.
-pub struct Next<'a> {
-    rest: &'a [AnyMiddleware],
-    end: &'a dyn ChainEnd,
+pub struct Next {
+    chain: Arc<dyn Chain>,
+    at: usize,
 }
 
-impl<'a> Next<'a> {
-    pub(crate) fn new(rest: &'a [AnyMiddleware], end: &'a dyn ChainEnd) -> Self {
-        Self { rest, end }
+impl Next {
+    /// The whole chain.
+    pub(crate) fn all(chain: Arc<dyn Chain>) -> Self {
+        Self { chain, at: 0 }
     }
 
     /// Runs the rest of the chain.
     ///
-    /// # Errors
-    ///
-    /// What refuses the upgrade further in. Pass it on, or answer in its place.
+    /// A refusal further in is a response as well. Why it was refused is in its extensions, as an
+    /// `Arc<Error>`: what observers are told.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future drops the rest of the chain, as the upgrade timeout and a client that
     /// leaves do. What must be undone then belongs into [`Context::hold`].
-    pub async fn run(self, context: &mut Context) -> Result<Response> {
-        match self.rest.split_first() {
-            Some((first, rest)) => first.0.handle(context, Next::new(rest, self.end)).await,
-            None => self.end.reach(context).await,
+    pub async fn run(self, context: Context) -> Response {
+        let Self { chain, at } = self;
+        chain.entered(&context);
+        let answer = async {
+            match chain.middleware(at) {
+                Some(AnyMiddleware(first)) => {
+                    let chain = Arc::clone(&chain);
+                    first.handle(context, Self { chain, at: at + 1 }).await
+                }
+                None => chain.end(context).await,
+            }
+        };
+        match AssertUnwindSafe(answer).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => chain.refuse(error),
+            Err(panic) => chain.refuse(Error::panicked(panic)),
         }
     }
 }
 
-impl std::fmt::Debug for Next<'_> {
+impl std::fmt::Debug for Next {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Next")
-            .field("rest", &self.rest.len())
+            .field("at", &self.at)
             .finish_non_exhaustive()
     }
 }
@@ -128,6 +150,10 @@ impl AnyMiddleware {
     pub(crate) fn new(middleware: impl Middleware) -> Self {
         Self(Arc::new(middleware))
     }
+
+    pub(crate) fn authenticates(&self) -> bool {
+        self.0.authenticates()
+    }
 }
 
 impl std::fmt::Debug for AnyMiddleware {
@@ -136,7 +162,17 @@ impl std::fmt::Debug for AnyMiddleware {
     }
 }
 
-/// What stands at the end of a chain: the decision to upgrade.
-pub(crate) trait ChainEnd: Send + Sync {
-    fn reach<'a>(&'a self, context: &'a mut Context) -> BoxFuture<'a, Result<Response>>;
+/// One request's way through a route's middleware to the decision.
+pub(crate) trait Chain: Send + Sync {
+    /// The middleware at this place; the first is outermost.
+    fn middleware(&self, at: usize) -> Option<&AnyMiddleware>;
+
+    /// The context as it is on entering the next middleware, or the end.
+    fn entered(&self, context: &Context);
+
+    /// The decision.
+    fn end(&self, context: Context) -> BoxFuture<'_, Result<Response>>;
+
+    /// The response for an error, which it carries.
+    fn refuse(&self, error: Error) -> Response;
 }

@@ -74,8 +74,8 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     F: Fn(&Context) -> Option<K> + Send + Sync + 'static,
 {
-    async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
-        if let Some(Err(wait)) = (self.key)(context).map(|key| self.check(&key)) {
+    async fn handle(&self, context: Context, next: Next) -> Result<Response> {
+        if let Some(Err(wait)) = (self.key)(&context).map(|key| self.check(&key)) {
             let seconds = wait.as_secs().saturating_add(1);
             return Err(Error::new(
                 ErrorKind::RateLimited,
@@ -84,7 +84,7 @@ where
             )
             .with_header(header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
-        next.run(context).await
+        Ok(next.run(context).await)
     }
 }
 

@@ -28,7 +28,7 @@ pub struct RequestId(pub String);
 
 #[async_trait]
 impl Middleware for RequestIdLayer {
-    async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
+    async fn handle(&self, mut context: Context, next: Next) -> Result<Response> {
         let is_plain = |id: &&str| {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
             !id.is_empty() && id.len() <= MAX_ID_BYTES && id.bytes().all(is_plain)
@@ -39,7 +39,7 @@ impl Middleware for RequestIdLayer {
         };
         let value = HeaderValue::try_from(id.as_str()).ok();
         context.insert(RequestId(id));
-        let mut response = next.run(context).await?;
+        let mut response = next.run(context).await;
         if let Some(value) = value {
             response.headers_mut().insert(HEADER, value);
         }

@@ -33,8 +33,8 @@ impl SetHeader {
 
 #[async_trait]
 impl Middleware for SetHeader {
-    async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
-        let mut response = next.run(context).await?;
+    async fn handle(&self, context: Context, next: Next) -> Result<Response> {
+        let mut response = next.run(context).await;
         response
             .headers_mut()
             .append(self.name.clone(), self.value.clone());

@@ -25,7 +25,7 @@ pub struct Trace;
 
 #[async_trait]
 impl Middleware for Trace {
-    async fn handle(&self, context: &mut Context, next: Next<'_>) -> Result<Response> {
+    async fn handle(&self, context: Context, next: Next) -> Result<Response> {
         let span = tracing::info_span!(
             "upgrade",
             connection = %context.id(),
@@ -33,6 +33,6 @@ impl Middleware for Trace {
             driver = context.driver(),
             request_id = context.extension::<RequestId>().map(|id| id.0.as_str()),
         );
-        next.run(context).instrument(span).await
+        Ok(next.run(context).instrument(span).await)
     }
 }

@@ -1,24 +1,26 @@
 //! From a request to a socket, or to the answer why not.
 
+mod chain;
 mod handshake;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 
 use std::{
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::SystemTime,
 };
 
 use bytes::Bytes;
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
 use http::{HeaderValue, Response, StatusCode, header};
 
+use self::chain::RouteChain;
 pub use self::handshake::accept_key;
 use super::{
     app::{App, AppInner},
     entry::RouteEntry,
-    middleware::{ChainEnd, Next},
+    middleware::Next,
 };
 use crate::{
     handler::Prepared,
@@ -83,7 +85,10 @@ impl Upgrade {
     pub fn start<T: Transport>(self, transport: T) -> Session<T> {
         let prepared = self.prepared;
         // The request's own memory is the handler's to keep or drop from here on.
-        drop(self.context);
+        if let Err(error) = drop_caught(self.context) {
+            let error = error.in_phase(Phase::Upgrade);
+            self.app.observers.failed(&self.parts.info, &error);
+        }
         self.parts.start(transport, prepared)
     }
 
@@ -114,43 +119,45 @@ impl std::fmt::Debug for Upgrade {
 /// Decides on a request, from the first check to the last.
 async fn decide(app: &Arc<AppInner>, request: UpgradeRequest, driver: &'static str) -> Decision {
     let client = request.client_address(&app.trusted_proxies);
-    let mut context = Context::new(request, client, driver, Arc::clone(&app.state));
-    match run(app, &mut context).await {
-        Ok(Outcome::Upgrade(accepted)) => {
-            let Accepted {
-                response,
-                prepared,
-                route,
-                slot,
-            } = *accepted;
-            Decision::Upgrade(Upgrade {
-                response,
-                prepared,
-                parts: session_parts(app, &context, &route, slot),
-                app: Arc::clone(app),
-                context,
-            })
-        }
-        Ok(Outcome::Respond(response)) => Decision::Respond(*response),
-        Ok(Outcome::Rejected(response)) => {
-            app.observers.rejected(&context, response.status(), None);
-            Decision::Respond(*response)
-        }
-        Err(error) => {
-            let response = app.error_response(&error, &context);
-            app.observers
-                .rejected(&context, response.status(), Some(&error));
-            Decision::Respond(response)
-        }
-    }
+    let state = Arc::clone(&app.state);
+    let mut context = Context::new(request, client, driver, Some(Arc::clone(app) as _), state);
+    let outcome = run(app, &mut context).await;
+    let decision =
+        match outcome.unwrap_or_else(|error| Outcome::Rejected(app.refuse(error, &context))) {
+            Outcome::Upgrade(accepted) => {
+                let Accepted {
+                    response,
+                    prepared,
+                    route,
+                    slot,
+                } = *accepted;
+                return Decision::Upgrade(Upgrade {
+                    response,
+                    prepared,
+                    parts: session_parts(app, &context, &route, slot),
+                    app: Arc::clone(app),
+                    context,
+                });
+            }
+            Outcome::Respond(response) => Decision::Respond(response),
+            Outcome::Rejected(mut response) => {
+                let error = response.extensions_mut().remove::<Arc<Error>>();
+                let status = response.status();
+                app.observers.rejected(&context, status, error.as_deref());
+                Decision::Respond(response)
+            }
+        };
+    // It is logged; the answer stands.
+    let _ = drop_caught(context);
+    decision
 }
 
 enum Outcome {
     Upgrade(Box<Accepted>),
     /// An HTTP fallback's answer.
-    Respond(Box<Response<Bytes>>),
-    /// A middleware's answer.
-    Rejected(Box<Response<Bytes>>),
+    Respond(Response<Bytes>),
+    /// A refusal, or a middleware's answer.
+    Rejected(Response<Bytes>),
 }
 
 struct Accepted {
@@ -178,38 +185,35 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
     if let Some(fallback) = &route.fallback
         && !context.is_upgrade()
     {
-        let answer = AssertUnwindSafe(fallback(context.clone()))
-            .catch_unwind()
-            .await;
-        let answer = answer.map_err(|panic| Error::panicked(&*panic).in_phase(Phase::Handler))?;
-        return Ok(Outcome::Respond(Box::new(answer)));
+        // Called inside, which catches what it panics with before it returns its future.
+        let answer = AssertUnwindSafe(async { fallback(context.clone()).await });
+        let answer = answer.catch_unwind().await;
+        let in_handler = |error: Error| error.in_phase(Phase::Handler);
+        let answer = answer.map_err(|panic| in_handler(Error::panicked(panic)))?;
+        return Ok(Outcome::Respond(earned(answer).map_err(in_handler)?));
     }
 
     check_request(app, context, &route).map_err(in_handshake)?;
-    let endpoint = Endpoint::new(&route);
-    let chain = Next::new(&route.middleware, &endpoint).run(context);
-    let chain = AssertUnwindSafe(chain).catch_unwind();
-    let answer = match tokio::time::timeout(route.limits.upgrade_timeout, chain).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(panic)) => Err(Error::panicked(&*panic)),
-        Err(_) => Err(Error::new(
+    let chain = RouteChain::new(Arc::clone(app), Arc::clone(&route), context.clone());
+    let chain = Arc::new(chain);
+    let answer = Next::all(Arc::clone(&chain) as _).run(context.clone());
+    let answer = tokio::time::timeout(route.limits.upgrade_timeout, answer).await;
+    *context = chain.last_entered();
+    let in_chain = |error: Error| error.in_phase(Phase::Middleware);
+    let answer = answer.map_err(|_| {
+        in_chain(Error::new(
             ErrorKind::Timeout,
             "WHARF_UPGRADE_TIMEOUT",
             "deciding on the upgrade took too long; try again later",
-        )),
-    };
-    let answer = answer.map_err(|error| error.in_phase(Phase::Middleware))?;
-    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(Outcome::Rejected(Box::new(answer)));
-    }
-    let prepared = endpoint.take().ok_or_else(|| {
-        Error::new(
-            ErrorKind::Internal,
-            "WHARF_UNEARNED_101",
-            "a middleware answered 101 itself; call next.run(ctx) to upgrade",
-        )
-        .in_phase(Phase::Middleware)
+        ))
     })?;
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(Outcome::Rejected(earned(answer).map_err(in_chain)?));
+    }
+    let Some((accepted, prepared)) = chain.take_accepted() else {
+        return Err(in_chain(unearned()));
+    };
+    *context = accepted;
     let response = switching_protocols(context, &answer)?;
     Ok(Outcome::Upgrade(Box::new(Accepted {
         response,
@@ -217,6 +221,36 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         route,
         slot,
     })))
+}
+
+/// Refuses an interim status: it would promise what nobody keeps.
+fn earned(answer: Response<Bytes>) -> Result<Response<Bytes>> {
+    if answer.status().is_informational() {
+        return Err(unearned());
+    }
+    Ok(answer)
+}
+
+fn unearned() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "WHARF_UNEARNED_101",
+        "the server answered with 101 or another 1xx itself; call next.run(context) to upgrade",
+    )
+}
+
+/// Drops what the application put into a context: what panics there must not take the answer, or
+/// the session, along.
+fn drop_caught(context: Context) -> Result<()> {
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(context)));
+    dropped.map_err(|panic| {
+        let error = Error::panicked(panic);
+        tracing::error!(
+            cause = error.cause_chain(),
+            "a value in a context panicked in its drop"
+        );
+        error
+    })
 }
 
 fn check_request(app: &AppInner, context: &mut Context, route: &RouteEntry) -> Result<()> {
@@ -227,51 +261,6 @@ fn check_request(app: &AppInner, context: &mut Context, route: &RouteEntry) -> R
     route.limits.origins.check(&request.headers, own.as_ref())?;
     context.set_offers(offers);
     Ok(())
-}
-
-/// What comes after the middleware and before the 101: who may connect, what is spoken, and what
-/// the handler takes out of the request.
-async fn prepare(context: &mut Context, route: &RouteEntry) -> Result<Prepared> {
-    authorize(context, route)?;
-    let subprotocols = &route.limits.subprotocols;
-    context.settle_subprotocol(|offers| subprotocols.choose(offers))?;
-    route
-        .handler
-        .prepare(context)
-        .map_err(|error| error.in_phase(Phase::Upgrade))
-}
-
-fn authorize(context: &Context, route: &RouteEntry) -> Result<()> {
-    if !route.auth.required {
-        return Ok(());
-    }
-    let Some(principal) = context.principal() else {
-        if !context.has_authenticator() {
-            tracing::error!(
-                route = &*route.pattern,
-                "the route requires a principal but no authenticator ran; refusing everyone"
-            );
-        }
-        return Err(Error::new(
-            ErrorKind::Unauthorized,
-            "WHARF_UNAUTHORIZED",
-            "connect with a valid credential",
-        )
-        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
-    };
-    match route
-        .auth
-        .scopes
-        .iter()
-        .find(|scope| !principal.has_scope(scope))
-    {
-        None => Ok(()),
-        Some(scope) => Err(Error::new(
-            ErrorKind::Forbidden,
-            "WHARF_SCOPE_MISSING",
-            format!("this endpoint needs the scope {scope}; ask for it"),
-        )),
-    }
 }
 
 /// The 101, or 200 over HTTP/2, with what middleware added, its own headers set last so that nothing can bend them.
@@ -346,41 +335,5 @@ fn session_parts(
             }),
         slot: Some(slot),
         guards: context.guards(),
-    }
-}
-
-/// The end of the chain: who got here may upgrade, if the route's own rules say so.
-struct Endpoint<'a> {
-    route: &'a RouteEntry,
-    prepared: Mutex<Option<Prepared>>,
-}
-
-impl<'a> Endpoint<'a> {
-    fn new(route: &'a RouteEntry) -> Self {
-        Self {
-            route,
-            prepared: Mutex::new(None),
-        }
-    }
-
-    /// The handler with its arguments, if the chain came through to the end.
-    fn take(&self) -> Option<Prepared> {
-        self.slot().take()
-    }
-
-    fn slot(&self) -> MutexGuard<'_, Option<Prepared>> {
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ChainEnd for Endpoint<'_> {
-    fn reach<'a>(&'a self, context: &'a mut Context) -> BoxFuture<'a, Result<Response<Bytes>>> {
-        Box::pin(async move {
-            let prepared = prepare(context, self.route).await?;
-            *self.slot() = Some(prepared);
-            let mut response = Response::new(Bytes::new());
-            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            Ok(response)
-        })
     }
 }

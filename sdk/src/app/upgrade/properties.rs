@@ -189,6 +189,7 @@ fn request(headers: HeaderMap) -> UpgradeRequest {
         peer: None,
         is_secure: false,
         protocol: None,
+        extensions: http::Extensions::new(),
     }
 }
 

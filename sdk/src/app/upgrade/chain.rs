@@ -1,0 +1,84 @@
+//! The way through a route's middleware to the decision.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Response, StatusCode};
+
+use crate::{
+    app::{
+        app::AppInner,
+        entry::RouteEntry,
+        middleware::{AnyMiddleware, Chain},
+    },
+    handler::Prepared,
+    message::{Error, Phase, Result},
+    request::Context,
+};
+
+/// One request on its way. Middleware may keep its [`Next`](crate::Next), so that this may outlive
+/// the decision; what comes too late changes nothing.
+pub(super) struct RouteChain {
+    app: Arc<AppInner>,
+    route: Arc<RouteEntry>,
+    /// As the last that was entered got it: what is told of a request that is refused.
+    entered: Mutex<Context>,
+    accepted: Mutex<Option<(Context, Prepared)>>,
+}
+
+impl RouteChain {
+    pub(super) fn new(app: Arc<AppInner>, route: Arc<RouteEntry>, context: Context) -> Self {
+        Self {
+            app,
+            route,
+            entered: Mutex::new(context),
+            accepted: Mutex::default(),
+        }
+    }
+
+    /// The handler with its arguments, if the chain came through to the end.
+    pub(super) fn take_accepted(&self) -> Option<(Context, Prepared)> {
+        lock(&self.accepted).take()
+    }
+
+    pub(super) fn last_entered(&self) -> Context {
+        lock(&self.entered).clone()
+    }
+
+    /// Who got here may upgrade: what is left is what is spoken, and what the handler takes out of
+    /// the request.
+    async fn accept(&self, mut context: Context) -> Result<Response<Bytes>> {
+        let subprotocols = &self.route.limits.subprotocols;
+        context.settle_subprotocol(|offers| subprotocols.choose(offers))?;
+        let prepared = self.route.handler.prepare(&context).await;
+        let prepared = prepared.map_err(|error| error.in_phase(Phase::Upgrade))?;
+        *lock(&self.accepted) = Some((context, prepared));
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        Ok(response)
+    }
+}
+
+impl Chain for RouteChain {
+    fn middleware(&self, at: usize) -> Option<&AnyMiddleware> {
+        self.route.middleware.get(at)
+    }
+
+    fn entered(&self, context: &Context) {
+        *lock(&self.entered) = context.clone();
+    }
+
+    fn end(&self, context: Context) -> BoxFuture<'_, Result<Response<Bytes>>> {
+        Box::pin(self.accept(context))
+    }
+
+    fn refuse(&self, error: Error) -> Response<Bytes> {
+        let error = error.in_phase(Phase::Middleware);
+        self.app.refuse(error, &self.last_entered())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
