@@ -3,17 +3,22 @@
 mod convert;
 mod error;
 mod native;
-mod server;
 mod transport;
 mod upgrade;
 
 use axum::Router;
+use wharf_hyper::{Driver, ServerBuilder};
 use wharf_sdk::{App, Result, ShutdownReport};
 
-pub use self::{server::Server, transport::NativeWebSocket, upgrade::Service};
+pub use self::{transport::NativeWebSocket, upgrade::Service};
+/// hyper's server: what `serve` runs.
+pub use wharf_hyper::Server;
 
 /// The driver's name, as observers and snapshots see it.
 pub const DRIVER: &str = "axum";
+
+/// What axum adds to hyper: its own socket.
+const CARRIED: Driver = Driver::new(DRIVER).with_native(transport::make_native);
 
 /// Makes a router that carries the app, to be served or merged. Under a prefix, use
 /// [`service`] with `nest_service`: axum lets a nested router's fallback see fewer paths. Merged, it
@@ -45,20 +50,25 @@ pub fn service(app: App) -> Service {
     Service::new(app)
 }
 
+/// Begins a server for the app alone with more than an address: several of them, TLS, limits.
+pub fn server(app: App) -> ServerBuilder {
+    ServerBuilder::new(app, CARRIED)
+}
+
 /// Binds an address. The server accepts once it is [run](Server::run).
 ///
 /// # Errors
 ///
 /// `WHARF_BIND` if the address cannot be bound.
 pub async fn bind(app: App, address: &str) -> Result<Server> {
-    Server::bind(app, address).await
+    server(app).tcp(address).bind().await
 }
 
 /// Binds an address and serves the app until it is shut down or the process is told to stop.
 ///
 /// # Errors
 ///
-/// `WHARF_BIND` if the address cannot be bound, kind `Io` if accepting fails for good.
+/// `WHARF_BIND` if the address cannot be bound.
 ///
 /// # Cancel safety
 ///

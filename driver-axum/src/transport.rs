@@ -1,4 +1,4 @@
-//! Upgraded connections as transports, and axum's own socket over them.
+//! axum's own socket over an upgraded connection.
 
 use std::{
     any::{Any, TypeId},
@@ -6,55 +6,15 @@ use std::{
 };
 
 use axum::extract::ws::WebSocket;
-use bytes::Bytes;
-use futures::{FutureExt, future::BoxFuture};
-use hyper::upgrade::Upgraded;
-use hyper_util::{rt::TokioIo, server::conn::auto};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use futures::future::BoxFuture;
 use wharf_sdk::{
     Result,
-    driver::{Connection, NativePipe, NativeSocket, Upgrade},
+    driver::{NativePipe, NativeSocket},
 };
 
 use crate::native;
 
-/// Runs a session over a connection that hyper has let go of.
-///
-/// Where it is plain TCP, the session gets the socket itself, without hyper's boxes around it.
-pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade) -> BoxFuture<'static, ()> {
-    match into_tcp(upgraded) {
-        Ok((stream, early)) => start(Connection::tcp(stream).with_early(early), upgrade),
-        Err(upgraded) => start(Connection::new(TokioIo::new(upgraded)), upgrade),
-    }
-}
-
-/// The TCP connection below, with what was read of it already: on Wharf's own server, or on
-/// `axum::serve`, which wraps it.
-fn into_tcp(upgraded: Upgraded) -> std::result::Result<(TcpStream, Bytes), Upgraded> {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
-        Err(upgraded) => {
-            let parts = auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded)?;
-            Ok((parts.io.into_inner(), parts.read_buf))
-        }
-    }
-}
-
-/// Boxed, so that hyper's leftovers are freed before the session begins.
-fn start<IO>(connection: Connection<IO>, upgrade: Upgrade) -> BoxFuture<'static, ()>
-where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    upgrade
-        .connect(connection.with_native(make_native))
-        .map(drop)
-        .boxed()
-}
-
-fn make_native(
+pub(crate) fn make_native(
     pipe: NativePipe,
     subprotocol: Option<String>,
 ) -> BoxFuture<'static, Result<Box<dyn NativeSocket>>> {

@@ -8,14 +8,9 @@ use std::{
 use axum::body::Body;
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use hyper::upgrade::OnUpgrade;
-use tokio::time::timeout;
-use wharf_sdk::{
-    App,
-    driver::{Decision, HANDOVER_TIMEOUT, Upgrade},
-};
+use wharf_sdk::App;
 
-use crate::{DRIVER, convert, transport};
+use crate::{CARRIED, convert};
 
 /// Carries an app as a tower service: see [`service`](crate::service).
 #[derive(Debug, Clone)]
@@ -43,28 +38,8 @@ impl tower_service::Service<Request<Body>> for Service {
         Box::pin(async move {
             let head = convert::to_upgrade_request(&request);
             let on_upgrade = hyper::upgrade::on(&mut request);
-            Ok(match app.decide(head, DRIVER).await {
-                Decision::Respond(response) => convert::from_response(response),
-                Decision::Upgrade(upgrade) => {
-                    let mut response = Response::new(Body::empty());
-                    *response.status_mut() = upgrade.response().status();
-                    response
-                        .headers_mut()
-                        .clone_from(upgrade.response().headers());
-                    tokio::spawn(run(on_upgrade, upgrade));
-                    response
-                }
-            })
+            let response = wharf_hyper::answer(&app, CARRIED, head, on_upgrade).await;
+            Ok(convert::from_response(response))
         })
     }
-}
-
-/// Runs the session once hyper hands the connection over.
-async fn run(on_upgrade: OnUpgrade, upgrade: Upgrade) {
-    let session = match timeout(HANDOVER_TIMEOUT, on_upgrade).await {
-        Ok(Ok(upgraded)) => transport::run(upgraded, upgrade),
-        Ok(Err(error)) => return upgrade.fail(error),
-        Err(late) => return upgrade.fail(late),
-    };
-    session.await;
 }

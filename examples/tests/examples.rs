@@ -253,6 +253,7 @@ async fn mounted_on_actix() {
     mounted(env!("CARGO_BIN_EXE_mount-actix")).await;
 }
 
+#[cfg(any(feature = "axum", feature = "actix"))]
 async fn mounted(program: &str) {
     let example = Example::start(program).await;
     assert!(example.http("/health").await.ends_with("ok"));

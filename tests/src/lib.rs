@@ -71,6 +71,8 @@ pub use self::{
     suite::{CASES, InProgress, check},
 };
 
+#[cfg(feature = "hyper")]
+pub use self::host::HyperHost;
 #[cfg(feature = "actix")]
 pub use self::host::{ActixHost, ScopedActixHost};
 #[cfg(feature = "axum")]

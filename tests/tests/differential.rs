@@ -1,13 +1,15 @@
 //! Random rounds on every host: they all do the same. See `wharf_conformance::differential`.
-#![cfg(all(feature = "axum", feature = "actix"))]
+#![cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 
 use wharf_conformance::{
-    ActixHost, AxumHost, Host, NestedAxumHost, ScopedActixHost, differential::Differential,
+    ActixHost, AxumHost, Host, HyperHost, NestedAxumHost, ScopedActixHost,
+    differential::Differential,
 };
 
 const HOSTS: &[(&str, &dyn Host)] = &[
     ("axum", &AxumHost),
     ("axum, nested", &NestedAxumHost),
+    ("hyper", &HyperHost),
     ("actix", &ActixHost),
     ("actix, scoped", &ScopedActixHost),
 ];

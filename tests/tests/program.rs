@@ -1,5 +1,5 @@
 //! The fixture as a program: how it starts, what it says, and how it ends.
-#![cfg(any(feature = "axum", feature = "actix"))]
+#![cfg(any(feature = "axum", feature = "actix", feature = "hyper"))]
 
 mod program_under_test;
 
@@ -141,7 +141,7 @@ macro_rules! programs {
     };
 }
 
-programs! { axum: "axum" actix: "actix" }
+programs! { axum: "axum" actix: "actix" hyper: "hyper" }
 
 /// What it cannot make sense of ends it with exit code 2 and a line that helps; a port that is
 /// taken, with 1.

@@ -2,36 +2,37 @@
 //!
 //! `WHARF_UPDATE=1 cargo test -p wharf-conformance --test readme` rewrites the table.
 
-#[cfg(all(feature = "axum", feature = "actix"))]
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 use std::fmt::Write;
 use std::{collections::BTreeSet, fs, path::Path};
 
 use wharf_conformance::{CASES, contract::ROWS};
-#[cfg(all(feature = "axum", feature = "actix"))]
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 use wharf_sdk::driver::Capabilities;
 
-#[cfg(all(feature = "axum", feature = "actix"))]
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 const BEGIN: &str = "<!-- the table below is generated: see tests/readme.rs -->\n";
-#[cfg(all(feature = "axum", feature = "actix"))]
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 const END: &str = "<!-- end of the table -->\n";
 
 /// The hosts that run all cases here, with what they can do.
-#[cfg(all(feature = "axum", feature = "actix"))]
-fn hosts() -> [(&'static str, Capabilities); 5] {
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
+fn hosts() -> [(&'static str, Capabilities); 6] {
     use wharf_conformance::{
-        ActixHost, AxumHost, Host, MemoryHost, NestedAxumHost, ScopedActixHost,
+        ActixHost, AxumHost, Host, HyperHost, MemoryHost, NestedAxumHost, ScopedActixHost,
     };
     [
         ("memory", MemoryHost.capabilities()),
         ("axum", AxumHost.capabilities()),
         ("axum, nested", NestedAxumHost.capabilities()),
+        ("hyper", HyperHost.capabilities()),
         ("actix", ActixHost.capabilities()),
         ("actix, scoped", ScopedActixHost.capabilities()),
     ]
 }
 
 /// Whether a host does what a row promises; one that cannot refuses politely, by the same cases.
-#[cfg(all(feature = "axum", feature = "actix"))]
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 fn holds(row: &str, capabilities: Capabilities) -> bool {
     match row {
         "native" => capabilities.native,
@@ -41,7 +42,7 @@ fn holds(row: &str, capabilities: Capabilities) -> bool {
 }
 
 /// The table has a column for every host, so it is made where all are there.
-#[cfg(all(feature = "axum", feature = "actix"))]
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 #[test]
 fn the_table_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
@@ -91,7 +92,7 @@ fn every_public_function_is_a_listed_case() {
     assert_eq!(written, listed.collect());
 }
 
-#[cfg(all(feature = "axum", feature = "actix"))]
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 fn table() -> String {
     let mut table = String::new();
     let mut last = "";

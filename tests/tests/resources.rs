@@ -1,5 +1,8 @@
 //! What sessions cost a server process, read from the system, whatever their peers do.
-#![cfg(all(target_os = "linux", any(feature = "axum", feature = "actix")))]
+#![cfg(all(
+    target_os = "linux",
+    any(feature = "axum", feature = "actix", feature = "hyper")
+))]
 
 mod program_under_test;
 
@@ -269,4 +272,4 @@ macro_rules! on_every_driver {
     };
 }
 
-on_every_driver! { axum: "axum" actix: "actix" }
+on_every_driver! { axum: "axum" actix: "actix" hyper: "hyper" }

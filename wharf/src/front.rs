@@ -1,20 +1,25 @@
 //! The driver that the features choose.
 
-#[cfg(all(feature = "axum", not(feature = "actix")))]
+#[cfg(all(feature = "axum", not(any(feature = "actix", feature = "hyper"))))]
 pub use wharf_axum::{bind, serve};
 
-#[cfg(all(feature = "actix", not(feature = "axum")))]
+#[cfg(all(feature = "actix", not(any(feature = "axum", feature = "hyper"))))]
 pub use wharf_actix::{bind, serve};
 
+#[cfg(all(feature = "hyper", not(any(feature = "axum", feature = "actix"))))]
+pub use wharf_hyper::{bind, serve};
+
 #[cfg(not(any(
-    all(feature = "axum", not(feature = "actix")),
-    all(feature = "actix", not(feature = "axum"))
+    all(feature = "axum", not(any(feature = "actix", feature = "hyper"))),
+    all(feature = "actix", not(any(feature = "axum", feature = "hyper"))),
+    all(feature = "hyper", not(any(feature = "axum", feature = "actix")))
 )))]
 pub use undecided::{bind, serve};
 
 #[cfg(not(any(
-    all(feature = "axum", not(feature = "actix")),
-    all(feature = "actix", not(feature = "axum"))
+    all(feature = "axum", not(any(feature = "actix", feature = "hyper"))),
+    all(feature = "actix", not(any(feature = "axum", feature = "hyper"))),
+    all(feature = "hyper", not(any(feature = "axum", feature = "actix")))
 )))]
 mod undecided {
     use wharf_sdk::{App, Result, ShutdownReport};
@@ -23,10 +28,10 @@ mod undecided {
     #[diagnostic::on_unimplemented(
         message = "the features of `wharf` do not say which driver `wharf::serve` is to use",
         label = "cannot choose a driver",
-        note = "enable exactly one of the features `axum` and `actix`: \
+        note = "enable exactly one of the features `axum`, `actix` and `hyper`: \
                 `wharf = {{ version = \"…\", default-features = false, features = [\"actix\"] }}`",
         note = "or name the driver: `wharf::axum::serve(app, address)`, \
-                `wharf::actix::serve(app, address)`"
+                `wharf::actix::serve(app, address)`, `wharf::hyper::serve(app, address)`"
     )]
     #[allow(unnameable_types, reason = "nobody can implement it, or needs to")]
     pub trait OneDriver {}

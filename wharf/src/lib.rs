@@ -17,6 +17,10 @@ pub use wharf_axum as axum;
 #[cfg(feature = "actix")]
 pub use wharf_actix as actix;
 
+/// The hyper driver: servers without a framework, and a service for whatever stands on hyper.
+#[cfg(feature = "hyper")]
+pub use wharf_hyper as hyper;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

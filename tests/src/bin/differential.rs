@@ -21,6 +21,8 @@ async fn main() -> ExitCode {
         ("axum", &wharf_conformance::AxumHost),
         #[cfg(feature = "axum")]
         ("axum, nested", &wharf_conformance::NestedAxumHost),
+        #[cfg(feature = "hyper")]
+        ("hyper", &wharf_conformance::HyperHost),
         #[cfg(feature = "actix")]
         ("actix", &wharf_conformance::ActixHost),
         #[cfg(feature = "actix")]

@@ -1,11 +1,11 @@
-//! The fixture as a program: `fixture [--driver axum|actix] ADDR`.
+//! The fixture as a program: `fixture [--driver axum|actix|hyper] ADDR`.
 //!
 //! Prints one line once it accepts. It ends, with exit code 0 and the counts, on `POST /shutdown`,
 //! SIGTERM and ctrl-c.
 
 use std::{fmt::Display, io::Write, process::ExitCode};
 
-#[cfg(any(feature = "axum", feature = "actix"))]
+#[cfg(any(feature = "axum", feature = "actix", feature = "hyper"))]
 use wharf_conformance::Host;
 use wharf_conformance::fixture;
 use wharf_sdk::{Result, ShutdownReport};
@@ -16,6 +16,8 @@ const DRIVERS: &[&str] = &[
     "axum",
     #[cfg(feature = "actix")]
     "actix",
+    #[cfg(feature = "hyper")]
+    "hyper",
 ];
 
 #[tokio::main]
@@ -47,7 +49,7 @@ async fn main() -> ExitCode {
 }
 
 #[cfg_attr(
-    not(any(feature = "axum", feature = "actix")),
+    not(any(feature = "axum", feature = "actix", feature = "hyper")),
     allow(
         unused_variables,
         clippy::unused_async,
@@ -68,6 +70,13 @@ async fn run(driver: &str, address: &str) -> Result<ShutdownReport> {
             let fixture = fixture::app(wharf_conformance::ActixHost.native_ping())?;
             let server = wharf_actix::bind(fixture.app, address).await?;
             say(format_args!("listening on {} (actix)", server.local_addr()));
+            server.run().await
+        }
+        #[cfg(feature = "hyper")]
+        "hyper" => {
+            let fixture = fixture::app(wharf_conformance::HyperHost.native_ping())?;
+            let server = wharf_hyper::bind(fixture.app, address).await?;
+            say(format_args!("listening on {} (hyper)", server.local_addr()));
             server.run().await
         }
         other => {

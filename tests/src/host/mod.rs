@@ -9,6 +9,8 @@ mod tcp;
 mod actix;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(feature = "hyper")]
+mod hyper;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -19,6 +21,8 @@ use wharf_sdk::{App, Result, Socket, driver::Capabilities};
 pub use self::actix::{ActixHost, ScopedActixHost};
 #[cfg(feature = "axum")]
 pub use self::axum::{AxumHost, NestedAxumHost};
+#[cfg(feature = "hyper")]
+pub use self::hyper::HyperHost;
 pub use self::{answer::Answer, memory::MemoryHost, request::Request, tcp::TcpServer};
 
 /// Serves apps on one driver: what a driver implements to run the suite.

@@ -1,5 +1,5 @@
 //! Thousands of sockets and a while of chaos against one server process, which must be afterwards
-//! as it was before: `soak --driver axum|actix [--sockets 2000] [--seconds 30] [--seed n]`.
+//! as it was before: `soak --driver axum|actix|hyper [--sockets 2000] [--seconds 30] [--seed n]`.
 //!
 //! The server is this program as a child (`soak serve <driver>`), so that its memory and its
 //! descriptors are its own. Linux only: they are read from `/proc`.
@@ -70,7 +70,7 @@ fn parse(arguments: &[String]) -> Options {
     Options {
         driver: at
             .map(|at| arguments[at + 1].clone())
-            .expect("--driver axum or actix"),
+            .expect("--driver axum, actix or hyper"),
         sockets: usize::try_from(value("--sockets", 2000)).unwrap(),
         chaos: Duration::from_secs(value("--seconds", 30)),
         seed: value("--seed", u64::from(clock.subsec_nanos()) | 1),

@@ -57,7 +57,15 @@ pub(crate) async fn run(driver: &str) {
             println!("listening on {}", server.local_addr());
             server.run().await.unwrap()
         }
-        other => panic!("no driver {other} is built in: choose axum or actix, or its feature"),
+        #[cfg(feature = "hyper")]
+        "hyper" => {
+            let server = wharf_hyper::bind(app, "127.0.0.1:0").await.unwrap();
+            println!("listening on {}", server.local_addr());
+            server.run().await.unwrap()
+        }
+        other => {
+            panic!("no driver {other} is built in: choose axum, actix or hyper, or its feature")
+        }
     };
     let (upgraded, closed) = ledger.counts();
     println!(

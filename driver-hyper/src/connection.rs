@@ -1,0 +1,93 @@
+//! One connection, from its first byte until it ends or becomes a socket.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::watch;
+use tower_service::Service as _;
+
+use crate::{
+    bounded::Bounded,
+    convert::ConnectionInfo,
+    places::Place,
+    stream::{Carried, Seated},
+    upgrade::Service,
+};
+
+/// The largest head of a request, and what is read ahead of a connection. The app's own limit is
+/// lower and has a better answer.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How connections are served.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) service: Service,
+    pub(crate) head_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+}
+
+impl Settings {
+    /// Serves a connection. It is over when `stopped` says so and what is under way is done, and
+    /// at once when its place is needed.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        connection: Seated,
+        peer: Option<SocketAddr>,
+        stopped: watch::Receiver<()>,
+    ) {
+        let place = Arc::clone(connection.place());
+        let info = ConnectionInfo {
+            peer,
+            is_secure: false,
+        };
+        let serving = self.serve_http1(connection, info, stopped);
+        until_evicted(&place, serving).await;
+    }
+
+    async fn serve_http1<IO: Carried>(
+        &self,
+        io: IO,
+        info: ConnectionInfo,
+        mut stopped: watch::Receiver<()>,
+    ) {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head_timeout)
+            .max_buf_size(BUFFER_BYTES)
+            .half_close(true)
+            .serve_connection(
+                TokioIo::new(Bounded::new(io, self.write_timeout)),
+                service_fn(|request| self.answer(request, info)),
+            )
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = stopped.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "an HTTP connection ended early");
+        }
+    }
+
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        info: ConnectionInfo,
+    ) -> Result<<Service as tower_service::Service<Request<Incoming>>>::Response, Infallible> {
+        request.extensions_mut().insert(info);
+        self.service.clone().call(request).await
+    }
+}
+
+async fn until_evicted(place: &Place, serving: impl Future<Output = ()>) {
+    tokio::select! {
+        () = serving => {}
+        () = place.evicted() => tracing::debug!("a connection made room for another"),
+    }
+}

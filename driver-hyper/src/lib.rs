@@ -1,0 +1,95 @@
+#![doc = include_str!("../README.md")]
+
+mod bounded;
+mod connection;
+mod convert;
+mod error;
+mod listen;
+mod places;
+mod server;
+mod stream;
+mod transport;
+mod upgrade;
+
+use wharf_sdk::{App, Result, ShutdownReport, driver::NativeFactory};
+
+pub use self::{
+    convert::ConnectionInfo,
+    listen::Address,
+    server::{Server, ServerBuilder},
+    upgrade::{Service, answer},
+};
+
+/// The driver's name, as observers and snapshots see it.
+pub const DRIVER: &str = "hyper";
+
+/// On whose behalf connections are carried: what a driver that stands on this one has of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Driver {
+    pub(crate) name: &'static str,
+    pub(crate) native: Option<NativeFactory>,
+}
+
+impl Driver {
+    /// A driver of this name, as observers and snapshots see it.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, native: None }
+    }
+
+    /// The same with a socket of the framework's own.
+    #[must_use]
+    pub const fn with_native(mut self, factory: NativeFactory) -> Self {
+        self.native = Some(factory);
+        self
+    }
+}
+
+/// Makes a service that carries the app, for whatever serves tower services on hyper. `B` is the
+/// body of its requests.
+///
+/// Insert a [`ConnectionInfo`] into the extensions of requests: without it the app does not know
+/// its peers' addresses, and cannot limit connections by them. Serve the connection with upgrades
+/// (`with_upgrades`), and give request heads a deadline.
+pub fn service(app: App) -> Service {
+    Service::new(app, Driver::new(DRIVER))
+}
+
+/// Begins a server with more than an address: several of them, TLS, limits.
+///
+/// ```no_run
+/// # async fn run(app: wharf_sdk::App) -> wharf_sdk::Result<()> {
+/// let server = wharf_hyper::server(app)
+///     .tcp("0.0.0.0:3000")
+///     .unix("/run/chat.sock")
+///     .max_connections(50_000)
+///     .bind()
+///     .await?;
+/// server.run().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn server(app: App) -> ServerBuilder {
+    ServerBuilder::new(app, Driver::new(DRIVER))
+}
+
+/// Binds an address. The server accepts once it is [run](Server::run).
+///
+/// # Errors
+///
+/// `WHARF_BIND` if the address cannot be bound.
+pub async fn bind(app: App, address: &str) -> Result<Server> {
+    server(app).tcp(address).bind().await
+}
+
+/// Binds an address and serves the app until it is shut down or the process is told to stop.
+///
+/// # Errors
+///
+/// `WHARF_BIND` if the address cannot be bound.
+///
+/// # Cancel safety
+///
+/// As [`Server::run`].
+pub async fn serve(app: App, address: &str) -> Result<ShutdownReport> {
+    bind(app, address).await?.run().await
+}

@@ -1,0 +1,70 @@
+//! Upgraded connections as transports.
+
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use hyper::upgrade::Upgraded;
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use wharf_sdk::driver::{Connection, Upgrade};
+
+use crate::{
+    Driver,
+    bounded::Bounded,
+    stream::{Carried, Seated},
+};
+
+/// Runs a session over a connection that hyper has let go of.
+///
+/// Where it is a connection of its own, the session gets that, without hyper's boxes around it, and
+/// can drop it with what is unsent, TLS or not.
+pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade, driver: Driver) -> BoxFuture<'static, ()> {
+    let upgraded = match into_carried::<Seated>(upgraded) {
+        Ok(connection) => return start(connection, upgrade, driver),
+        Err(upgraded) => upgraded,
+    };
+    #[cfg(feature = "tls")]
+    let upgraded = match into_carried::<crate::tls::TlsStream>(upgraded) {
+        Ok(connection) => return start(connection, upgrade, driver),
+        Err(upgraded) => upgraded,
+    };
+    match into_tcp(upgraded) {
+        Ok((stream, early)) => start(Connection::tcp(stream).with_early(early), upgrade, driver),
+        Err(upgraded) => start(Connection::new(TokioIo::new(upgraded)), upgrade, driver),
+    }
+}
+
+/// A connection of Wharf's own server, with what was read of it already.
+fn into_carried<IO: Carried>(upgraded: Upgraded) -> Result<Connection<IO>, Upgraded> {
+    let parts = upgraded.downcast::<TokioIo<Bounded<IO>>>()?;
+    let io = parts.io.into_inner().into_inner();
+    io.place().settle();
+    Ok(Connection::new(io)
+        .with_early(parts.read_buf)
+        .with_abort(IO::abort))
+}
+
+/// The TCP connection of somebody else's server, or of one like `axum::serve`, which wraps it.
+fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => {
+            let parts = auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded)?;
+            Ok((parts.io.into_inner(), parts.read_buf))
+        }
+    }
+}
+
+/// Boxed, so that hyper's leftovers are freed before the session begins.
+fn start<IO>(connection: Connection<IO>, upgrade: Upgrade, driver: Driver) -> BoxFuture<'static, ()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = match driver.native {
+        Some(factory) => connection.with_native(factory),
+        None => connection,
+    };
+    upgrade.connect(connection).map(drop).boxed()
+}
