@@ -22,6 +22,10 @@ pub(crate) fn to_upgrade_request(parts: Parts) -> UpgradeRequest {
     let ConnectionInfo { peer, is_secure } = info.unwrap_or_default();
     #[cfg(feature = "http2")]
     let protocol = parts.extensions.get::<hyper::ext::Protocol>();
+    #[cfg(feature = "http2")]
+    let protocol = protocol.map(|protocol| protocol.as_str().to_owned());
+    #[cfg(not(feature = "http2"))]
+    let protocol = None;
     UpgradeRequest {
         method: parts.method,
         uri: parts.uri,
@@ -29,10 +33,8 @@ pub(crate) fn to_upgrade_request(parts: Parts) -> UpgradeRequest {
         headers: parts.headers,
         peer,
         is_secure,
-        #[cfg(feature = "http2")]
-        protocol: protocol.map(|protocol| protocol.as_str().to_owned()),
-        #[cfg(not(feature = "http2"))]
-        protocol: None,
+        protocol,
+        extensions: parts.extensions,
     }
 }
 
