@@ -151,6 +151,7 @@ async fn a_servers_handler_serves_the_clients_side() {
     let session = dialled()
         .with_observers(vec![Arc::new(recorder.clone())])
         .serve(Connection::new(io), &ask, request(), state)
+        .await
         .unwrap();
     let outcome = session.await;
     assert_eq!(outcome.code, CloseCode::NORMAL);

@@ -191,6 +191,7 @@ mod tests {
             headers,
             peer: None,
             is_secure: true,
+            extensions: http::Extensions::new(),
             protocol: protocol.map(str::to_owned),
         });
         let of = |error: Error| format!("{} {}", error.status().as_u16(), error.code());
