@@ -356,6 +356,10 @@ fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Error> {
     Ok(Some(CloseFrame::cut(code, reason)))
 }
 
+#[cfg_attr(
+    not(feature = "deflate"),
+    allow(unused_mut, unused_variables, reason = "nothing is ever inflated")
+)]
 mod inflate;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
