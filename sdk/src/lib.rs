@@ -33,16 +33,16 @@ pub use self::{
     },
     driver::serve::StopSignals,
     handler::{
-        Events, Extension, Handler, HandlerOutput, Json, Path, Peer, Query, State, Typed,
-        TypedSender, WebSocket, WebSocketExt, codec, extract,
+        Channel, Events, Extension, Handler, HandlerOutput, Json, Path, Peer, Query, State, Typed,
+        TypedSender, WebSocket, WebSocketExt, channel, codec, extract,
     },
     message::{
         BoxError, CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, ErrorKind, Initiator,
-        InvalidClose, MAX_REASON_BYTES, Message, MessageKind, Phase, Result, UnknownFrame,
+        InvalidClose, Issue, MAX_REASON_BYTES, Message, MessageKind, Phase, Result, UnknownFrame,
     },
     policy::{
-        Compression, Configure, DecodeErrors, Limits, OriginPolicy, Policy, RateLimit, RatePolicy,
-        SlowClient, Subprotocols,
+        Configure, DecodeErrors, Limits, OriginPolicy, Policy, RateLimit, RatePolicy, SlowClient,
+        Subprotocols,
     },
     request::{Context, Principal, Response, TrustedProxies, response},
     session::{Counts, Gap, Sender, SessionInfo, ShutdownOptions, ShutdownReport, Socket},

@@ -274,6 +274,16 @@ pub const ROWS: &[Row] = &[
         "an app-wide mapper turns errors into responses and close codes",
     ),
     row(
+        "Messages with a meaning",
+        "events",
+        "events: one reply for each id, whatever happens; policies, scopes and rates per event",
+    ),
+    row(
+        "Messages with a meaning",
+        "requests",
+        "the server asks: the peer's reply, its error, or a timeout",
+    ),
+    row(
         "Beyond the tables",
         "sender",
         "senders: try, wait, latest of a key, gaps, queued bytes",

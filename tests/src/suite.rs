@@ -368,6 +368,20 @@ macro_rules! for_each_case {
                 isolated_and_in_order: "isolation",
                 without_an_error: "observers",
             }
+            channel {
+                replies: "events",
+                errors_are_replies: "events",
+                issues_name_the_field: "events",
+                wrong_shapes: "events",
+                scopes: "events",
+                rates: "events",
+                the_server_asks: "requests",
+                server_events: "events",
+                a_thousand_at_once: "events",
+                policies: "events",
+                held_values: "events",
+                wrong_channels: "events",
+            }
             native {
                 reaches_the_frameworks_socket: "native",
                 of_another_type: "native",

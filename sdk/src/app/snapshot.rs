@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::{
     app::{app::App, entry::RouteEntry},
+    handler::channel::EventSnapshot,
     policy::Limits,
 };
 
@@ -40,8 +41,10 @@ pub struct RouteSnapshot {
     pub has_fallback: bool,
     /// How many middleware run, the app's and the groups' and the authorization included.
     pub middleware: usize,
-    /// Whether messages are compressed for peers that offer it; how, is in the limits.
+    /// Whether messages are compressed. No driver offers it yet.
     pub compression: bool,
+    /// The events of a [`Channel`](crate::Channel), by name.
+    pub events: Vec<EventSnapshot>,
     /// Every limit and timer in effect, with origins, subprotocols and slow-client policy.
     pub limits: Limits,
     /// Connections now, handshakes included.
@@ -60,7 +63,8 @@ impl From<&RouteEntry> for RouteSnapshot {
             scopes: route.auth.scopes.clone(),
             has_fallback: route.fallback.is_some(),
             middleware: route.middleware.len(),
-            compression: route.limits.compression.is_some(),
+            compression: false,
+            events: route.handler.events(),
             limits: (*route.limits).clone(),
             connections: route.count.live(),
         }

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     app::Upgrade,
-    policy::{DeflateParams, Limits},
+    policy::Limits,
     session::Session,
     wire::{Capabilities, NativeFactory, Role, WireTransport},
 };
@@ -69,13 +69,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         role: Role,
         driver: &'static str,
         limits: &Limits,
-        deflate: Option<&DeflateParams>,
         subprotocol: Option<&str>,
     ) -> WireTransport<IO> {
         let capabilities = Capabilities::wire(driver).with_abort(self.abort.is_some());
         let mut transport =
-            WireTransport::in_role(role, self.io, &self.early, limits.into(), capabilities)
-                .with_deflate(deflate);
+            WireTransport::in_role(role, self.io, &self.early, limits.into(), capabilities);
         if let Some(abort) = self.abort {
             transport = transport.with_abort(abort);
         }
@@ -115,7 +113,6 @@ impl Upgrade {
             Role::Server,
             self.driver(),
             self.limits(),
-            self.deflate(),
             self.subprotocol(),
         );
         self.start(transport)

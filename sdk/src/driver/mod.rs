@@ -16,11 +16,10 @@ pub use self::{
 pub use crate::{
     app::{Decision, Upgrade, accept_key},
     handler::Prepared,
-    policy::{DeflateParams, DeflateSide},
     request::UpgradeRequest,
     session::Session,
     wire::{
         Capabilities, Decoder, MaskKeys, NativeFactory, NativePipe, NativeSocket, OpCode, Role,
-        Traffic, Transport, Unfinished, WireLimits, WireTransport, encode_client_frame,
+        Transport, Unfinished, WireLimits, WireTransport, encode_client_frame,
     },
 };

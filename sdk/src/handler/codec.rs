@@ -128,17 +128,7 @@ where
     Out: Serialize,
 {
     fn decode(message: &Message) -> Result<In> {
-        let value: In = decode_json(message)?;
-        match value.validate() {
-            Ok(()) => Ok(value),
-            Err(report) => {
-                let fields: Vec<_> = report
-                    .iter()
-                    .map(|(path, error)| format!("{path}: {error}"))
-                    .collect();
-                Err(invalid("WHARF_INVALID_VALUE", fields.join("; ")))
-            }
-        }
+        validated(decode_json(message)?)
     }
 
     fn encode(value: &Out) -> Result<Message> {
@@ -177,9 +167,13 @@ pub fn unencodable(cause: impl Into<BoxError>) -> Error {
 
 /// Decodes JSON text, naming the path to what does not fit.
 pub(crate) fn decode_json<T: DeserializeOwned>(message: &Message) -> Result<T> {
-    let Message::Text(text) = message else {
-        return Err(wrong_kind(MessageKind::Text, message.kind()));
-    };
+    match message {
+        Message::Text(text) => decode_json_text(text),
+        other => Err(wrong_kind(MessageKind::Text, other.kind())),
+    }
+}
+
+pub(crate) fn decode_json_text<T: DeserializeOwned>(text: &str) -> Result<T> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, cause) = (error.path().to_string(), error.into_inner());
@@ -203,6 +197,26 @@ pub(crate) fn decode_json<T: DeserializeOwned>(message: &Message) -> Result<T> {
         invalid("WHARF_INVALID_JSON", "there is more after the JSON value").with_source(cause)
     })?;
     Ok(value)
+}
+
+/// The value, if it says that it is valid.
+#[cfg(feature = "validate")]
+pub(crate) fn validated<T: garde::Validate<Context: Default>>(value: T) -> Result<T> {
+    let Err(report) = value.validate() else {
+        return Ok(value);
+    };
+    let fields: Vec<_> = report
+        .iter()
+        .map(|(path, error)| (path.to_string(), error.to_string()))
+        .collect();
+    let listed: Vec<_> = fields
+        .iter()
+        .map(|(path, error)| format!("{path}: {error}"))
+        .collect();
+    let error = invalid("WHARF_INVALID_VALUE", listed.join("; "));
+    Err(fields
+        .iter()
+        .fold(error, |error, (path, what)| error.with_issue(path, what)))
 }
 
 pub(crate) fn encode_json(value: &impl Serialize) -> Result<Message> {

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use http::Extensions;
 
 use crate::{
+    handler::event_snapshot::EventSnapshot,
     handler::extract::{FromContext, FromSocket},
     message::{BoxError, Error, Result},
     request::Context,
@@ -54,6 +55,11 @@ pub trait Handler<Args>: Send + Sync + 'static {
         Ok(())
     }
 
+    /// The events that it serves and sends, for the route's snapshot.
+    fn events(&self) -> Vec<EventSnapshot> {
+        Vec::new()
+    }
+
     /// Whether it wants to read control frames, unless its route says otherwise.
     fn wants_control_frames(&self) -> bool {
         false
@@ -95,6 +101,7 @@ pub(crate) type AnyHandler = Arc<dyn Erased>;
 pub(crate) trait Erased: Send + Sync {
     fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>>;
     fn check(&self, state: &Extensions) -> Result<()>;
+    fn events(&self) -> Vec<EventSnapshot>;
 }
 
 pub(crate) fn erase<Args: 'static>(handler: impl Handler<Args>) -> AnyHandler {
@@ -117,6 +124,10 @@ impl<Args, H: Handler<Args>> Erased for Typeless<H, Args> {
 
     fn check(&self, state: &Extensions) -> Result<()> {
         self.handler.check(state)
+    }
+
+    fn events(&self) -> Vec<EventSnapshot> {
+        self.handler.events()
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! This floor stands on `session/` and `request/`.
 
+pub mod channel;
 pub mod codec;
+mod event_snapshot;
 mod events;
 mod ext;
 pub mod extract;
@@ -13,6 +15,7 @@ mod websocket;
 
 pub(crate) use self::function::{AnyHandler, erase};
 pub use self::{
+    channel::Channel,
     codec::Json,
     events::{Events, Peer},
     ext::WebSocketExt,

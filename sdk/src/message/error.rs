@@ -11,6 +11,20 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::message::close::{CloseCode, CloseFrame, InvalidClose};
 
+/// How many issues an error keeps, and how long they may be.
+const MAX_ISSUES: usize = 8;
+const MAX_ISSUE_CHARS: usize = 160;
+
+/// What is wrong with one field.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Issue {
+    /// Where it is, by the names that the peer sent.
+    pub path: String,
+    /// What is wrong with it, without its value.
+    pub message: String,
+}
+
 /// The result of Wharf's own operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -54,6 +68,7 @@ struct Inner {
     status: Option<StatusCode>,
     close: Option<CloseFrame>,
     headers: HeaderMap,
+    issues: Vec<Issue>,
     context: Vec<(&'static str, String)>,
     source: Option<BoxError>,
 }
@@ -74,6 +89,7 @@ impl Error {
             status: None,
             close: None,
             headers: HeaderMap::new(),
+            issues: Vec::new(),
             context: Vec::new(),
             source: None,
         }))
@@ -207,6 +223,25 @@ impl Error {
     pub(crate) fn in_phase(mut self, phase: Phase) -> Self {
         self.0.phase.get_or_insert(phase);
         self
+    }
+
+    /// Adds what is wrong with one field of what the peer sent, which the peer may know. At most 8
+    /// are kept, and of each path and message 160 characters.
+    #[must_use]
+    pub fn with_issue(mut self, path: impl AsRef<str>, message: impl AsRef<str>) -> Self {
+        if self.0.issues.len() < MAX_ISSUES {
+            let cut = |text: &str| text.chars().take(MAX_ISSUE_CHARS).collect();
+            self.0.issues.push(Issue {
+                path: cut(path.as_ref()),
+                message: cut(message.as_ref()),
+            });
+        }
+        self
+    }
+
+    /// What is wrong with the fields of what the peer sent.
+    pub fn issues(&self) -> &[Issue] {
+        &self.0.issues
     }
 
     /// What callers act on.

@@ -9,6 +9,6 @@ mod id;
 pub use self::{
     close::{CloseCode, CloseFrame, CloseOutcome, Initiator, InvalidClose, MAX_REASON_BYTES},
     content::{Message, MessageKind, UnknownFrame},
-    error::{BoxError, Error, ErrorKind, Phase, Result},
+    error::{BoxError, Error, ErrorKind, Issue, Phase, Result},
     id::ConnectionId,
 };

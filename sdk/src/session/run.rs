@@ -152,7 +152,6 @@ impl<T: Transport> Session<T> {
                 }
             }
             if state.engine.stage() == Stage::Dropped {
-                state.engine.handle_traffic(transport.traffic());
                 if transport.unsent_bytes() > 0 {
                     transport.abort();
                 }
@@ -314,7 +313,6 @@ fn send<T: Transport>(
 ) -> Result<()> {
     while engine.has_output() {
         if transport.poll_ready(cx)?.is_pending() {
-            engine.handle_traffic(transport.traffic());
             engine.handle_flush(transport.unsent_bytes(), now);
             return Ok(());
         }
@@ -323,9 +321,7 @@ fn send<T: Transport>(
             None => break,
         }
     }
-    let flushed = transport.poll_flush(cx)?;
-    engine.handle_traffic(transport.traffic());
-    match flushed {
+    match transport.poll_flush(cx)? {
         Poll::Ready(()) => engine.handle_flush(0, now),
         // What waits may be below the transport, in a buffer of the connection's.
         Poll::Pending => engine.handle_flush(transport.unsent_bytes().max(1), now),

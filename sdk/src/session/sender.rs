@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use tokio::sync::Notify;
 
 use crate::{
-    message::{CloseCode, CloseFrame, CloseOutcome, ConnectionId, Message, Result},
+    message::{CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, Message, Result},
     policy::SlowClient,
     session::{
         clock::now,
@@ -185,6 +185,19 @@ impl Sender {
             state.engine.is_closed().then_some(())
         })
         .await;
+    }
+
+    /// Tells the app's observers of something that failed and does not end the session.
+    pub(crate) fn tell_observers(&self, error: Error) {
+        let refused = self.shared.lock().engine.report(error);
+        // Its cause is the application's, and is dropped outside of the lock.
+        drop(refused);
+        self.shared.touch();
+    }
+
+    /// Whether the close handshake is over, or the connection is gone.
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().engine.is_closed()
     }
 
     /// Whether the end of the session has begun.

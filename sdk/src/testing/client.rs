@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::line::Line;
+use super::{inbox::ChannelInbox, line::Line};
 use crate::{
     handler::WebSocket,
     message::{CloseFrame, Error, ErrorKind, Message, Result},
@@ -74,6 +74,7 @@ pub struct TestSocket {
     answers_pings: bool,
     sent_close: bool,
     close: Option<Option<CloseFrame>>,
+    pub(super) events: ChannelInbox,
 }
 
 impl TestSocket {
@@ -88,6 +89,7 @@ impl TestSocket {
             answers_pings,
             sent_close: false,
             close: None,
+            events: ChannelInbox::default(),
         }
     }
 

@@ -29,15 +29,18 @@
 //! | see what observers were told | [`Recorder`] |
 //! | let hours pass | `#[tokio::test(start_paused = true)]` (tokio's feature `test-util`) and `tokio::time::sleep` |
 
+mod channel;
 mod client;
 mod connect;
 mod expect;
 mod fault;
 mod host;
+mod inbox;
 mod line;
 mod record;
 
 pub use self::{
+    channel::RequestId,
     client::TestSocket,
     connect::{Connect, Rejected},
     fault::Violation,

@@ -9,7 +9,6 @@
 mod bridge;
 mod connection;
 pub(crate) mod decoder;
-pub(crate) mod deflate;
 mod encoder;
 mod frame;
 mod limits;
@@ -33,5 +32,5 @@ pub use self::{
     limits::WireLimits,
     native::NativeSocket,
     role::{MaskKeys, Role},
-    transport::{Capabilities, Traffic, Transport, Unfinished},
+    transport::{Capabilities, Transport, Unfinished},
 };

@@ -80,12 +80,6 @@ pub trait Transport: fmt::Debug {
         Unfinished::default()
     }
 
-    /// How many bytes have gone each way on the connection itself, frame heads and all; nothing, if
-    /// the transport cannot tell. Then payloads are counted in their place.
-    fn traffic(&self) -> Option<Traffic> {
-        None
-    }
-
     /// The connection will be dropped before everything was sent, because the peer takes nothing:
     /// the system need not go on trying. Called at most once, right before the drop.
     fn abort(&mut self) {}
@@ -97,15 +91,6 @@ pub trait Transport: fmt::Debug {
     ///
     /// Kind `Unsupported` where there is none, or where it was taken already.
     fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>>;
-}
-
-/// Bytes on the connection so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Read from it.
-    pub received_bytes: u64,
-    /// Taken by the system to be sent.
-    pub sent_bytes: u64,
 }
 
 /// How much has arrived of a message that is not complete.
@@ -145,7 +130,7 @@ impl Capabilities {
             native: false,
             unknown_frames: false,
             abort: true,
-            compression: cfg!(feature = "deflate"),
+            compression: false,
         }
     }
 
@@ -167,12 +152,6 @@ impl Capabilities {
     #[must_use]
     pub const fn with_abort(mut self, abort: bool) -> Self {
         self.abort = abort;
-        self
-    }
-    /// The same with [`compression`](Self::compression) set.
-    #[must_use]
-    pub const fn with_compression(mut self, compression: bool) -> Self {
-        self.compression = compression;
         self
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod bad_input;
+pub mod channel;
 pub mod close;
 pub mod control;
 pub mod ends;

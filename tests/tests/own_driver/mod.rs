@@ -37,8 +37,7 @@ where
                     ..answer(parts.status)
                 };
             }
-            // The transports of these tests compress nothing.
-            Decision::Upgrade(upgrade) => upgrade.without_deflate(),
+            Decision::Upgrade(upgrade) => upgrade,
         };
         let (server, mut client) = tokio::io::duplex(64 * 1024);
         let transport = (self.wrap)(server, &upgrade);

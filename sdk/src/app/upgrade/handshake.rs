@@ -191,8 +191,8 @@ mod tests {
             headers,
             peer: None,
             is_secure: true,
-            extensions: http::Extensions::new(),
             protocol: protocol.map(str::to_owned),
+            extensions: Default::default(),
         });
         let of = |error: Error| format!("{} {}", error.status().as_u16(), error.code());
         refused.err().map_or_else(|| "none".to_owned(), of)

@@ -10,8 +10,11 @@ use crate::session::timer::Timer;
 use crate::{
     message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Phase},
     policy::RatePolicy,
-    wire::{Traffic, Unfinished},
+    wire::Unfinished,
 };
+
+/// Failures that wait to be told.
+const MAX_REPORTED: usize = 64;
 
 impl Engine {
     /// A message came.
@@ -44,27 +47,24 @@ impl Engine {
         self.begin_fail(frame, now);
     }
 
+    /// Something failed that the session goes on after. Observers are told at its next turn; of
+    /// what no turn comes for, only so much is kept, and the rest returned.
+    pub(crate) fn report(&mut self, error: Error) -> Option<Error> {
+        if self.failures.len() >= MAX_REPORTED {
+            return Some(error);
+        }
+        self.failures.push(error.in_phase(Phase::Handler));
+        None
+    }
+
     /// The connection ended without a close handshake.
     pub(crate) fn handle_gone(&mut self) {
         self.abort(Initiator::Peer);
     }
 
-    /// What has gone over the connection so far, where the transport can tell.
-    pub(crate) fn handle_traffic(&mut self, traffic: Option<Traffic>) {
-        let Some(traffic) = traffic else {
-            return;
-        };
-        self.tells_traffic = true;
-        self.counts.wire_bytes_in = traffic.received_bytes;
-        self.counts.wire_bytes_out = traffic.sent_bytes;
-    }
-
     /// The transport was flushed, or `unsent_bytes` are stuck in it.
     pub(crate) fn handle_flush(&mut self, unsent_bytes: usize, now: Instant) {
         self.unsent_bytes = unsent_bytes;
-        if !self.tells_traffic {
-            self.counts.wire_bytes_out = self.taken_bytes.saturating_sub(unsent_bytes as u64);
-        }
         if self.end.has_begun() {
             // From here on the close deadline rules.
             if unsent_bytes == 0 {
@@ -79,8 +79,7 @@ impl Engine {
             self.timers.stop(Timer::Write);
             return;
         }
-        // What the peer took of the connection, not of what it makes of it.
-        let sent = self.counts.wire_bytes_out;
+        let sent = self.taken_bytes.saturating_sub(unsent_bytes as u64);
         if !self.timers.is_set(Timer::Write) || sent >= self.sent_mark + PROGRESS_BYTES {
             self.sent_mark = sent;
             self.timers

@@ -1,0 +1,202 @@
+//! One event that came, and what its function takes out of it.
+
+use std::{any::Any, future::Future, sync::Arc};
+
+use bytestring::ByteString;
+use http::Extensions;
+use serde::de::DeserializeOwned;
+
+use super::peer::ChannelPeer;
+use crate::{
+    handler::{codec, extract::FromContext},
+    message::{Error, ErrorKind, Result},
+    request::Context,
+};
+
+/// One event that a peer sent.
+#[derive(Debug, Clone)]
+pub struct Call {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    name: ByteString,
+    data: Option<ByteString>,
+    wants_reply: bool,
+    context: Context,
+    peer: ChannelPeer,
+    held: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// An argument of an event's function: whatever can be taken out of the upgrade request, and
+/// [`Data`], [`ChannelPeer`], [`Held`] and [`Call`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be taken out of an event",
+    note = "use `Data<T>` for the payload, `ChannelPeer`, `Held<T>`, `Call`, or what a handler \
+            takes out of its request: `Principal`, `State<T>`, `Path<T>`, `Extension<T>`, `Context`"
+)]
+pub trait FromCall: Sized + Send {
+    /// Takes it out.
+    ///
+    /// # Errors
+    ///
+    /// What the peer is told in place of a reply.
+    fn from_call(call: &Call) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Whether an app with these values can ever provide it; asked when the app is built.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, and how to add it.
+    fn check(state: &Extensions) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+}
+
+impl Call {
+    pub(super) fn new(
+        name: ByteString,
+        data: Option<ByteString>,
+        wants_reply: bool,
+        context: Context,
+        peer: ChannelPeer,
+        held: Option<Arc<dyn Any + Send + Sync>>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                name,
+                data,
+                wants_reply,
+                context,
+                peer,
+                held,
+            }),
+        }
+    }
+
+    /// The event's name.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// Its payload, as JSON. `None` if it had none.
+    pub fn data(&self) -> Option<&str> {
+        self.inner.data.as_deref()
+    }
+
+    /// Whether the peer waits for a reply.
+    pub fn wants_reply(&self) -> bool {
+        self.inner.wants_reply
+    }
+
+    /// The upgrade request of the connection, and what middleware learned from it.
+    pub fn context(&self) -> &Context {
+        &self.inner.context
+    }
+
+    /// Who sent it.
+    pub fn peer(&self) -> &ChannelPeer {
+        &self.inner.peer
+    }
+
+    /// Payload bytes that it holds while it waits.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.inner.data.as_ref().map_or(0, |data| data.len())
+    }
+
+    fn decode<T: DeserializeOwned>(&self) -> Result<T> {
+        codec::decode_json_text(self.data().unwrap_or("null"))
+    }
+}
+
+impl<T: FromContext + Send> FromCall for T {
+    async fn from_call(call: &Call) -> Result<Self> {
+        T::from_context(call.context()).await
+    }
+
+    fn check(state: &Extensions) -> Result<()> {
+        <T as FromContext>::check(state)
+    }
+}
+
+impl FromCall for Call {
+    async fn from_call(call: &Call) -> Result<Self> {
+        Ok(call.clone())
+    }
+}
+
+impl FromCall for ChannelPeer {
+    async fn from_call(call: &Call) -> Result<Self> {
+        Ok(call.peer().clone())
+    }
+}
+
+/// An event's payload, decoded. An event without one decodes as `null`.
+///
+/// What does not decode is the peer's to know: the code is `WHARF_INVALID_JSON`, the message names
+/// the path and no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Data<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromCall for Data<T> {
+    async fn from_call(call: &Call) -> Result<Self> {
+        call.decode().map(Self)
+    }
+}
+
+/// An event's payload, decoded and validated with garde.
+///
+/// What is not valid is told by field, as issues of the error `WHARF_INVALID_VALUE`.
+#[cfg(feature = "validate")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Valid<T>(pub T);
+
+#[cfg(feature = "validate")]
+impl<T> FromCall for Valid<T>
+where
+    T: DeserializeOwned + garde::Validate<Context: Default> + Send,
+{
+    async fn from_call(call: &Call) -> Result<Self> {
+        let value: T = call.decode()?;
+        codec::validated(value).map(Self)
+    }
+}
+
+/// What the channel's `on_open` returned for this connection: a seat in a room, a player.
+///
+/// It is dropped when the session ends, whatever ended it.
+#[derive(Debug)]
+pub struct Held<T>(pub Arc<T>);
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> std::ops::Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Send + Sync + 'static> FromCall for Held<T> {
+    async fn from_call(call: &Call) -> Result<Self> {
+        let held = call.inner.held.clone();
+        held.and_then(|held| held.downcast::<T>().ok())
+            .map(Self)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Internal,
+                    "WHARF_NOTHING_HELD",
+                    "an event's function asks for a value that on_open does not return; make \
+                     on_open return it",
+                )
+                .with_context("type", std::any::type_name::<T>())
+            })
+    }
+}

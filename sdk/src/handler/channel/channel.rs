@@ -1,0 +1,199 @@
+//! A handler made of events, as it is written down.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use super::{
+    envelope::{Envelope, is_name},
+    event::{Event, EventErrors},
+    function::{AnyOpen, EventFunction, OpenFunction},
+    middleware::EventMiddleware,
+};
+
+/// A handler made of typed events, with replies in both directions.
+///
+/// A peer sends `{"event": "add", "data": {…}, "id": 7}`; what the event's function returns goes
+/// back as `{"reply": 7, "data": …}`, and what fails as `{"reply": 7, "error": {"code", "message"}}`:
+/// one reply for each id, whatever happens.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use wharf_sdk::{Channel, Result, Route, channel::Data};
+/// # use wharf_sdk::{App, testing::TestHost};
+///
+/// #[derive(Deserialize)]
+/// struct Terms { a: i32, b: i32 }
+///
+/// async fn add(Data(terms): Data<Terms>) -> Result<i32> {
+///     Ok(terms.a + terms.b)
+/// }
+///
+/// let route = Route::new("/sums", Channel::new().on("add", add));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// # let host = TestHost::new(App::builder().route(route).build()?);
+/// let mut client = host.connect("/sums").await;
+/// client.send_text(r#"{"event":"add","data":{"a":1,"b":2},"id":7}"#).await;
+/// client.expect_text(r#"{"reply":7,"data":3}"#).await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Channel {
+    pub(super) events: Arc<HashMap<&'static str, Event>>,
+    pub(super) settings: Settings,
+    /// The first thing that is wrong with it: said when the app is built.
+    pub(super) mistake: Option<String>,
+}
+
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) envelope: Envelope,
+    pub(super) open: Option<AnyOpen>,
+    pub(super) middleware: Vec<Arc<dyn EventMiddleware>>,
+    pub(super) emitted: Vec<&'static str>,
+    pub(super) unknown: EventErrors,
+    pub(super) invalid: EventErrors,
+    pub(super) failed: EventErrors,
+    pub(super) side_by_side: usize,
+}
+
+/// How many events of one connection may run side by side at the most.
+const MAX_SIDE_BY_SIDE: usize = 64;
+
+impl Channel {
+    /// A channel that knows no event.
+    pub fn new() -> Self {
+        Self {
+            events: Arc::default(),
+            settings: Settings {
+                envelope: Envelope::default(),
+                open: None,
+                middleware: Vec::new(),
+                emitted: Vec::new(),
+                unknown: EventErrors::default(),
+                invalid: EventErrors::default(),
+                failed: EventErrors::default(),
+                side_by_side: 1,
+            },
+            mistake: None,
+        }
+    }
+
+    /// Serves an event that anybody may send; see [`event`](Self::event) for one with a policy.
+    #[must_use]
+    pub fn on<Args: 'static>(self, name: &'static str, function: impl EventFunction<Args>) -> Self {
+        self.event(Event::new(name, function))
+    }
+
+    /// Serves an event.
+    #[must_use]
+    pub fn event(mut self, event: Event) -> Self {
+        let name = event.name;
+        if !is_name(name) {
+            self.mistake(format!(
+                "event name {name:?} must be 1 to 64 letters, digits or -_.:/"
+            ));
+        }
+        let events = Arc::make_mut(&mut self.events);
+        if events.insert(name, event).is_some() {
+            self.mistake(format!("event {name:?} is served twice; remove one"));
+        }
+        self
+    }
+
+    /// Says that the server sends this event. It is only described: any may be sent.
+    #[must_use]
+    pub fn emits(mut self, name: &'static str) -> Self {
+        if !is_name(name) {
+            self.mistake(format!(
+                "event name {name:?} must be 1 to 64 letters, digits or -_.:/"
+            ));
+        }
+        self.settings.emitted.push(name);
+        self
+    }
+
+    /// Runs first on each connection. What it returns is kept until the session ends and is what
+    /// functions take as [`Held`](super::Held); an error ends the session as a failing handler does.
+    #[must_use]
+    pub fn on_open<Args: 'static>(mut self, function: impl OpenFunction<Args>) -> Self {
+        self.settings.open = Some(AnyOpen::new(function));
+        self
+    }
+
+    /// Runs around every event; first added is outermost.
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl EventMiddleware) -> Self {
+        self.settings.middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// Names the envelope's fields.
+    #[must_use]
+    pub fn envelope(mut self, envelope: Envelope) -> Self {
+        let names = [
+            envelope.event,
+            envelope.data,
+            envelope.id,
+            envelope.reply,
+            envelope.error,
+        ];
+        for (at, name) in names.iter().enumerate() {
+            if name.is_empty() || names[..at].contains(name) {
+                self.mistake(format!(
+                    "envelope field {name:?} must be named, and differ from the other fields"
+                ));
+            }
+        }
+        self.settings.envelope = envelope;
+        self
+    }
+
+    /// What becomes of an event that nobody serves. Default: a reply.
+    #[must_use]
+    pub fn unknown(mut self, policy: EventErrors) -> Self {
+        self.settings.unknown = policy;
+        self
+    }
+
+    /// What becomes of a text that is no envelope and of a payload that does not decode. Default: a
+    /// reply.
+    #[must_use]
+    pub fn invalid(mut self, policy: EventErrors) -> Self {
+        self.settings.invalid = policy;
+        self
+    }
+
+    /// What becomes of an event whose function fails, panics or takes too long. Default: a reply.
+    #[must_use]
+    pub fn failed(mut self, policy: EventErrors) -> Self {
+        self.settings.failed = policy;
+        self
+    }
+
+    /// Runs up to this many events of one connection side by side, their replies in any order.
+    /// Default: one, so that they run in the order in which they came. At most 64.
+    #[must_use]
+    pub fn side_by_side(mut self, events: usize) -> Self {
+        self.settings.side_by_side = events.clamp(1, MAX_SIDE_BY_SIDE);
+        self
+    }
+
+    fn mistake(&mut self, what: String) {
+        self.mistake.get_or_insert(what);
+    }
+}
+
+impl Default for Channel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("events", &self.events.keys())
+            .finish_non_exhaustive()
+    }
+}

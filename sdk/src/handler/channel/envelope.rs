@@ -1,0 +1,398 @@
+//! The wire format of events: what a text of the peer asks for, and what is sent back.
+
+use std::{borrow::Cow, fmt};
+
+use bytestring::ByteString;
+use serde::{
+    Deserializer, Serialize,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use crate::{
+    handler::codec::{invalid, unencodable},
+    message::{Error, Message, Result},
+};
+
+/// The longest name of an event, and the longest id of a request.
+pub(super) const MAX_NAME_BYTES: usize = 64;
+
+/// The names of an envelope's fields, `event`, `data`, `id`, `reply` and `error` unless set.
+///
+/// ```
+/// use wharf_sdk::{Channel, channel::Envelope};
+///
+/// let envelope = Envelope { event: "type", data: "payload", ..Envelope::default() };
+/// let channel = Channel::new().envelope(envelope);
+/// # let _ = channel;
+/// ```
+#[allow(clippy::exhaustive_structs, reason = "made by its fields")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelope {
+    /// The event's name.
+    pub event: &'static str,
+    /// The payload of an event or of a reply.
+    pub data: &'static str,
+    /// The request's id: who sends one gets exactly one reply to it.
+    pub id: &'static str,
+    /// The id of the request that this answers.
+    pub reply: &'static str,
+    /// What went wrong, in a reply.
+    pub error: &'static str,
+}
+
+impl Default for Envelope {
+    fn default() -> Self {
+        Self {
+            event: "event",
+            data: "data",
+            id: "id",
+            reply: "reply",
+            error: "error",
+        }
+    }
+}
+
+/// What a text of the peer is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Incoming {
+    Event {
+        name: ByteString,
+        data: Option<ByteString>,
+        id: Option<CallId>,
+    },
+    Reply {
+        to: u64,
+        answer: Answer,
+    },
+}
+
+/// What the peer answered to a request of the server, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    Data(ByteString),
+    Error(ByteString),
+}
+
+/// The id that a peer gave its request, as the JSON it came as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CallId(ByteString);
+
+/// Why a text is no envelope, and whom to answer.
+#[derive(Debug)]
+pub(super) struct Malformed {
+    pub(super) error: Error,
+    pub(super) id: Option<CallId>,
+}
+
+impl Envelope {
+    /// Reads an envelope. Payloads stay JSON, and slices of the message.
+    pub(super) fn read(&self, text: &ByteString) -> Result<Incoming, Malformed> {
+        let fields = self.fields(text).map_err(|what| Malformed {
+            error: invalid("WHARF_ENVELOPE", what),
+            id: None,
+        })?;
+        let id = match fields.id.map(|raw| CallId::parse(text, raw)) {
+            None => None,
+            Some(Some(id)) => Some(id),
+            Some(None) => {
+                return Err(Malformed {
+                    error: invalid(
+                        "WHARF_EVENT_ID",
+                        format!("{} is a string of 1 to 64 bytes or a whole number", self.id),
+                    ),
+                    id: None,
+                });
+            }
+        };
+        self.incoming(text, &fields, id.clone())
+            .map_err(|error| Malformed { error, id })
+    }
+
+    fn incoming(
+        &self,
+        text: &ByteString,
+        fields: &Fields<'_>,
+        id: Option<CallId>,
+    ) -> Result<Incoming> {
+        let own = |raw: &RawValue| text.slice_ref(raw.get());
+        match (fields.event, fields.reply) {
+            (Some(event), None) => Ok(Incoming::Event {
+                name: parse_name(event).ok_or_else(|| {
+                    invalid(
+                        "WHARF_EVENT_NAME",
+                        format!(
+                            "{} is a name of 1 to {MAX_NAME_BYTES} letters, digits or -_.:/",
+                            self.event
+                        ),
+                    )
+                })?,
+                data: fields.data.map(own),
+                id,
+            }),
+            (None, Some(reply)) => {
+                let answer = match (fields.data, fields.error) {
+                    (None, Some(error)) => Answer::Error(own(error)),
+                    (data, None) => {
+                        Answer::Data(data.map_or_else(|| ByteString::from_static("null"), own))
+                    }
+                    (Some(_), Some(_)) => {
+                        return Err(invalid(
+                            "WHARF_ENVELOPE",
+                            format!("a reply has {} or {}, not both", self.data, self.error),
+                        ));
+                    }
+                };
+                let to = reply.get().parse().map_err(|_| unasked_reply())?;
+                Ok(Incoming::Reply { to, answer })
+            }
+            _ => Err(invalid(
+                "WHARF_ENVELOPE",
+                format!(
+                    "send a JSON object with {} (a name) or with {} (the id of a request)",
+                    self.event, self.reply
+                ),
+            )),
+        }
+    }
+
+    fn fields<'a>(&self, text: &'a str) -> Result<Fields<'a>, String> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let fields = json
+            .deserialize_map(FieldsOf(self))
+            .and_then(|fields| json.end().map(|()| fields));
+        fields.map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => format!(
+                "the text is no envelope: send one JSON object, each of its fields once (column {})",
+                error.column()
+            ),
+            _ => format!("the text is not JSON, from column {} on", error.column()),
+        })
+    }
+
+    /// An event of the server, or a request if it has an id.
+    pub(super) fn event(
+        &self,
+        name: &str,
+        data: &impl Serialize,
+        id: Option<u64>,
+    ) -> Result<Message> {
+        let data = encode(data)?;
+        let mut text = String::with_capacity(data.len() + name.len() + 48);
+        text.push('{');
+        push_field(&mut text, self.event, &quoted(name));
+        text.push(',');
+        push_field(&mut text, self.data, &data);
+        if let Some(id) = id {
+            text.push(',');
+            push_field(&mut text, self.id, &id.to_string());
+        }
+        text.push('}');
+        Ok(Message::from(text))
+    }
+
+    /// The reply to a request.
+    pub(super) fn reply(&self, id: &CallId, data: &str) -> Message {
+        let mut text = String::with_capacity(data.len() + id.0.len() + 24);
+        text.push('{');
+        push_field(&mut text, self.reply, &id.0);
+        text.push(',');
+        push_field(&mut text, self.data, data);
+        text.push('}');
+        Message::from(text)
+    }
+
+    /// The reply that says what went wrong; where there was no id, it is a reply to `null`.
+    pub(super) fn error(&self, id: Option<&CallId>, error: &Error) -> Message {
+        let mut body = serde_json::json!({ "code": error.code(), "message": error.message() });
+        if !error.issues().is_empty() {
+            body["issues"] = serde_json::json!(error.issues());
+        }
+        let mut text = String::from("{");
+        push_field(&mut text, self.reply, id.map_or("null", |id| &id.0));
+        text.push(',');
+        push_field(&mut text, self.error, &body.to_string());
+        text.push('}');
+        Message::from(text)
+    }
+}
+
+/// A reply to a request that was never made.
+pub(super) fn unasked_reply() -> Error {
+    invalid(
+        "WHARF_UNASKED_REPLY",
+        "a reply to a request that the server did not make; answer with the id that it sent",
+    )
+}
+
+/// Whether an event may be called this.
+pub(super) fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte))
+}
+
+pub(super) fn encode(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(unencodable)
+}
+
+impl CallId {
+    fn parse(text: &ByteString, raw: &RawValue) -> Option<Self> {
+        let json = raw.get();
+        let is_number = json.len() <= 20 && json.bytes().all(|byte| byte.is_ascii_digit());
+        // With its quotes, and as it was escaped.
+        let is_text = json.starts_with('"') && (3..=MAX_NAME_BYTES + 2).contains(&json.len());
+        (is_number || is_text).then(|| Self(text.slice_ref(json)))
+    }
+}
+
+fn parse_name(raw: &RawValue) -> Option<ByteString> {
+    let name = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    is_name(name).then(|| name.into())
+}
+
+fn push_field(text: &mut String, name: &str, json: &str) {
+    text.push_str(&quoted(name));
+    text.push(':');
+    text.push_str(json);
+}
+
+/// A name as JSON. Nearly all need no escape.
+fn quoted(name: &str) -> Cow<'static, str> {
+    match name {
+        "event" => "\"event\"".into(),
+        "data" => "\"data\"".into(),
+        "id" => "\"id\"".into(),
+        "reply" => "\"reply\"".into(),
+        "error" => "\"error\"".into(),
+        name => serde_json::Value::from(name).to_string().into(),
+    }
+}
+
+#[derive(Default)]
+struct Fields<'a> {
+    event: Option<&'a RawValue>,
+    data: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
+    reply: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+}
+
+struct FieldsOf<'e>(&'e Envelope);
+
+impl<'de> Visitor<'de> for FieldsOf<'_> {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an envelope")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields::default();
+        let names = self.0;
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            let place = match &*key {
+                key if key == names.event => &mut fields.event,
+                key if key == names.data => &mut fields.data,
+                key if key == names.id => &mut fields.id,
+                key if key == names.reply => &mut fields.reply,
+                key if key == names.error => &mut fields.error,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            if place.replace(map.next_value()?).is_some() {
+                // Two readers could take two different ones for the event.
+                return Err(A::Error::custom("a field twice"));
+            }
+        }
+        Ok(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Incoming, &'static str> {
+        let read = Envelope::default().read(&text.into());
+        read.map_err(|malformed| match malformed.error.code() {
+            "WHARF_ENVELOPE" => "envelope",
+            "WHARF_EVENT_NAME" => "name",
+            "WHARF_EVENT_ID" => "id",
+            "WHARF_UNASKED_REPLY" => "unasked",
+            _ => "other",
+        })
+    }
+
+    #[test]
+    fn events_and_replies_are_read() {
+        assert_eq!(
+            read(r#"{"id":"a-1","event":"bid","data":{"amount":7},"more":[1]}"#),
+            Ok(Incoming::Event {
+                name: "bid".into(),
+                data: Some(r#"{"amount":7}"#.into()),
+                id: Some(CallId(r#""a-1""#.into())),
+            })
+        );
+        assert_eq!(
+            read(r#"{"reply":7}"#),
+            Ok(Incoming::Reply {
+                to: 7,
+                answer: Answer::Data("null".into()),
+            })
+        );
+    }
+
+    #[test]
+    fn wrong_shapes_are_told_apart() {
+        for text in [
+            "",
+            "[]",
+            "nothing",
+            "{}",
+            r#"{"data":1}"#,
+            r#"{"event":"a","event":"b"}"#,
+            r#"{"event":"a","reply":1}"#,
+            r#"{"reply":1,"data":1,"error":1}"#,
+            r#"{"event":"a"} and more"#,
+        ] {
+            assert_eq!(read(text), Err("envelope"), "{text}");
+        }
+        let long = format!(r#"{{"event":"{}"}}"#, "a".repeat(65));
+        for text in [
+            r#"{"event":""}"#,
+            r#"{"event":7}"#,
+            r#"{"event":"a b"}"#,
+            &long,
+        ] {
+            assert_eq!(read(text), Err("name"), "{text}");
+        }
+        let long = format!(r#"{{"event":"a","id":"{}"}}"#, "a".repeat(65));
+        for text in [
+            r#"{"event":"a","id":""}"#,
+            r#"{"event":"a","id":null}"#,
+            r#"{"event":"a","id":-1}"#,
+            r#"{"event":"a","id":{}}"#,
+            &long,
+        ] {
+            assert_eq!(read(text), Err("id"), "{text}");
+        }
+        assert_eq!(read(r#"{"reply":"x"}"#), Err("unasked"));
+    }
+
+    #[test]
+    fn what_is_sent_is_json_with_the_fields_that_were_named() {
+        let envelope = Envelope {
+            event: "ty\"pe",
+            ..Envelope::default()
+        };
+        let message = envelope.event("sold", &7, Some(3)).expect("encodes");
+        assert_eq!(
+            message,
+            Message::text(r#"{"ty\"pe":"sold","data":7,"id":3}"#)
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! One kind of event: its function, and who may send it how often.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use super::{
+    call::Call,
+    function::{AnyFunction, EventFunction},
+    rate::EventRate,
+};
+use crate::{handler::event_snapshot::EventSnapshot, policy::LONGEST};
+
+/// How long an event's function may take, unless it says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What becomes of an event that nobody knows, that does not decode, or whose function fails.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventErrors {
+    /// The peer gets a reply that says what is wrong; without an id, one to `null`.
+    #[default]
+    Reply,
+    /// Nothing is sent, unless the event has an id: whoever waits for a reply gets one.
+    Ignore,
+    /// The session is closed: 1008 for an unknown event, 1007 for a payload that does not decode,
+    /// 1011 for a function that fails.
+    Close,
+}
+
+/// A name, the function that serves it, and its policy.
+///
+/// ```
+/// use std::time::Duration;
+/// use wharf_sdk::{Result, channel::{Data, Event, EventRate}};
+///
+/// async fn bid(Data(amount): Data<u64>) -> Result<u64> {
+///     Ok(amount + 1)
+/// }
+///
+/// let event = Event::new("bid", bid)
+///     .require_scopes(["bidder"])
+///     .rate(EventRate::per_second(10).by_principal())
+///     .timeout(Duration::from_secs(2));
+/// # let _ = event;
+/// ```
+#[derive(Clone)]
+pub struct Event {
+    pub(super) name: &'static str,
+    pub(super) function: AnyFunction,
+    pub(super) scopes: Vec<String>,
+    pub(super) predicate: Option<Predicate>,
+    pub(super) rate: Option<EventRate>,
+    pub(super) timeout: Duration,
+}
+
+type Predicate = Arc<dyn Fn(&Call) -> bool + Send + Sync>;
+
+impl Event {
+    /// An event that anybody may send who is connected. Its function takes what handlers take, its
+    /// payload as [`Data`](super::Data), and the [`ChannelPeer`](super::ChannelPeer); what it
+    /// returns is the reply.
+    pub fn new<Args: 'static>(name: &'static str, function: impl EventFunction<Args>) -> Self {
+        Self {
+            name,
+            function: AnyFunction::new(function),
+            scopes: Vec::new(),
+            predicate: None,
+            rate: None,
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// Takes the event only from principals with all of these scopes.
+    #[must_use]
+    pub fn require_scopes<I: IntoIterator<Item: Into<String>>>(mut self, scopes: I) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Takes the event only where this says so.
+    #[must_use]
+    pub fn allow_if(mut self, predicate: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
+        self.predicate = Some(Arc::new(predicate));
+        self
+    }
+
+    /// Takes the event this often.
+    #[must_use]
+    pub fn rate(mut self, rate: EventRate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// How long its function may take; then it is dropped, and the reply is an error. Default: 30 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout.min(LONGEST);
+        self
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("name", &self.name)
+            .field("scopes", &self.scopes)
+            .field("rate", &self.rate)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<&Event> for EventSnapshot {
+    fn from(event: &Event) -> Self {
+        Self {
+            name: event.name.to_owned(),
+            from: "peer",
+            scopes: event.scopes.clone(),
+            per_second: event.rate.as_ref().map(|rate| rate.events_per_second()),
+            timeout_ms: Some(event.timeout.as_millis().try_into().unwrap_or(u64::MAX)),
+        }
+    }
+}

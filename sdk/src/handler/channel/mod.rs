@@ -1,0 +1,27 @@
+//! Messages with a meaning: typed events with replies in both directions.
+
+mod asked;
+mod call;
+#[allow(clippy::module_inception, reason = "the folder is about it")]
+mod channel;
+mod envelope;
+mod event;
+mod function;
+mod middleware;
+mod peer;
+mod rate;
+mod run;
+
+#[cfg(feature = "validate")]
+pub use self::call::Valid;
+pub use self::{
+    call::{Call, Data, FromCall, Held},
+    channel::Channel,
+    envelope::Envelope,
+    event::{Event, EventErrors},
+    function::{EventFunction, OpenFunction},
+    middleware::EventMiddleware,
+    peer::ChannelPeer,
+    rate::EventRate,
+};
+pub use super::event_snapshot::EventSnapshot;

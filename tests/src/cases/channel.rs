@@ -1,0 +1,355 @@
+//! Events with replies, on the route `/channel`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wharf_sdk::{
+    App, Channel, Configure, Route,
+    channel::{ChannelPeer, Data, EventErrors, Held},
+};
+
+use crate::{Client, Host, Request, Site, client::Frame};
+
+/// What a function returns is the reply, whatever the id looks like.
+pub async fn replies(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/channel").await;
+    for id in [json!(7), json!("seven"), json!("with \"quotes\"")] {
+        let data = json!({ "any": [1, null] });
+        send(
+            &mut client,
+            &json!({ "event": "echo", "data": data, "id": id }),
+        )
+        .await;
+        expect(&mut client, json!({ "reply": id, "data": data })).await;
+    }
+    send(
+        &mut client,
+        &json!({ "event": "add", "data": { "a": 1, "b": 2 }, "id": 1 }),
+    )
+    .await;
+    expect(&mut client, json!({ "reply": 1, "data": 3 })).await;
+    // Without an id there is no reply.
+    send(&mut client, &json!({ "event": "echo", "data": 1 })).await;
+    send(&mut client, &json!({ "event": "echo", "data": 2, "id": 2 })).await;
+    expect(&mut client, json!({ "reply": 2, "data": 2 })).await;
+    client.close().await;
+}
+
+/// Whatever goes wrong, each id gets exactly one reply, and the session goes on.
+pub async fn errors_are_replies(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/channel").await;
+    for (event, data, code) in [
+        ("nobody", json!(null), "WHARF_UNKNOWN_EVENT"),
+        ("add", json!({ "a": "one" }), "WHARF_INVALID_JSON"),
+        ("add", json!({ "a": 1001, "b": 1 }), "WHARF_INVALID_VALUE"),
+        ("admin", json!(null), "WHARF_EVENT_DENIED"),
+        ("slow", json!(null), "WHARF_EVENT_TIMEOUT"),
+        ("fail", json!(null), "WHARF_HANDLER"),
+        ("panic", json!(null), "WHARF_PANIC"),
+    ] {
+        send(
+            &mut client,
+            &json!({ "event": event, "data": data, "id": event }),
+        )
+        .await;
+        let text = client.expect_any_text().await;
+        let reply: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(reply["reply"], event, "{text}");
+        assert_eq!(reply["error"]["code"], code, "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    alive(&mut client).await;
+}
+
+/// Issues name the field, and not its value.
+pub async fn issues_name_the_field(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/channel").await;
+    send(
+        &mut client,
+        &json!({ "event": "add", "data": { "a": 1001, "b": -2002 }, "id": 1 }),
+    )
+    .await;
+    let text = client.expect_any_text().await;
+    let reply: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(reply["error"]["issues"][0]["path"], "a");
+    assert_eq!(reply["error"]["issues"][1]["path"], "b");
+    assert!(!text.contains("2002"), "{text}");
+    alive(&mut client).await;
+}
+
+/// What is no envelope is answered as a reply to nobody, or to its id where that can be read.
+pub async fn wrong_shapes(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/channel").await;
+    let long = "x".repeat(65);
+    for (text, reply, code) in [
+        ("nonsense".to_owned(), json!(null), "WHARF_ENVELOPE"),
+        ("[]".to_owned(), json!(null), "WHARF_ENVELOPE"),
+        ("{}".to_owned(), json!(null), "WHARF_ENVELOPE"),
+        (
+            r#"{"data":1,"id":3}"#.to_owned(),
+            json!(3),
+            "WHARF_ENVELOPE",
+        ),
+        (
+            r#"{"event":"echo","event":"echo"}"#.to_owned(),
+            json!(null),
+            "WHARF_ENVELOPE",
+        ),
+        (
+            r#"{"event":"a b","id":4}"#.to_owned(),
+            json!(4),
+            "WHARF_EVENT_NAME",
+        ),
+        (
+            format!(r#"{{"event":"{long}","id":5}}"#),
+            json!(5),
+            "WHARF_EVENT_NAME",
+        ),
+        (
+            r#"{"event":"echo","id":{}}"#.to_owned(),
+            json!(null),
+            "WHARF_EVENT_ID",
+        ),
+        (
+            format!(r#"{{"event":"echo","id":"{long}"}}"#),
+            json!(null),
+            "WHARF_EVENT_ID",
+        ),
+        (
+            r#"{"reply":99,"data":1}"#.to_owned(),
+            json!(null),
+            "WHARF_UNASKED_REPLY",
+        ),
+    ] {
+        client.send_text(&text).await;
+        let came: Value = client.expect_json().await;
+        assert_eq!(
+            (&came["reply"], &came["error"]["code"]),
+            (&reply, &json!(code)),
+            "{text}"
+        );
+    }
+    client.send(Frame::binary("bytes")).await;
+    let came: Value = client.expect_json().await;
+    assert_eq!(came["error"]["code"], "WHARF_WRONG_KIND");
+    alive(&mut client).await;
+}
+
+/// A scope that the principal has lets its events in.
+pub async fn scopes(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    for (token, allowed) in [("letmein", true), ("letmein-noscope", false)] {
+        let request = Request::upgrade("/channel").with("Authorization", format!("Bearer {token}"));
+        let mut client = site.open_with(request).await;
+        send(&mut client, &json!({ "event": "admin", "id": 1 })).await;
+        let came: Value = client.expect_json().await;
+        assert_eq!(came["data"] == "ok", allowed, "{came}");
+        assert_eq!(
+            came["error"]["code"] == "WHARF_EVENT_DENIED",
+            !allowed,
+            "{came}"
+        );
+        client.close().await;
+    }
+}
+
+/// The rate is the principal's, over all its connections.
+pub async fn rates(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let request = || Request::upgrade("/channel").with("Authorization", "Bearer letmein");
+    let mut one = site.open_with(request()).await;
+    let mut two = site.open_with(request()).await;
+    let mut stranger = site.open("/channel").await;
+    let mut taken = 0;
+    for at in 0..6 {
+        let client = if at % 2 == 0 { &mut one } else { &mut two };
+        send(client, &json!({ "event": "limited", "id": 1 })).await;
+        let came: Value = client.expect_json().await;
+        taken += usize::from(came["error"].is_null());
+        if !came["error"].is_null() {
+            assert_eq!(came["error"]["code"], "WHARF_RATE_LIMITED");
+        }
+    }
+    // On a slow machine a token may come back meanwhile.
+    assert!((3..6).contains(&taken), "{taken} taken");
+    send(&mut stranger, &json!({ "event": "limited", "id": 1 })).await;
+    expect(&mut stranger, json!({ "reply": 1, "data": null })).await;
+}
+
+/// The server asks and gets the peer's answer, its error's code, or a timeout.
+pub async fn the_server_asks(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/channel").await;
+    for (answer, got) in [
+        (json!({ "data": "bob" }), json!("bob")),
+        (
+            json!({ "error": { "code": "NO" } }),
+            json!("WHARF_PEER_ERROR"),
+        ),
+    ] {
+        send(&mut client, &json!({ "event": "ask", "id": "q" })).await;
+        let request: Value = client.expect_json().await;
+        assert_eq!(request["event"], "name");
+        let mut reply = answer;
+        reply["reply"] = request["id"].clone();
+        send(&mut client, &reply).await;
+        expect(&mut client, json!({ "reply": "q", "data": got })).await;
+    }
+    send(&mut client, &json!({ "event": "ask", "id": "q" })).await;
+    let request: Value = client.expect_json().await;
+    expect(
+        &mut client,
+        json!({ "reply": "q", "data": "WHARF_REQUEST_TIMEOUT" }),
+    )
+    .await;
+    // Too late is not wrong.
+    send(
+        &mut client,
+        &json!({ "reply": request["id"], "data": "bob" }),
+    )
+    .await;
+    alive(&mut client).await;
+}
+
+/// Events of the server come in the order in which they were emitted, before the reply behind them.
+pub async fn server_events(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/channel").await;
+    send(
+        &mut client,
+        &json!({ "event": "tick", "data": { "n": 200 }, "id": 1 }),
+    )
+    .await;
+    for n in 0..200 {
+        expect(&mut client, json!({ "event": "tick", "data": n })).await;
+    }
+    expect(&mut client, json!({ "reply": 1, "data": 200 })).await;
+    client.close().await;
+}
+
+/// A thousand at once: one reply each, in order.
+pub async fn a_thousand_at_once(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/channel").await;
+    for id in 0..1000 {
+        send(
+            &mut client,
+            &json!({ "event": "echo", "data": id, "id": id }),
+        )
+        .await;
+    }
+    for id in 0..1000 {
+        expect(&mut client, json!({ "reply": id, "data": id })).await;
+    }
+    client.close().await;
+}
+
+/// The other policies: silence, and a close.
+pub async fn policies(host: &dyn Host) {
+    let site = Site::of(host, |app: wharf_sdk::AppBuilder| {
+        let channel = || {
+            Channel::new().on("fail", async || {
+                Err::<(), _>(wharf_sdk::Error::handler("no"))
+            })
+        };
+        app.route(Route::new(
+            "/ignore",
+            channel()
+                .unknown(EventErrors::Ignore)
+                .invalid(EventErrors::Ignore)
+                .failed(EventErrors::Ignore),
+        ))
+        .route(Route::new(
+            "/close",
+            channel()
+                .unknown(EventErrors::Close)
+                .invalid(EventErrors::Close)
+                .failed(EventErrors::Close),
+        ))
+    })
+    .await;
+    let mut client = site.open("/ignore").await;
+    for text in [r#"{"event":"nobody"}"#, "nonsense", r#"{"event":"fail"}"#] {
+        client.send_text(text).await;
+    }
+    // Whoever waits for a reply gets one.
+    client.send_text(r#"{"event":"fail","id":1}"#).await;
+    let came: Value = client.expect_json().await;
+    assert_eq!(
+        (&came["reply"], &came["error"]["code"]),
+        (&json!(1), &json!("WHARF_HANDLER"))
+    );
+    for (text, code) in [
+        (r#"{"event":"nobody"}"#, 1008),
+        ("nonsense", 1007),
+        (r#"{"event":"fail"}"#, 1011),
+    ] {
+        let mut client = site.open("/close").await;
+        client.send_text(text).await;
+        client.expect_close(code).await;
+    }
+}
+
+/// What `on_open` returns is held until the session ends, and functions take it.
+pub async fn held_values(host: &dyn Host) {
+    let site = Site::of(host, |app: wharf_sdk::AppBuilder| {
+        let channel = Channel::new()
+            .on_open(async |peer: ChannelPeer| {
+                peer.emit("welcome", &1).await?;
+                Ok::<_, wharf_sdk::Error>(41_u32)
+            })
+            .on("held", async |held: Held<u32>, Data(n): Data<u32>| {
+                Ok::<_, wharf_sdk::Error>(*held + n)
+            });
+        app.route(Route::new("/held", channel))
+    })
+    .await;
+    let mut client = site.open("/held").await;
+    expect(&mut client, json!({ "event": "welcome", "data": 1 })).await;
+    send(&mut client, &json!({ "event": "held", "data": 1, "id": 1 })).await;
+    expect(&mut client, json!({ "reply": 1, "data": 42 })).await;
+    client.close().await;
+}
+
+/// A wrong channel does not build, and the refusal says what to change.
+pub async fn wrong_channels(_host: &dyn Host) {
+    let nothing = async || Ok::<_, wharf_sdk::Error>(());
+    for channel in [
+        Channel::new().on("with space", nothing),
+        Channel::new().on("twice", nothing).on("twice", nothing),
+        Channel::new().envelope(wharf_sdk::channel::Envelope {
+            data: "event",
+            ..Default::default()
+        }),
+    ] {
+        let built = App::builder()
+            .max_message_bytes(1024)
+            .route(Route::new("/c", channel))
+            .build();
+        assert_eq!(built.expect_err("refused").code(), "WHARF_CONFIG");
+    }
+}
+
+async fn send(client: &mut Client, value: &Value) {
+    client.send_text(&value.to_string()).await;
+}
+
+async fn expect(client: &mut Client, expected: Value) {
+    let came: Value = client.expect_json().await;
+    assert_eq!(came, expected);
+}
+
+async fn alive(client: &mut Client) {
+    send(
+        client,
+        &json!({ "event": "echo", "data": "alive", "id": "last" }),
+    )
+    .await;
+    expect(client, json!({ "reply": "last", "data": "alive" })).await;
+    tokio::time::sleep(Duration::ZERO).await;
+    client.close().await;
+}
