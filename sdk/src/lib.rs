@@ -41,8 +41,8 @@ pub use self::{
         InvalidClose, Issue, MAX_REASON_BYTES, Message, MessageKind, Phase, Result, UnknownFrame,
     },
     policy::{
-        Configure, DecodeErrors, Limits, OriginPolicy, Policy, RateLimit, RatePolicy, SlowClient,
-        Subprotocols,
+        Compression, Configure, DecodeErrors, Limits, OriginPolicy, Policy, RateLimit, RatePolicy,
+        SlowClient, Subprotocols,
     },
     request::{Context, Principal, Response, TrustedProxies, response},
     session::{Counts, Gap, Sender, SessionInfo, ShutdownOptions, ShutdownReport, Socket},

@@ -29,11 +29,13 @@ macro_rules! properties {
 }
 
 properties! {
+    crate::policy::compression::properties: compression_is_agreed_on;
     crate::policy::properties: origins_are_compared_whole, subprotocols_are_chosen_from_offers;
     crate::app::properties: paths_match_as_patterns_say;
     crate::session::engine::properties: sessions_keep_their_promises;
     crate::app::upgrade::properties: forwarding_needs_trust, handshakes_are_checked;
     crate::wire::decoder::properties: closes_are_parsed, frames_decode_however_they_are_cut;
+    crate::wire::deflate::properties: damaged_deflate_does_no_harm, deflated_messages_come_out_as_they_went_in;
     crate::wire::properties: fragments_make_their_message, messages_leave_whole;
 }
 

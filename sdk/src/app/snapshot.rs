@@ -41,7 +41,7 @@ pub struct RouteSnapshot {
     pub has_fallback: bool,
     /// How many middleware run, the app's and the groups' and the authorization included.
     pub middleware: usize,
-    /// Whether messages are compressed. No driver offers it yet.
+    /// Whether messages are compressed for peers that offer it; how, is in the limits.
     pub compression: bool,
     /// The events of a [`Channel`](crate::Channel), by name.
     pub events: Vec<EventSnapshot>,
@@ -63,7 +63,7 @@ impl From<&RouteEntry> for RouteSnapshot {
             scopes: route.auth.scopes.clone(),
             has_fallback: route.fallback.is_some(),
             middleware: route.middleware.len(),
-            compression: false,
+            compression: route.limits.compression.is_some(),
             events: route.handler.events(),
             limits: (*route.limits).clone(),
             connections: route.count.live(),

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     app::Upgrade,
-    policy::Limits,
+    policy::{DeflateParams, Limits},
     session::Session,
     wire::{Capabilities, NativeFactory, Role, WireTransport},
 };
@@ -69,11 +69,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         role: Role,
         driver: &'static str,
         limits: &Limits,
+        deflate: Option<&DeflateParams>,
         subprotocol: Option<&str>,
     ) -> WireTransport<IO> {
         let capabilities = Capabilities::wire(driver).with_abort(self.abort.is_some());
         let mut transport =
-            WireTransport::in_role(role, self.io, &self.early, limits.into(), capabilities);
+            WireTransport::in_role(role, self.io, &self.early, limits.into(), capabilities)
+                .with_deflate(deflate);
         if let Some(abort) = self.abort {
             transport = transport.with_abort(abort);
         }
@@ -113,6 +115,7 @@ impl Upgrade {
             Role::Server,
             self.driver(),
             self.limits(),
+            self.deflate(),
             self.subprotocol(),
         );
         self.start(transport)

@@ -10,7 +10,7 @@ use crate::{
     app::{Observer, observer::Observers},
     handler::Handler,
     message::{CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, Result},
-    policy::Limits,
+    policy::{DeflateParams, Limits},
     request::{Context, UpgradeRequest},
     session::{Counts, Guards, Session, SessionHooks, SessionInfo, SessionParts, Socket},
     wire::{MaskKeys, Role, WireTransport},
@@ -25,6 +25,7 @@ pub struct Dialled {
     info: SessionInfo,
     observers: Observers,
     keys: MaskKeys,
+    deflate: Option<DeflateParams>,
 }
 
 impl Dialled {
@@ -43,6 +44,7 @@ impl Dialled {
             },
             observers: Observers::new(Vec::new()),
             keys,
+            deflate: None,
         }
     }
 
@@ -57,6 +59,14 @@ impl Dialled {
     #[must_use]
     pub fn with_subprotocol(mut self, subprotocol: Option<&str>) -> Self {
         self.info.subprotocol = subprotocol.map(Into::into);
+        self
+    }
+
+    /// How messages are compressed, as the server accepted it: see
+    /// [`Compression::accept`](crate::Compression::accept).
+    #[must_use]
+    pub fn with_deflate(mut self, deflate: Option<DeflateParams>) -> Self {
+        self.deflate = deflate;
         self
     }
 
@@ -111,6 +121,7 @@ impl Dialled {
             Role::Client(self.keys),
             self.info.driver,
             &self.limits,
+            self.deflate.as_ref(),
             self.info.subprotocol.as_deref(),
         );
         let parts = SessionParts {

@@ -16,10 +16,11 @@ pub use self::{
 pub use crate::{
     app::{Decision, Upgrade, accept_key},
     handler::Prepared,
+    policy::{DeflateParams, DeflateSide},
     request::UpgradeRequest,
     session::Session,
     wire::{
         Capabilities, Decoder, MaskKeys, NativeFactory, NativePipe, NativeSocket, OpCode, Role,
-        Transport, Unfinished, WireLimits, WireTransport, encode_client_frame,
+        Traffic, Transport, Unfinished, WireLimits, WireTransport, encode_client_frame,
     },
 };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::policy::{
-    decode::DecodeErrors, origin::OriginPolicy, rate::RateLimit, slow_client::SlowClient,
-    subprotocol::Subprotocols,
+    compression::Compression, decode::DecodeErrors, origin::OriginPolicy, rate::RateLimit,
+    slow_client::SlowClient, subprotocol::Subprotocols,
 };
 
 /// Longer times are taken for this: a clock cannot count to [`Duration::MAX`].
@@ -67,6 +67,8 @@ pub struct Limits {
     pub control_frames: bool,
     /// What a message that does not decode does.
     pub decode_errors: DecodeErrors,
+    /// How messages are compressed, for peers that offer it.
+    pub compression: Option<Compression>,
     /// How many connections the route takes at once.
     pub max_connections: Option<usize>,
     /// Who may connect.
@@ -97,6 +99,7 @@ impl Default for Limits {
             upgrade_timeout: Duration::from_secs(10),
             control_frames: false,
             decode_errors: DecodeErrors::default(),
+            compression: None,
             max_connections: None,
             origins: OriginPolicy::default(),
             subprotocols: Subprotocols::default(),

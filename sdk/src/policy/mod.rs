@@ -1,4 +1,4 @@
-//! What a route allows: limits, timers, origins, subprotocols.
+//! What a route allows: limits, timers, origins, subprotocols, compression.
 //!
 //! A [`Policy`] is a set of settings, each given or not. Apps, groups and routes each have one;
 //! what a route leaves open it inherits from its group, then from the app, then from the defaults
@@ -7,6 +7,7 @@
 //! This floor stands on `message/`.
 
 mod auth;
+pub(crate) mod compression;
 mod decode;
 mod keyed_rate;
 mod limits;
@@ -19,10 +20,11 @@ mod slow_client;
 mod subprotocol;
 
 pub(crate) use self::{
-    auth::AuthRule, keyed_rate::KeyedRate, limits::LONGEST, origin::RequestOrigin, rate::Bucket,
-    subprotocol::parse_offers,
+    auth::AuthRule, compression::parse_extensions, keyed_rate::KeyedRate, limits::LONGEST,
+    origin::RequestOrigin, rate::Bucket, subprotocol::parse_offers,
 };
 pub use self::{
+    compression::{Compression, DeflateParams, DeflateSide},
     decode::DecodeErrors,
     limits::Limits,
     origin::{OriginPattern, OriginPolicy},

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     message::{Error, Result},
     policy::{
+        compression::Compression,
         decode::DecodeErrors,
         limits::{LONGEST, Limits},
         origin::OriginPolicy,
@@ -61,6 +62,7 @@ pub struct Policy {
     upgrade_timeout: Option<Duration>,
     control_frames: Option<bool>,
     decode_errors: Option<DecodeErrors>,
+    compression: Option<Option<Compression>>,
     max_connections: Option<usize>,
     origins: Option<OriginPolicy>,
     subprotocols: Option<Subprotocols>,
@@ -224,6 +226,14 @@ pub trait Configure: Sized {
         self
     }
 
+    /// Compresses messages, for peers that offer permessage-deflate. Default: no.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
+        self.policy_mut().compression = Some(compression.into());
+        self
+    }
+
     /// How many connections a route takes at once; set on a group or an app, it applies to each
     /// of its routes. Default: no limit. The answer is 503 beyond it.
     #[must_use]
@@ -286,6 +296,7 @@ impl Policy {
             upgrade_timeout,
             control_frames,
             decode_errors,
+            compression,
             max_connections,
             origins,
             subprotocols,
@@ -313,6 +324,9 @@ impl Policy {
         let queue_bytes = self
             .queue_bytes
             .unwrap_or(defaults.queue_bytes.max(max_outbound_message_bytes));
+        if let Some(Some(compression)) = &self.compression {
+            compression.check(max_outbound_message_bytes)?;
+        }
         let bounded =
             |time: Option<Duration>, default: Duration| time.unwrap_or(default).min(LONGEST);
         let optional = |time: Option<Option<Duration>>, default: Option<Duration>| {
@@ -337,6 +351,7 @@ impl Policy {
             upgrade_timeout: bounded(self.upgrade_timeout, defaults.upgrade_timeout),
             control_frames: self.control_frames.unwrap_or(defaults.control_frames),
             decode_errors: self.decode_errors.unwrap_or_default(),
+            compression: self.compression.flatten(),
             max_connections: self.max_connections,
             origins: self.origins.clone().unwrap_or_default(),
             subprotocols: self.subprotocols.clone().unwrap_or_default(),
@@ -468,6 +483,11 @@ mod tests {
             Policy::new().queue_bytes(10).max_outbound_message_bytes(11),
             Policy::new().rate_limit(RateLimit::messages(0)),
             Policy::new().subprotocols(Subprotocols::required([""; 0])),
+            Policy::new().compression(Compression::new().level(0)),
+            Policy::new().compression(Compression::new().memory_level(10)),
+            Policy::new().compression(Compression::new().window_bits(8)),
+            Policy::new().compression(Compression::new().inbound_window_bits(16)),
+            Policy::new().compression(Compression::new().threshold_bytes(2 << 20)),
         ];
         for policy in wrong {
             let error = policy.resolve("/chat").expect_err("contradiction");

@@ -152,6 +152,7 @@ impl<T: Transport> Session<T> {
                 }
             }
             if state.engine.stage() == Stage::Dropped {
+                state.engine.handle_traffic(transport.traffic());
                 if transport.unsent_bytes() > 0 {
                     transport.abort();
                 }
@@ -313,6 +314,7 @@ fn send<T: Transport>(
 ) -> Result<()> {
     while engine.has_output() {
         if transport.poll_ready(cx)?.is_pending() {
+            engine.handle_traffic(transport.traffic());
             engine.handle_flush(transport.unsent_bytes(), now);
             return Ok(());
         }
@@ -321,7 +323,9 @@ fn send<T: Transport>(
             None => break,
         }
     }
-    match transport.poll_flush(cx)? {
+    let flushed = transport.poll_flush(cx)?;
+    engine.handle_traffic(transport.traffic());
+    match flushed {
         Poll::Ready(()) => engine.handle_flush(0, now),
         // What waits may be below the transport, in a buffer of the connection's.
         Poll::Pending => engine.handle_flush(transport.unsent_bytes().max(1), now),

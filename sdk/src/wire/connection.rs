@@ -17,15 +17,17 @@ use super::{
 };
 use crate::{
     message::{Error, ErrorKind, Message, Result},
+    policy::DeflateParams,
     wire::{
         bridge::{NativePipe, PipeEnd},
         decoder::Decoder,
-        frame::{Head, Origin},
+        encoder::{MAX_HEAD_BYTES, encode_client_frame},
+        frame::OpCode,
         limits::WireLimits,
         native::NativeSocket,
         outbox::Outbox,
         role::Role,
-        transport::{Capabilities, Transport, Unfinished},
+        transport::{Capabilities, Traffic, Transport, Unfinished},
     },
 };
 
@@ -51,6 +53,8 @@ pub struct WireTransport<IO> {
     decoder: Decoder,
     inbound: BytesMut,
     outbox: Outbox,
+    /// What has been read, ever.
+    read_bytes: u64,
     role: Role,
     /// What `inbound` was grown to, of which messages may have been cut off since.
     grown_bytes: usize,
@@ -79,6 +83,8 @@ struct Bridge {
     pass_bytes: u64,
     /// The current message goes to the native socket.
     passes_message: bool,
+    /// The next message is decoded and goes to the native socket.
+    takes_next: bool,
     /// Payload bytes of that message so far.
     passed_bytes: u64,
     /// Everything that was passed.
@@ -106,6 +112,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
             decoder: Decoder::for_role(role, limits),
             inbound: BytesMut::from(&early[..]),
             outbox: Outbox::new(role),
+            read_bytes: early.len() as u64,
             role,
             grown_bytes: 0,
             is_shut_down: false,
@@ -120,6 +127,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
     pub fn with_native(mut self, factory: NativeFactory, subprotocol: Option<String>) -> Self {
         self.capabilities.native = true;
         self.native = Native::Factory(factory, subprotocol);
+        self
+    }
+
+    /// Compresses messages as both sides agreed; nothing if they did not.
+    #[must_use]
+    pub fn with_deflate(mut self, agreed: Option<&DeflateParams>) -> Self {
+        if let Some(params) = agreed {
+            self.decoder.set_deflate(params);
+            self.outbox.set_deflate(params);
+        }
         self
     }
 
@@ -151,6 +168,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
             self.grown_bytes = self.inbound.capacity();
         }
         let count = ready!(pin!(self.io.read_buf(&mut self.inbound)).poll(cx))?;
+        self.read_bytes += count as u64;
         Poll::Ready(Ok(count))
     }
 
@@ -185,7 +203,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
             if !may_pass || !self.decoder.is_at_boundary() {
                 return Poll::Ready(Ok(()));
             }
-            match Head::parse(&self.inbound, Origin::Client)? {
+            match self.decoder.parse_head(&self.inbound)? {
+                // The framework's socket knows of no compression: it is passed what the decoder
+                // makes of the message.
+                Some(head) if head.is_deflated => {
+                    if bridge.end.is_full() {
+                        return Poll::Pending;
+                    }
+                    bridge.takes_next = true;
+                    return Poll::Ready(Ok(()));
+                }
                 // Control frames stay the session's: it answers pings and counts pongs.
                 Some(head) if !head.opcode.is_control() => {
                     if !bridge.passes_message {
@@ -200,6 +227,28 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
                 _ => return Poll::Ready(Ok(())),
             }
         }
+    }
+}
+
+impl Native {
+    /// Passes on a decoded message that the native socket waits for; returns any other.
+    fn keep(&mut self, message: Message) -> Option<Message> {
+        let (Self::Open(bridge) | Self::Building(bridge, _)) = self else {
+            return Some(message);
+        };
+        let (opcode, payload) = match &message {
+            Message::Text(text) if bridge.takes_next => (OpCode::Text, text.as_bytes().as_ref()),
+            Message::Binary(bytes) if bridge.takes_next => (OpCode::Binary, &bytes[..]),
+            _ => return Some(message),
+        };
+        let mut frame = BytesMut::with_capacity(MAX_HEAD_BYTES + payload.len());
+        // It is a pipe within the process: any key will do.
+        encode_client_frame(&mut frame, opcode.whole(), [0; 4], payload);
+        bridge.end.pass(&frame);
+        bridge.takes_next = false;
+        bridge.passed.fragments += 1;
+        bridge.passed.bytes += frame.len() as u64;
+        None
     }
 }
 
@@ -225,7 +274,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
             if !self.inbound.is_empty()
                 && let Some(message) = self.decoder.decode(&mut self.inbound)?
             {
-                return Poll::Ready(Some(Ok(message)));
+                match self.native.keep(message) {
+                    Some(message) => return Poll::Ready(Some(Ok(message))),
+                    None => continue,
+                }
             }
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(None);
@@ -237,6 +289,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
         if let Native::Open(bridge) = &mut self.native {
             // What the native socket wrote was written before what the session sends next.
             bridge.take_written(cx, &mut self.outbox);
+        }
+        if self.outbox.poll_deflate(cx).is_pending() {
+            // What is ready leaves meanwhile.
+            let _ = self.outbox.poll_write(&mut self.io, cx)?;
+            return Poll::Pending;
         }
         if self.outbox.is_full() {
             ready!(self.outbox.poll_write(&mut self.io, cx))?;
@@ -250,7 +307,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let is_deflating = self.outbox.poll_deflate(cx).is_pending();
         ready!(self.outbox.poll_write(&mut self.io, cx))?;
+        if is_deflating {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.io).poll_flush(cx).map_err(Error::from)
     }
 
@@ -305,6 +366,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
         unfinished
     }
 
+    fn traffic(&self) -> Option<Traffic> {
+        Some(Traffic {
+            received_bytes: self.read_bytes,
+            sent_bytes: self.outbox.written_bytes(),
+        })
+    }
+
     fn abort(&mut self) {
         if let Some(abort) = self.abort {
             abort(&self.io);
@@ -320,6 +388,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
                         end,
                         pass_bytes: 0,
                         passes_message: false,
+                        takes_next: false,
                         passed_bytes: 0,
                         passed: Unfinished::default(),
                     });

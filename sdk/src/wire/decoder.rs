@@ -1,12 +1,16 @@
 //! Frames in: headers checked, payloads unmasked, text validated, fragments joined.
 
+use std::ops::ControlFlow;
+
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
 use super::mask;
 use crate::{
     message::{CloseCode, CloseFrame, Error, ErrorKind, Message},
+    policy::DeflateParams,
     wire::{
+        deflate::{Inflater, Inflating},
         frame::{Head, OpCode, Origin},
         limits::WireLimits,
         role::Role,
@@ -29,12 +33,16 @@ pub struct Decoder {
     frame: Option<Frame>,
     /// The message whose fragments are arriving.
     message: Option<Assembly>,
+    /// Where messages may be compressed.
+    inflater: Option<Box<Inflater>>,
 }
 
 #[derive(Debug)]
 struct Frame {
     head: Head,
     payload_bytes: usize,
+    /// It belongs to a compressed message: what has come of it is inflated and gone.
+    is_deflated: bool,
     /// How much of the payload is unmasked, and validated if it is text.
     done_bytes: usize,
 }
@@ -47,6 +55,8 @@ struct Assembly {
     fragments: usize,
     complete_fragments: u64,
     utf8: Utf8Stream,
+    /// Where the message is compressed.
+    inflating: Option<Inflating>,
 }
 
 impl Decoder {
@@ -57,6 +67,7 @@ impl Decoder {
             limits,
             frame: None,
             message: None,
+            inflater: None,
         }
     }
 
@@ -76,6 +87,11 @@ impl Decoder {
         }
     }
 
+    /// Takes compressed messages too. Without the feature `deflate`, there are none.
+    pub fn set_deflate(&mut self, params: &DeflateParams) {
+        self.inflater = Inflater::agreed(params);
+    }
+
     /// Takes the next message out of `buffer`; `None` asks for more bytes.
     ///
     /// # Errors
@@ -84,7 +100,7 @@ impl Decoder {
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Message>, Error> {
         loop {
             let Some(frame) = &mut self.frame else {
-                match Head::parse(buffer, self.origin)? {
+                match self.parse_head(buffer)? {
                     None => return Ok(None),
                     Some(head) => {
                         let payload_bytes = self.admit(&head)?;
@@ -92,12 +108,19 @@ impl Decoder {
                         self.frame = Some(Frame {
                             head,
                             payload_bytes,
+                            is_deflated: self.is_deflated(&head),
                             done_bytes: 0,
                         });
                         continue;
                     }
                 }
             };
+            if frame.is_deflated {
+                match self.inflate_part(buffer)? {
+                    ControlFlow::Break(message) => return Ok(message),
+                    ControlFlow::Continue(()) => continue,
+                }
+            }
             if buffer.len() < frame.payload_bytes {
                 return self.take_part(buffer).map(|()| None);
             }
@@ -115,7 +138,11 @@ impl Decoder {
     pub(super) fn unfinished(&self, buffered: usize) -> Unfinished {
         let mut unfinished = Unfinished::default();
         if let Some(message) = &self.message {
-            unfinished.bytes += message.payload.len() as u64;
+            // Of a compressed message, what it was on its way: it is the peer's speed that counts.
+            unfinished.bytes += match &message.inflating {
+                Some(inflating) => inflating.taken_bytes(),
+                None => message.payload.len() as u64,
+            };
             unfinished.fragments += message.complete_fragments;
         }
         if let Some(frame) = &self.frame
@@ -136,7 +163,10 @@ impl Decoder {
         let missing = self
             .frame
             .as_ref()
-            .map_or(0, |frame| frame.payload_bytes.saturating_sub(held));
+            .map_or(0, |frame| match frame.is_deflated {
+                true => frame.payload_bytes - frame.done_bytes,
+                false => frame.payload_bytes.saturating_sub(held),
+            });
         missing.min(GROWTH_BYTES.max(held))
     }
 
@@ -179,9 +209,13 @@ impl Decoder {
             // At most 125 by the header check.
             return Ok(head.payload_bytes as usize);
         }
-        let total = head.payload_bytes.saturating_add(held as u64);
-        self.check_message_bytes(total)?;
-        // At most the limit, which is a usize.
+        if self.is_deflated(head) {
+            self.check_deflated_bytes(head.payload_bytes)?;
+        } else {
+            let total = head.payload_bytes.saturating_add(held as u64);
+            self.check_message_bytes(total)?;
+        }
+        // At most a limit, which is a usize.
         Ok(head.payload_bytes as usize)
     }
 
@@ -261,11 +295,7 @@ impl Decoder {
         let Some(message) = self.message.take() else {
             return Ok(None);
         };
-        let bytes = message.payload.freeze();
-        if !message.is_text {
-            return Ok(Some(Message::Binary(bytes)));
-        }
-        text(bytes).map(Some)
+        message.into_message().map(Some)
     }
 }
 
@@ -277,7 +307,16 @@ impl Assembly {
             fragments: 1,
             complete_fragments: 0,
             utf8: Utf8Stream::default(),
+            inflating: None,
         }
+    }
+
+    fn into_message(self) -> Result<Message, Error> {
+        let bytes = self.payload.freeze();
+        if !self.is_text {
+            return Ok(Message::Binary(bytes));
+        }
+        text(bytes)
     }
 
     fn check_text(&mut self, piece: &[u8]) -> Result<(), Error> {
@@ -317,6 +356,11 @@ fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Error> {
     Ok(Some(CloseFrame::cut(code, reason)))
 }
 
+#[cfg_attr(
+    not(feature = "deflate"),
+    allow(unused_mut, unused_variables, reason = "nothing is ever inflated")
+)]
+mod inflate;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 #[cfg(test)]

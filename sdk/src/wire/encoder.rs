@@ -11,19 +11,19 @@ const MASKED_PIECE_BYTES: usize = 4 * 1024;
 /// The longest header: two bytes, eight of length, four of a key.
 pub(super) const MAX_HEAD_BYTES: usize = 14;
 
-/// Writes the header of an unfragmented server frame.
-pub(super) fn put_head(out: &mut BytesMut, opcode: OpCode, payload_bytes: usize) {
-    put_head_with(out, 0x80 | opcode.bits(), 0, payload_bytes);
+/// Writes the header of a server frame with this first byte.
+pub(super) fn put_head(out: &mut BytesMut, first: u8, payload_bytes: usize) {
+    put_head_with(out, first, 0, payload_bytes);
 }
 
-/// Writes a whole frame; with a key, masked by it. The payload may be shared and stays as it is.
-pub(super) fn put_frame(out: &mut BytesMut, opcode: OpCode, key: Option<[u8; 4]>, payload: &[u8]) {
+/// Writes a frame with this first byte; with a key, masked by it. The payload may be shared and stays as it is.
+pub(super) fn put_frame(out: &mut BytesMut, first: u8, key: Option<[u8; 4]>, payload: &[u8]) {
     match key {
         None => {
-            put_head(out, opcode, payload.len());
+            put_head(out, first, payload.len());
             out.put_slice(payload);
         }
-        Some(key) => encode_client_frame(out, 0x80 | opcode.bits(), key, payload),
+        Some(key) => encode_client_frame(out, first, key, payload),
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn put_close(out: &mut BytesMut, key: Option<[u8; 4]>, frame: Option<
         payload.extend_from_slice(&frame.code().as_u16().to_be_bytes());
         payload.extend_from_slice(frame.reason().as_bytes());
     }
-    put_frame(out, OpCode::Close, key, &payload);
+    put_frame(out, OpCode::Close.whole(), key, &payload);
 }
 
 /// Writes a masked client frame.

@@ -44,10 +44,18 @@ impl OpCode {
         }
     }
 
+    /// The first byte of a frame that is a whole message.
+    pub(super) const fn whole(self) -> u8 {
+        0x80 | self.bits()
+    }
+
     pub(super) const fn is_control(self) -> bool {
         self.bits() & 0x8 != 0
     }
 }
+
+/// The bit that marks the first frame of a compressed message.
+pub(super) const RSV1: u8 = 0x40;
 
 /// The largest payload of a control frame.
 pub(super) const MAX_CONTROL_BYTES: usize = 125;
@@ -66,6 +74,8 @@ pub(super) enum Origin {
 pub(super) struct Head {
     pub(super) fin: bool,
     pub(super) opcode: OpCode,
+    /// The message that it begins is compressed.
+    pub(super) is_deflated: bool,
     pub(super) mask: [u8; 4],
     pub(super) payload_bytes: u64,
     /// How many bytes the header itself takes.
@@ -74,15 +84,22 @@ pub(super) struct Head {
 
 impl Head {
     /// Parses a header as soon as enough bytes are there, and refuses it as early as they show
-    /// that it is wrong.
-    pub(super) fn parse(bytes: &[u8], origin: Origin) -> Result<Option<Self>, Error> {
+    /// that it is wrong. With `may_deflate`, messages may be compressed.
+    pub(super) fn parse(
+        bytes: &[u8],
+        origin: Origin,
+        may_deflate: bool,
+    ) -> Result<Option<Self>, Error> {
         let &[first, ..] = bytes else {
             return Ok(None);
         };
-        if first & 0x70 != 0 {
+        let is_deflated = first & RSV1 != 0;
+        let begins_message = matches!(first & 0x0F, 0x1 | 0x2);
+        if first & 0x30 != 0 || (is_deflated && !(may_deflate && begins_message)) {
             return Err(protocol(
                 "WHARF_RESERVED_BITS",
-                "reserved bits are set but no extension was negotiated; clear them",
+                "reserved bits are set that no extension was negotiated for; clear them, or set \
+                 the first at the beginning of a compressed message alone",
             ));
         }
         let fin = first & 0x80 != 0;
@@ -134,6 +151,7 @@ impl Head {
         Ok(Some(Self {
             fin,
             opcode,
+            is_deflated,
             mask,
             payload_bytes,
             head_bytes,

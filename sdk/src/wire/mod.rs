@@ -9,6 +9,7 @@
 mod bridge;
 mod connection;
 pub(crate) mod decoder;
+pub(crate) mod deflate;
 mod encoder;
 mod frame;
 mod limits;
@@ -32,5 +33,5 @@ pub use self::{
     limits::WireLimits,
     native::NativeSocket,
     role::{MaskKeys, Role},
-    transport::{Capabilities, Transport, Unfinished},
+    transport::{Capabilities, Traffic, Transport, Unfinished},
 };

@@ -13,7 +13,12 @@ use tokio::io::AsyncWrite;
 use super::{encoder, pool};
 use crate::{
     message::Message,
-    wire::{frame::OpCode, role::Role},
+    policy::DeflateParams,
+    wire::{
+        deflate::{Deflater, Framed},
+        frame::{OpCode, RSV1},
+        role::Role,
+    },
 };
 
 /// Payloads up to this size are copied behind each other, so that many leave in one write; larger
@@ -37,6 +42,10 @@ pub(super) struct Outbox {
     chunk_bytes: usize,
     /// What is still being appended to.
     tail: BytesMut,
+    /// What the system has taken, ever.
+    written_bytes: u64,
+    /// Where messages are compressed.
+    deflater: Option<Box<Deflater>>,
 }
 
 impl Outbox {
@@ -46,16 +55,36 @@ impl Outbox {
             chunks: VecDeque::new(),
             chunk_bytes: 0,
             tail: BytesMut::new(),
+            written_bytes: 0,
+            deflater: None,
         }
     }
 
+    /// Compresses messages from here on.
+    pub(super) fn set_deflate(&mut self, params: &DeflateParams) {
+        self.deflater = Deflater::agreed(params);
+    }
+
+    /// What the system has taken, ever.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.chunk_bytes + self.tail.len()
+        self.chunk_bytes + self.tail.len() + self.deflating_bytes()
+    }
+
+    /// The bytes of a large message that is still being compressed. Nothing goes in behind it.
+    fn deflating_bytes(&self) -> usize {
+        let deflater = self.deflater.as_ref();
+        deflater.map_or(0, |deflater| deflater.held_bytes())
     }
 
     /// Whether it should be written before more is put in.
     pub(super) fn is_full(&self) -> bool {
-        self.tail.len() >= HIGH_WATER_BYTES || self.len() >= HIGH_WATER_BY_REFERENCE_BYTES
+        self.tail.len() >= HIGH_WATER_BYTES
+            || self.len() >= HIGH_WATER_BY_REFERENCE_BYTES
+            || self.deflating_bytes() > 0
     }
 
     /// Appends a message, by reference where its payload is large and not masked.
@@ -81,6 +110,26 @@ impl Outbox {
         self.tail.put_slice(bytes);
     }
 
+    /// Goes on compressing what is large, a slice at a time. Pending after a slice, so that others
+    /// of the thread have a turn; the task is woken for the next.
+    pub(super) fn poll_deflate(&mut self, cx: &Context<'_>) -> Poll<()> {
+        loop {
+            let Some(deflater) = &mut self.deflater else {
+                return Poll::Ready(());
+            };
+            if deflater.must_yield() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if deflater.held_bytes() == 0 {
+                return Poll::Ready(());
+            }
+            if let Some((opcode, framed)) = deflater.go_on() {
+                self.push_framed(opcode, framed);
+            }
+        }
+    }
+
     /// Writes until nothing is left.
     pub(super) fn poll_write<IO: AsyncWrite + Unpin>(
         &mut self,
@@ -101,11 +150,15 @@ impl Outbox {
             }
             let written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices[..used]))?;
             self.advance(nonzero(written)?);
+            self.written_bytes += written as u64;
         }
         let mut written = 0;
         while written < self.tail.len() {
             match Pin::new(&mut *io).poll_write(cx, &self.tail[written..])? {
-                Poll::Ready(count) => written += nonzero(count)?,
+                Poll::Ready(count) => {
+                    written += nonzero(count)?;
+                    self.written_bytes += count as u64;
+                }
                 Poll::Pending => {
                     self.tail.advance(written);
                     return Poll::Pending;
@@ -146,20 +199,53 @@ impl Outbox {
     }
 
     fn push_small(&mut self, opcode: OpCode, payload: &[u8]) {
-        encoder::put_frame(&mut self.tail, opcode, self.role.next_key(), payload);
+        let key = self.role.next_key();
+        encoder::put_frame(&mut self.tail, opcode.whole(), key, payload);
     }
 
     fn push_data(&mut self, opcode: OpCode, payload: Bytes) {
+        match &self.deflater {
+            Some(deflater) if deflater.wants(payload.len()) => self.push_deflated(opcode, payload),
+            _ => self.push_framed(opcode, Framed::plain(payload)),
+        }
+    }
+
+    /// Appends a message, compressed if it is the smaller for it. A large one is only begun.
+    fn push_deflated(&mut self, opcode: OpCode, payload: Bytes) {
+        let Some(deflater) = &mut self.deflater else {
+            return;
+        };
+        if deflater.is_large(payload.len()) {
+            return deflater.begin(opcode, payload);
+        }
+        let framed = deflater.deflate(&payload, |deflated| match deflated {
+            None => Some(Framed::plain(payload.clone())),
+            Some(deflated) if deflated.len() <= COPY_BYTES => {
+                let key = self.role.next_key();
+                encoder::put_frame(&mut self.tail, opcode.whole() | RSV1, key, deflated);
+                None
+            }
+            Some(deflated) => Some(Framed::deflated(Bytes::copy_from_slice(deflated))),
+        });
+        if let Some(framed) = framed {
+            self.push_framed(opcode, framed);
+        }
+    }
+
+    fn push_framed(&mut self, opcode: OpCode, framed: Framed) {
+        let first = opcode.whole() | if framed.is_deflated { RSV1 } else { 0 };
+        let payload = framed.payload;
         if payload.len() <= COPY_BYTES {
-            return self.push_small(opcode, &payload);
+            let key = self.role.next_key();
+            return encoder::put_frame(&mut self.tail, first, key, &payload);
         }
         if let Some(key) = self.role.next_key() {
             // A copy of its own size, so that the lent buffer does not grow.
             let mut frame = BytesMut::with_capacity(encoder::MAX_HEAD_BYTES + payload.len());
-            encoder::put_frame(&mut frame, opcode, Some(key), &payload);
+            encoder::put_frame(&mut frame, first, Some(key), &payload);
             return self.push_chunk(frame.freeze());
         }
-        encoder::put_head(&mut self.tail, opcode, payload.len());
+        encoder::put_head(&mut self.tail, first, payload.len());
         self.push_chunk(payload);
     }
 

@@ -80,6 +80,12 @@ pub trait Transport: fmt::Debug {
         Unfinished::default()
     }
 
+    /// How many bytes have gone each way on the connection itself, frame heads and all; nothing, if
+    /// the transport cannot tell. Then payloads are counted in their place.
+    fn traffic(&self) -> Option<Traffic> {
+        None
+    }
+
     /// The connection will be dropped before everything was sent, because the peer takes nothing:
     /// the system need not go on trying. Called at most once, right before the drop.
     fn abort(&mut self) {}
@@ -91,6 +97,15 @@ pub trait Transport: fmt::Debug {
     ///
     /// Kind `Unsupported` where there is none, or where it was taken already.
     fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>>;
+}
+
+/// Bytes on the connection so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Read from it.
+    pub received_bytes: u64,
+    /// Taken by the system to be sent.
+    pub sent_bytes: u64,
 }
 
 /// How much has arrived of a message that is not complete.
@@ -130,7 +145,7 @@ impl Capabilities {
             native: false,
             unknown_frames: false,
             abort: true,
-            compression: false,
+            compression: cfg!(feature = "deflate"),
         }
     }
 
@@ -152,6 +167,12 @@ impl Capabilities {
     #[must_use]
     pub const fn with_abort(mut self, abort: bool) -> Self {
         self.abort = abort;
+        self
+    }
+    /// The same with [`compression`](Self::compression) set.
+    #[must_use]
+    pub const fn with_compression(mut self, compression: bool) -> Self {
+        self.compression = compression;
         self
     }
 }

@@ -15,8 +15,9 @@ use wharf_sdk::{
 
 use self::sieve::{Found, Sieve};
 
-pub(crate) const CAPABILITIES: Capabilities =
-    Capabilities::wire("surfacing").with_unknown_frames(true);
+pub(crate) const CAPABILITIES: Capabilities = Capabilities::wire("surfacing")
+    .with_unknown_frames(true)
+    .with_compression(false);
 
 /// Frames by the core's transport, but for those without a name.
 #[derive(Debug)]

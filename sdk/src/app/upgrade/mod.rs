@@ -25,7 +25,7 @@ use super::{
 use crate::{
     handler::Prepared,
     message::{BoxError, Error, ErrorKind, Phase, Result},
-    policy::{Limits, parse_offers},
+    policy::{DeflateParams, Limits, parse_extensions, parse_offers},
     request::{Context, UpgradeRequest},
     session::{Session, SessionInfo, SessionParts, Slot},
     wire::Transport,
@@ -54,6 +54,7 @@ pub enum Decision {
 /// A request that becomes a socket.
 pub struct Upgrade {
     response: Response<()>,
+    deflate: Option<DeflateParams>,
     prepared: Prepared,
     parts: SessionParts,
     app: Arc<AppInner>,
@@ -79,6 +80,21 @@ impl Upgrade {
     /// The selected subprotocol.
     pub fn subprotocol(&self) -> Option<&str> {
         self.parts.info.subprotocol.as_deref()
+    }
+
+    /// How messages are compressed, as the 101 says: what the transport is built with.
+    pub fn deflate(&self) -> Option<&DeflateParams> {
+        self.deflate.as_ref()
+    }
+
+    /// Takes the compression out of the 101, for a transport that has none. Before the response is
+    /// sent.
+    #[must_use]
+    pub fn without_deflate(mut self) -> Self {
+        self.deflate = None;
+        let headers = self.response.headers_mut();
+        headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+        self
     }
 
     /// Makes the session over the upgraded connection.
@@ -127,12 +143,14 @@ async fn decide(app: &Arc<AppInner>, request: UpgradeRequest, driver: &'static s
             Outcome::Upgrade(accepted) => {
                 let Accepted {
                     response,
+                    deflate,
                     prepared,
                     route,
                     slot,
                 } = *accepted;
                 return Decision::Upgrade(Upgrade {
                     response,
+                    deflate,
                     prepared,
                     parts: session_parts(app, &context, &route, slot),
                     app: Arc::clone(app),
@@ -162,6 +180,7 @@ enum Outcome {
 
 struct Accepted {
     response: Response<()>,
+    deflate: Option<DeflateParams>,
     prepared: Prepared,
     route: Arc<RouteEntry>,
     slot: Slot,
@@ -193,7 +212,7 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         return Ok(Outcome::Respond(earned(answer).map_err(in_handler)?));
     }
 
-    check_request(app, context, &route).map_err(in_handshake)?;
+    let deflate = check_request(app, context, &route).map_err(in_handshake)?;
     let chain = RouteChain::new(Arc::clone(app), Arc::clone(&route), context.clone());
     let chain = Arc::new(chain);
     let answer = Next::all(Arc::clone(&chain) as _).run(context.clone());
@@ -214,9 +233,11 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         return Err(in_chain(unearned()));
     };
     *context = accepted;
-    let response = switching_protocols(context, &answer)?;
+    let (deflate, extensions) = deflate.unzip();
+    let response = switching_protocols(context, &answer, extensions)?;
     Ok(Outcome::Upgrade(Box::new(Accepted {
         response,
+        deflate,
         prepared,
         route,
         slot,
@@ -253,18 +274,32 @@ fn drop_caught(context: Context) -> Result<()> {
     })
 }
 
-fn check_request(app: &AppInner, context: &mut Context, route: &RouteEntry) -> Result<()> {
+/// What was agreed on about compression, and the header that says so.
+type AgreedDeflate = (DeflateParams, HeaderValue);
+
+fn check_request(
+    app: &AppInner,
+    context: &mut Context,
+    route: &RouteEntry,
+) -> Result<Option<AgreedDeflate>> {
     let request = context.request();
     handshake::check(request)?;
     let offers = parse_offers(&request.headers)?;
+    let extensions = parse_extensions(&request.headers)?;
+    let compression = route.limits.compression.as_ref();
+    let deflate = compression.and_then(|compression| compression.answer(&extensions));
     let own = request.own_origin(&app.trusted_proxies, app.is_tls);
     route.limits.origins.check(&request.headers, own.as_ref())?;
     context.set_offers(offers);
-    Ok(())
+    Ok(deflate)
 }
 
 /// The 101, or 200 over HTTP/2, with what middleware added, its own headers set last so that nothing can bend them.
-fn switching_protocols(context: &Context, answer: &Response<Bytes>) -> Result<Response<()>> {
+fn switching_protocols(
+    context: &Context,
+    answer: &Response<Bytes>,
+    extensions: Option<HeaderValue>,
+) -> Result<Response<()>> {
     let mut response = Response::new(());
     let headers = response.headers_mut();
     headers.clone_from(answer.headers());
@@ -301,6 +336,9 @@ fn switching_protocols(context: &Context, answer: &Response<Bytes>) -> Result<Re
         )
         .in_phase(Phase::Upgrade)
     })?;
+    if let Some(extensions) = extensions {
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
+    }
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);

@@ -12,6 +12,12 @@ pub struct Counts {
     pub messages_out: u64,
     /// Their payload bytes.
     pub bytes_out: u64,
+    /// Bytes of the connection that were read behind the 101: frame heads, control frames, and
+    /// payloads as they were on their way. Compression is worth it where they are fewer than
+    /// [`bytes_in`](Self::bytes_in).
+    pub wire_bytes_in: u64,
+    /// The same in the other direction, as far as the system has taken them.
+    pub wire_bytes_out: u64,
     /// Messages that the slow-client policy dropped or replaced by a later one of their key.
     pub messages_dropped: u64,
 }

@@ -10,7 +10,7 @@ use crate::session::timer::Timer;
 use crate::{
     message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Phase},
     policy::RatePolicy,
-    wire::Unfinished,
+    wire::{Traffic, Unfinished},
 };
 
 /// Failures that wait to be told.
@@ -62,9 +62,22 @@ impl Engine {
         self.abort(Initiator::Peer);
     }
 
+    /// What has gone over the connection so far, where the transport can tell.
+    pub(crate) fn handle_traffic(&mut self, traffic: Option<Traffic>) {
+        let Some(traffic) = traffic else {
+            return;
+        };
+        self.tells_traffic = true;
+        self.counts.wire_bytes_in = traffic.received_bytes;
+        self.counts.wire_bytes_out = traffic.sent_bytes;
+    }
+
     /// The transport was flushed, or `unsent_bytes` are stuck in it.
     pub(crate) fn handle_flush(&mut self, unsent_bytes: usize, now: Instant) {
         self.unsent_bytes = unsent_bytes;
+        if !self.tells_traffic {
+            self.counts.wire_bytes_out = self.taken_bytes.saturating_sub(unsent_bytes as u64);
+        }
         if self.end.has_begun() {
             // From here on the close deadline rules.
             if unsent_bytes == 0 {
@@ -79,7 +92,8 @@ impl Engine {
             self.timers.stop(Timer::Write);
             return;
         }
-        let sent = self.taken_bytes.saturating_sub(unsent_bytes as u64);
+        // What the peer took of the connection, not of what it makes of it.
+        let sent = self.counts.wire_bytes_out;
         if !self.timers.is_set(Timer::Write) || sent >= self.sent_mark + PROGRESS_BYTES {
             self.sent_mark = sent;
             self.timers

@@ -36,6 +36,8 @@ pub(crate) struct Engine {
     pub(super) heartbeat: Heartbeat,
     pub(super) end: End,
     pub(super) counts: Counts,
+    /// The transport counts what goes over the connection.
+    pub(super) tells_traffic: bool,
 
     pub(super) inbound: VecDeque<Result<Message>>,
     pub(super) inbound_bytes: usize,
@@ -91,6 +93,7 @@ impl Engine {
             heartbeat: Heartbeat::default(),
             end: End::default(),
             counts: Counts::default(),
+            tells_traffic: false,
             inbound: VecDeque::new(),
             inbound_bytes: 0,
             compact_inbound: 0,
@@ -191,7 +194,14 @@ impl Engine {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.counts
+        let wire_bytes_in = match self.tells_traffic {
+            true => self.counts.wire_bytes_in,
+            false => self.counts.bytes_in,
+        };
+        Counts {
+            wire_bytes_in,
+            ..self.counts
+        }
     }
 
     /// The time between the last matched ping's flush and its pong.

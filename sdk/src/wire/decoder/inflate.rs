@@ -1,0 +1,135 @@
+//! Compressed messages: inflated as they arrive, and never beyond the limit.
+
+use std::ops::ControlFlow;
+
+use bytes::{Buf, BytesMut};
+
+use super::{Assembly, Decoder};
+use crate::{
+    message::{Error, ErrorKind, Message, Result},
+    wire::{
+        deflate::{Inflater, Inflating},
+        frame::{Head, OpCode},
+        mask,
+    },
+};
+
+/// What a compressed message may take on its way beyond twice what it may inflate to: blocks and
+/// flushes of many small fragments.
+const OVERHEAD_BYTES: usize = 64 * 1024;
+
+impl Decoder {
+    /// Parses the next header.
+    pub(in crate::wire) fn parse_head(&self, bytes: &[u8]) -> Result<Option<Head>> {
+        Head::parse(bytes, self.origin, self.inflater.is_some())
+    }
+
+    /// Whether the frame belongs to a compressed message.
+    pub(super) fn is_deflated(&self, head: &Head) -> bool {
+        let goes_on =
+            |message: &Assembly| head.opcode == OpCode::Continuation && message.inflating.is_some();
+        head.is_deflated || self.message.as_ref().is_some_and(goes_on)
+    }
+
+    /// Refuses a message that takes more on its way than one of the largest size has a reason to:
+    /// blocks without anything in them inflate to nothing, for ever.
+    pub(super) fn check_deflated_bytes(&self, frame_bytes: u64) -> Result<()> {
+        let inflating = self
+            .message
+            .as_ref()
+            .and_then(|message| message.inflating.as_ref());
+        let total = frame_bytes.saturating_add(inflating.map_or(0, Inflating::taken_bytes));
+        let limit = self.limits.max_message_bytes;
+        let most = limit.saturating_mul(2).saturating_add(OVERHEAD_BYTES);
+        if total <= most as u64 {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::TooLarge,
+            "WHARF_MESSAGE_TOO_LARGE",
+            format!(
+                "a compressed message takes more bytes than one of {limit}, the limit, can need; \
+                 send less or raise max_message_bytes"
+            ),
+        ))
+    }
+
+    /// Takes what has come of a frame of a compressed message. Breaks with the message if it is
+    /// whole, with nothing if more has to come; goes on with the next frame else.
+    pub(super) fn inflate_part(
+        &mut self,
+        buffer: &mut BytesMut,
+    ) -> Result<ControlFlow<Option<Message>>> {
+        let (Some(frame), Some(inflater)) = (&mut self.frame, &mut self.inflater) else {
+            return Ok(ControlFlow::Break(None));
+        };
+        let message = self.message.get_or_insert_with(|| {
+            let mut message = Assembly::new(frame.head.opcode == OpCode::Text);
+            message.inflating = Some(inflater.begin());
+            message
+        });
+        let part_bytes = buffer.len().min(frame.payload_bytes - frame.done_bytes);
+        let part = &mut buffer[..part_bytes];
+        mask::apply(part, frame.head.mask, frame.done_bytes);
+        message.inflate(part, inflater, self.limits.max_message_bytes)?;
+        buffer.advance(part_bytes);
+        frame.done_bytes += part_bytes;
+        if frame.done_bytes < frame.payload_bytes {
+            return Ok(ControlFlow::Break(None));
+        }
+        let fin = frame.head.fin;
+        self.frame = None;
+        if !fin {
+            message.complete_fragments += 1;
+            return Ok(ControlFlow::Continue(()));
+        }
+        let Some(mut message) = self.message.take() else {
+            return Ok(ControlFlow::Break(None));
+        };
+        if let Some(mut inflating) = message.inflating.take() {
+            inflating.finish()?;
+            inflater.end(inflating, &message.payload);
+        }
+        message
+            .into_message()
+            .map(|message| ControlFlow::Break(Some(message)))
+    }
+}
+
+impl Assembly {
+    /// Inflates a piece behind what is there. What comes out is checked before it is held.
+    fn inflate(&mut self, mut input: &[u8], inflater: &Inflater, limit: usize) -> Result<()> {
+        Inflating::with_room(|room| {
+            loop {
+                let Some(inflating) = &mut self.inflating else {
+                    return Ok(());
+                };
+                if inflating.is_ended() && !input.is_empty() {
+                    inflater.begin_again(inflating, &self.payload);
+                }
+                let step = inflating.step(input, room)?;
+                let has_ended = inflating.is_ended();
+                let made = &room[..step.made_bytes];
+                if made.len() > limit - self.payload.len() {
+                    return Err(Error::new(
+                        ErrorKind::TooLarge,
+                        "WHARF_MESSAGE_TOO_LARGE",
+                        format!(
+                            "a message inflates to more than the limit of {limit} bytes; send \
+                             less or raise max_message_bytes"
+                        ),
+                    ));
+                }
+                if self.is_text {
+                    self.check_text(made)?;
+                }
+                self.payload.extend_from_slice(made);
+                input = &input[step.taken_bytes..];
+                let is_through = has_ended || step.made_bytes < room.len();
+                if input.is_empty() && is_through {
+                    return Ok(());
+                }
+            }
+        })
+    }
+}
