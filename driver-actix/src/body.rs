@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     convert::Infallible,
-    future::Future,
     io,
     pin::Pin,
     rc::Rc,
@@ -16,11 +15,8 @@ use actix_web::{
 };
 use bytes::{Buf, Bytes, BytesMut};
 use futures::Stream;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
-};
-use wharf_sdk::driver::{Connection, HANDOVER_TIMEOUT, Upgrade};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wharf_sdk::driver::{Connection, Upgrade};
 
 use crate::{lend::Lender, transport};
 
@@ -30,17 +26,16 @@ pub(crate) struct HandoverBody {
     payload: Payload,
     early: BytesMut,
     upgrade: Option<Upgrade>,
-    deadline: Pin<Box<Sleep>>,
 }
 
 impl HandoverBody {
     pub(crate) fn new(lender: Rc<Lender>, payload: Payload, upgrade: Upgrade) -> Self {
+        lender.switch();
         Self {
             lender,
             payload,
             early: BytesMut::new(),
             upgrade: Some(upgrade),
-            deadline: Box::pin(sleep(HANDOVER_TIMEOUT)),
         }
     }
 }
@@ -57,12 +52,6 @@ impl MessageBody for HandoverBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
         let this = self.get_mut();
-        if this.deadline.as_mut().poll(cx).is_ready() {
-            if let Some(upgrade) = this.upgrade.take() {
-                upgrade.fail("the 101 did not leave in time");
-            }
-            return Poll::Ready(None);
-        }
         this.lender.claim(cx);
         // Bytes that the dispatcher read before it was stopped come through the payload. They have
         // all come when a whole turn of the dispatcher brought none.
@@ -75,12 +64,12 @@ impl MessageBody for HandoverBody {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let Some(stream) = this.lender.take() else {
+        let Some((stream, place)) = this.lender.take() else {
             return Poll::Pending;
         };
         if let Some(upgrade) = this.upgrade.take() {
             let early = std::mem::take(&mut this.early).freeze();
-            transport::spawn(Connection::tcp(stream).with_early(early), upgrade);
+            transport::spawn(Connection::tcp(stream).with_early(early), upgrade, place);
         }
         Poll::Ready(None)
     }

@@ -2,8 +2,7 @@
 //! version 1.
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use wharf_sdk::driver::UpgradeRequest;
 
 /// `None` for a request that `http` cannot hold, such as one with an overlong path.
@@ -25,12 +24,6 @@ pub(crate) fn to_upgrade_request(request: &HttpRequest) -> Option<UpgradeRequest
         protocol: None,
         extensions: http::Extensions::new(),
     })
-}
-
-pub(crate) fn from_response(response: Response<Bytes>) -> HttpResponse {
-    let (parts, body) = response.into_parts();
-    let mut builder = builder(&parts.headers, parts.status);
-    builder.body(body)
 }
 
 /// A response with this status and these headers, its body to be set.

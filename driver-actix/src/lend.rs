@@ -1,48 +1,84 @@
 //! TCP connections that a session can take over from actix's dispatcher.
+//!
+//! actix has deadlines for a connection's first head and for idle keep-alive, and for nothing else.
+//! So every connection is bounded here, where all of its bytes pass: as long as it is no socket it
+//! has a deadline, whatever the dispatcher waits for. It carries one request; what comes behind
+//! that request's head stays in the kernel until somebody wants it, and once the answer has left,
+//! the dispatcher is told that it is over.
 
 use std::{
     cell::RefCell,
+    future::{Future, poll_fn},
     io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    time::{Instant, Sleep, sleep},
 };
+
+use crate::lobby::Place;
+
+/// How long a request's head may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a peer may take nothing of what it is answered.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many bytes of an answer a peer must take to be given a second more.
+const BYTES_A_SECOND: usize = 16 * 1024;
+
+/// How long a peer has to end the connection behind its answer, before we do.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection as the dispatcher sees it, until a session asks for it.
 pub(crate) struct LentStream {
     lender: Rc<Lender>,
 }
 
-/// Takes a connection over.
+/// Holds a connection: for the dispatcher first, then for a session.
 pub(crate) struct Lender {
     state: RefCell<State>,
 }
 
 struct State {
-    /// `None` once a session has it: the dispatcher then sees an ended connection.
-    stream: Option<TcpStream>,
+    /// The connection and its place; `None` once a session has them, or nobody.
+    held: Option<(TcpStream, Place)>,
+    stage: Stage,
     /// What the dispatcher wrote has left.
     is_flushed: bool,
-    /// A session wants it: the dispatcher reads no further, and this is woken by its next flush.
+    /// A session wants it, and this is woken by the dispatcher's next flush.
     claim: Option<Waker>,
+    deadline: Pin<Box<Sleep>>,
+}
+
+/// What a connection that is no socket waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Its request's head.
+    Head,
+    /// The app, which has deadlines of its own.
+    App,
+    /// That the peer takes the answer, more of which is to come from the app.
+    Answer,
+    /// That the peer takes the rest of the answer.
+    LastOfAnswer,
+    /// That the peer takes the 101, and then the session.
+    Switch,
+    /// Nothing: a session has it.
+    Lent,
+    /// Nothing: it took too long, or another needed its place.
+    Dropped,
 }
 
 impl LentStream {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self {
-            lender: Rc::new(Lender {
-                state: RefCell::new(State {
-                    stream: Some(stream),
-                    is_flushed: true,
-                    claim: None,
-                }),
-            }),
-        }
+    pub(crate) fn new(lender: Rc<Lender>) -> Self {
+        Self { lender }
     }
 
     pub(crate) fn lender(&self) -> Rc<Lender> {
@@ -51,8 +87,49 @@ impl LentStream {
 }
 
 impl Lender {
-    /// Stops the dispatcher from reading, and wakes `cx` when it next flushed: what it has written
-    /// so far may still be in its buffer.
+    pub(crate) fn new(stream: TcpStream, place: Place) -> Self {
+        Self {
+            state: RefCell::new(State {
+                held: Some((stream, place)),
+                stage: Stage::Head,
+                is_flushed: true,
+                claim: None,
+                deadline: Box::pin(sleep(HEAD_TIMEOUT)),
+            }),
+        }
+    }
+
+    /// The request's head is there, and the app is at it. False for any but the first: a
+    /// connection carries one.
+    pub(crate) fn begin(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        let is_first = state.stage == Stage::Head;
+        if is_first {
+            state.stage = Stage::App;
+        }
+        is_first
+    }
+
+    /// The app has an answer, which begins to leave.
+    pub(crate) fn answer(&self) {
+        self.state.borrow_mut().enter(Stage::Answer);
+    }
+
+    /// The dispatcher has taken the whole of the answer.
+    pub(crate) fn answered(&self) {
+        let mut state = self.state.borrow_mut();
+        if state.stage == Stage::Answer {
+            state.stage = Stage::LastOfAnswer;
+        }
+    }
+
+    /// The answer is a 101.
+    pub(crate) fn switch(&self) {
+        self.state.borrow_mut().enter(Stage::Switch);
+    }
+
+    /// Wakes `cx` when the dispatcher next flushed: what it has written so far may still be in its
+    /// buffer.
     pub(crate) fn claim(&self, cx: &Context<'_>) {
         let mut state = self.state.borrow_mut();
         if state.claim.is_none() {
@@ -62,12 +139,111 @@ impl Lender {
     }
 
     /// Takes the claimed connection, once everything before is flushed.
-    pub(crate) fn take(&self) -> Option<TcpStream> {
+    pub(crate) fn take(&self) -> Option<(TcpStream, Place)> {
         let mut state = self.state.borrow_mut();
-        if state.is_flushed {
-            state.stream.take()
-        } else {
-            None
+        if !state.is_flushed {
+            return None;
+        }
+        let held = state.held.take()?;
+        state.stage = Stage::Lent;
+        held.1.settle();
+        Some(held)
+    }
+
+    /// Whether it is the peer that is waited for, and not the app.
+    pub(crate) fn waits_for_peer(&self) -> bool {
+        self.state.borrow().stage != Stage::App
+    }
+
+    /// Ends the connection at once: another needs its place.
+    pub(crate) fn evict(&self) {
+        let mut state = self.state.borrow_mut();
+        let held = state.drop_connection();
+        // Wakes whoever waits for the connection.
+        state.deadline.as_mut().reset(Instant::now());
+        drop(state);
+        // Behind the borrow: a place is given back to those who evict.
+        drop(held);
+    }
+
+    /// Ends a connection that the dispatcher is done with: what the peer still sends is discarded
+    /// for a while, since closing over unread bytes is a reset, and can cost the peer its answer.
+    pub(crate) async fn linger(&self) {
+        {
+            let mut state = self.state.borrow_mut();
+            if state.held.is_none() {
+                return;
+            }
+            let end = Instant::now() + LINGER;
+            state.deadline.as_mut().reset(end);
+        }
+        poll_fn(|cx| {
+            let mut state = self.state.borrow_mut();
+            if state.deadline.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let Some((stream, _)) = &mut state.held else {
+                return Poll::Ready(());
+            };
+            let _ = Pin::new(&mut *stream).poll_shutdown(cx);
+            let mut space = [0; 4096];
+            // A turn of it is bounded, however fast the peer is.
+            for _ in 0..16 {
+                let mut discarded = ReadBuf::new(&mut space);
+                match Pin::new(&mut *stream).poll_read(cx, &mut discarded) {
+                    Poll::Ready(Ok(())) if !discarded.filled().is_empty() => {}
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        let held = self.state.borrow_mut().held.take();
+        drop(held);
+    }
+}
+
+impl State {
+    fn enter(&mut self, stage: Stage) {
+        if self.stage != Stage::Dropped {
+            self.stage = stage;
+            self.deadline.as_mut().reset(Instant::now() + WRITE_TIMEOUT);
+        }
+    }
+
+    /// Fails once the peer took too long.
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.stage {
+            Stage::App | Stage::Lent => return Ok(()),
+            Stage::Dropped => return Err(io::ErrorKind::ConnectionAborted.into()),
+            _ => {}
+        }
+        if self.deadline.as_mut().poll(cx).is_ready() {
+            drop(self.drop_connection());
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+
+    /// The system need not go on with what the peer does not take.
+    fn drop_connection(&mut self) -> Option<(TcpStream, Place)> {
+        let held = self.held.take();
+        if let Some((stream, _)) = &held {
+            let _ = stream.set_zero_linger();
+            self.stage = Stage::Dropped;
+        }
+        held
+    }
+
+    /// Who takes little gets little time.
+    fn earn(&mut self, bytes: usize) {
+        if matches!(self.stage, Stage::Answer | Stage::LastOfAnswer) {
+            let earned = Duration::from_secs(bytes as u64) / BYTES_A_SECOND as u32;
+            let deadline = self.deadline.deadline() + earned;
+            let latest = Instant::now() + WRITE_TIMEOUT;
+            self.deadline.as_mut().reset(deadline.min(latest));
         }
     }
 }
@@ -79,12 +255,13 @@ impl AsyncRead for LentStream {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut state = self.lender.state.borrow_mut();
-        let is_claimed = state.claim.is_some();
-        match &mut state.stream {
-            None => Poll::Ready(Ok(())),
-            // What comes now is the session's. It is awake already and will take the stream.
-            Some(_) if is_claimed => Poll::Pending,
-            Some(stream) => Pin::new(stream).poll_read(cx, out),
+        state.check(cx)?;
+        match (state.stage, &mut state.held) {
+            (Stage::Head, Some((stream, _))) => Pin::new(stream).poll_read(cx, out),
+            // The dispatcher sees an ended connection.
+            (_, None) => Poll::Ready(Ok(())),
+            // What comes now is the session's, or nobody's. Whoever goes on wakes the dispatcher.
+            (_, Some(_)) => Poll::Pending,
         }
     }
 }
@@ -96,29 +273,37 @@ impl AsyncWrite for LentStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.lender.state.borrow_mut();
+        state.check(cx)?;
         state.is_flushed = false;
-        match &mut state.stream {
-            None => Poll::Ready(Ok(bytes.len())),
-            Some(stream) => Pin::new(stream).poll_write(cx, bytes),
+        let Some((stream, _)) = &mut state.held else {
+            return Poll::Ready(Ok(bytes.len()));
+        };
+        let written = Pin::new(stream).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(count)) = written {
+            state.earn(count);
         }
+        written
     }
 
     /// The dispatcher flushes once it has written all that it has.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.lender.state.borrow_mut();
+        state.check(cx)?;
         if !state.is_flushed {
             state.is_flushed = true;
             if let Some(claim) = &state.claim {
                 claim.wake_by_ref();
             }
         }
+        if state.stage == Stage::LastOfAnswer {
+            // The dispatcher would now wait for the rest of the request, or go on to the next.
+            return Poll::Ready(Err(io::Error::other("the answer has left")));
+        }
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.lender.state.borrow_mut().stream {
-            None => Poll::Ready(Ok(())),
-            Some(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+    /// Who closes is [`Lender::linger`].
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }

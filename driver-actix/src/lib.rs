@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod answer;
 mod body;
 mod convert;
 mod error;
 mod lend;
+mod lobby;
 mod native;
 mod server;
 mod transport;
 mod upgrade;
+mod worker;
 
 use actix_web::web::ServiceConfig;
 use wharf_sdk::{App, Result, ShutdownReport};

@@ -1,20 +1,23 @@
 //! A server for an app alone.
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
 
-use actix_http::{HttpService, KeepAlive};
-use actix_service::{ServiceFactoryExt, fn_service, map_config};
-use actix_web::dev::AppConfig;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, lookup_host};
 use wharf_sdk::{
     App, Result, ShutdownReport,
     driver::serve::{self, StopSignals},
 };
 
-use crate::{lend::LentStream, upgrade};
+use crate::{
+    lobby::{self, Places},
+    worker::worker,
+};
 
 /// Connections that the kernel queues until they are accepted.
-const BACKLOG: i32 = 1024;
+const BACKLOG: u32 = 1024;
 
 /// A bound server.
 #[derive(Debug)]
@@ -23,21 +26,43 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     stop: StopSignals,
+    workers: usize,
+    max_connections: usize,
 }
 
 impl Server {
     pub(crate) async fn bind(app: App, address: &str) -> Result<Self> {
-        let listener = address
-            .to_socket_addrs()
-            .and_then(|addresses| TcpListener::bind(&*addresses.collect::<Vec<_>>()))
-            .map_err(|cause| serve::bind_error(address, cause))?;
+        let listener = listen(address).await;
+        let listener = listener.map_err(|cause| serve::bind_error(address, cause))?;
         let address = listener.local_addr()?;
         Ok(Self {
             app,
             listener,
             address,
             stop: StopSignals::listen()?,
+            workers: std::thread::available_parallelism().map_or(2, usize::from),
+            max_connections: lobby::default_limit(),
         })
+    }
+
+    /// The most connections at a time, sockets or not: whatever holds a descriptor counts, from
+    /// its first byte on. By default as many as the process may have descriptors
+    /// (`RLIMIT_NOFILE`), less an eighth, at least 48 and at most 1,024, for everything else that
+    /// it opens.
+    ///
+    /// When there are as many, the connection that has been there longest without becoming a
+    /// socket makes room for the next; when all are sockets, the next is turned away.
+    #[must_use]
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.max_connections = most;
+        self
+    }
+
+    /// How many threads serve connections: by default as many as there are cores.
+    #[must_use]
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = count.max(1);
+        self
     }
 
     /// The address that is bound: the port is the real one even if 0 was asked for.
@@ -61,32 +86,18 @@ impl Server {
             listener,
             address,
             stop,
+            workers,
+            max_connections,
         } = self;
-        let mounted = app.clone();
-        let workers = std::thread::available_parallelism().map_or(2, usize::from);
+        let (served, places) = (app.clone(), Places::new(max_connections));
         let server = actix_server::Server::build()
             .workers(workers)
-            .backlog(BACKLOG as u32)
+            // On their way from the accepting thread to a worker, where they get their places.
+            .max_concurrent_connections((lobby::headroom() / 8 / workers).max(2))
             // Wharf handles them: sessions are closed before the server is stopped.
             .disable_signals()
             .listen("wharf", listener, move || {
-                let app = mounted.clone();
-                let web = actix_web::App::new().configure(upgrade::mount(String::new(), app));
-                let http = HttpService::build()
-                    // Its later request heads have no deadline.
-                    .keep_alive(KeepAlive::Disabled)
-                    .local_addr(address)
-                    .on_connect_ext(|io: &LentStream, data| {
-                        data.insert(io.lender());
-                    })
-                    .h1(map_config(web, |()| AppConfig::default()));
-                fn_service(|stream: TcpStream| async {
-                    // Wharf gathers writes itself; waiting for more only adds latency.
-                    let _ = stream.set_nodelay(true);
-                    let peer = stream.peer_addr().ok();
-                    Ok::<_, actix_http::error::DispatchError>((LentStream::new(stream), peer))
-                })
-                .and_then(http)
+                worker(served.clone(), places.clone(), address)
             })
             .map_err(wharf_sdk::Error::from)?
             .run();
@@ -105,4 +116,28 @@ impl Server {
             }
         }
     }
+}
+
+/// Listens at the first address of a name that can be bound.
+async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut failed = io::ErrorKind::AddrNotAvailable.into();
+    for address in lookup_host(address).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A server that is started again takes over from connections that are still ending.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
 }

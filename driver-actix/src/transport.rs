@@ -6,11 +6,11 @@ use wharf_sdk::driver::{Connection, Upgrade};
 
 use crate::native;
 
-/// Runs a session on this thread.
-pub(crate) fn spawn<IO>(connection: Connection<IO>, upgrade: Upgrade)
+/// Runs a session on this thread; `held` is dropped behind it.
+pub(crate) fn spawn<IO>(connection: Connection<IO>, upgrade: Upgrade, held: impl Sized + 'static)
 where
     IO: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let session = upgrade.connect(connection.with_native(native::make));
-    actix_rt::spawn(session.map(drop));
+    actix_rt::spawn(session.map(|_| drop(held)));
 }

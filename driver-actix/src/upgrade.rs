@@ -7,6 +7,7 @@ use actix_web::{
     http::header::{self, HeaderValue},
     web::{self, Payload, ServiceConfig},
 };
+use bytes::Bytes;
 use wharf_sdk::{
     App,
     driver::{Connection, Decision, Upgrade},
@@ -14,6 +15,7 @@ use wharf_sdk::{
 
 use crate::{
     DRIVER,
+    answer::AnswerBody,
     body::{HandoverBody, SharedBody},
     convert,
     lend::Lender,
@@ -35,26 +37,35 @@ pub(crate) fn mount(prefix: String, app: App) -> impl FnOnce(&mut ServiceConfig)
 }
 
 async fn handle(app: App, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let lender = request.conn_data::<Rc<Lender>>().cloned();
+    if lender.as_ref().is_some_and(|lender| !lender.begin()) {
+        // The connection ends with the answer to the request before this.
+        return std::future::pending().await;
+    }
     let Some(head) = convert::to_upgrade_request(&request) else {
-        return HttpResponse::BadRequest().finish();
+        let body = AnswerBody::new(Bytes::new(), lender);
+        return HttpResponse::BadRequest().body(body);
     };
     match app.decide(head, DRIVER).await {
-        Decision::Respond(response) => convert::from_response(response),
-        Decision::Upgrade(upgrade) => switch(&request, payload, upgrade),
+        Decision::Respond(response) => {
+            let (parts, body) = response.into_parts();
+            convert::builder(&parts.headers, parts.status).body(AnswerBody::new(body, lender))
+        }
+        Decision::Upgrade(upgrade) => switch(lender, payload, upgrade),
     }
 }
 
 /// Answers with the 101, behind which the session begins.
-fn switch(request: &HttpRequest, payload: Payload, upgrade: Upgrade) -> HttpResponse {
+fn switch(lender: Option<Rc<Lender>>, payload: Payload, upgrade: Upgrade) -> HttpResponse {
     let mut builder = convert::builder(upgrade.response().headers(), upgrade.response().status());
     // Tells actix that what follows is no HTTP; the header itself is there already.
     builder.upgrade(HeaderValue::from_static("websocket"));
     builder.insert_header((header::UPGRADE, HeaderValue::from_static("websocket")));
-    match request.conn_data::<Rc<Lender>>() {
-        Some(lender) => builder.body(HandoverBody::new(Rc::clone(lender), payload, upgrade)),
+    match lender {
+        Some(lender) => builder.body(HandoverBody::new(lender, payload, upgrade)),
         None => {
             let (body, io) = SharedBody::new(payload);
-            transport::spawn(Connection::new(io), upgrade);
+            transport::spawn(Connection::new(io), upgrade, ());
             builder.body(body)
         }
     }

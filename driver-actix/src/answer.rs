@@ -1,0 +1,58 @@
+//! Bodies of plain answers.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use actix_web::body::{BodySize, MessageBody};
+use bytes::Bytes;
+
+use crate::lend::Lender;
+
+/// How much the dispatcher copies at a time: it buffers whatever it gets, however large.
+const CHUNK_BYTES: usize = 16 * 1024;
+
+/// A whole body, handed out in pieces; says when the last has been taken.
+pub(crate) struct AnswerBody {
+    bytes: Bytes,
+    lender: Option<Rc<Lender>>,
+}
+
+impl AnswerBody {
+    pub(crate) fn new(bytes: Bytes, lender: Option<Rc<Lender>>) -> Self {
+        if let Some(lender) = &lender {
+            lender.answer();
+        }
+        Self { bytes, lender }
+    }
+}
+
+impl MessageBody for AnswerBody {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.bytes.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        if self.bytes.is_empty() {
+            return Poll::Ready(None);
+        }
+        let count = self.bytes.len().min(CHUNK_BYTES);
+        Poll::Ready(Some(Ok(self.bytes.split_to(count))))
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        if let Some(lender) = &self.lender {
+            lender.answered();
+        }
+    }
+}
