@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use crate::lobby::Place;
+use crate::{kernel, lobby::Place};
 
 /// How long a request's head may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,6 +32,10 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many bytes of an answer a peer must take to be given a second more.
 const BYTES_A_SECOND: usize = 16 * 1024;
+
+/// How much of a head is read in one turn. The dispatcher parses all that is there, and would find
+/// thousands of requests of which it is to answer the first.
+const TURN_BYTES: usize = 4 * 1024;
 
 /// How long a peer has to end the connection behind its answer, before we do.
 const LINGER: Duration = Duration::from_secs(1);
@@ -54,6 +58,8 @@ struct State {
     is_flushed: bool,
     /// A session wants it, and this is woken by the dispatcher's next flush.
     claim: Option<Waker>,
+    /// How much has been read in this turn.
+    turn_bytes: usize,
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -94,6 +100,7 @@ impl Lender {
                 stage: Stage::Head,
                 is_flushed: true,
                 claim: None,
+                turn_bytes: 0,
                 deadline: Box::pin(sleep(HEAD_TIMEOUT)),
             }),
         }
@@ -179,16 +186,18 @@ impl Lender {
         }
         poll_fn(|cx| {
             let mut state = self.state.borrow_mut();
-            if state.deadline.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
+            let is_late = state.deadline.as_mut().poll(cx).is_ready();
             let Some((stream, _)) = &mut state.held else {
                 return Poll::Ready(());
             };
+            if is_late {
+                kernel::give_up_later(stream, WRITE_TIMEOUT);
+                return Poll::Ready(());
+            }
             let _ = Pin::new(&mut *stream).poll_shutdown(cx);
             let mut space = [0; 4096];
             // A turn of it is bounded, however fast the peer is.
-            for _ in 0..16 {
+            for _ in 0..4 {
                 let mut discarded = ReadBuf::new(&mut space);
                 match Pin::new(&mut *stream).poll_read(cx, &mut discarded) {
                     Poll::Ready(Ok(())) if !discarded.filled().is_empty() => {}
@@ -237,6 +246,28 @@ impl State {
         held
     }
 
+    /// The dispatcher reads until there is nothing more, so that is what it sees behind a turn.
+    fn read_head(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let room = out.remaining().min(TURN_BYTES - self.turn_bytes);
+        let Some((stream, _)) = &mut self.held else {
+            return Poll::Ready(Ok(()));
+        };
+        if room == 0 {
+            self.turn_bytes = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut piece = ReadBuf::new(out.initialize_unfilled_to(room));
+        let read = Pin::new(stream).poll_read(cx, &mut piece);
+        let count = piece.filled().len();
+        out.advance(count);
+        self.turn_bytes += count;
+        if read.is_pending() {
+            self.turn_bytes = 0;
+        }
+        read
+    }
+
     /// Who takes little gets little time.
     fn earn(&mut self, bytes: usize) {
         if matches!(self.stage, Stage::Answer | Stage::LastOfAnswer) {
@@ -256,8 +287,8 @@ impl AsyncRead for LentStream {
     ) -> Poll<io::Result<()>> {
         let mut state = self.lender.state.borrow_mut();
         state.check(cx)?;
-        match (state.stage, &mut state.held) {
-            (Stage::Head, Some((stream, _))) => Pin::new(stream).poll_read(cx, out),
+        match (state.stage, &state.held) {
+            (Stage::Head, Some(_)) => state.read_head(cx, out),
             // The dispatcher sees an ended connection.
             (_, None) => Poll::Ready(Ok(())),
             // What comes now is the session's, or nobody's. Whoever goes on wakes the dispatcher.

@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod convert;
 mod error;
+mod kernel;
 mod lend;
 mod lobby;
 mod native;

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use wharf_sdk::App;
 
 use crate::{
+    kernel,
     lend::LentStream,
     lobby::{Lobby, Places},
     upgrade,
@@ -53,8 +54,7 @@ fn start<S>(stream: TcpStream, lobby: &Rc<Lobby>, http: &Rc<S>)
 where
     S: Service<(LentStream, Option<SocketAddr>)> + 'static,
 {
-    // Wharf gathers writes itself; waiting for more only adds latency.
-    let _ = stream.set_nodelay(true);
+    kernel::prepare(&stream);
     let peer = stream.peer_addr().ok();
     let Some(lender) = lobby.admit(stream) else {
         tracing::debug!("a connection was turned away: all places are taken by sockets");

@@ -1,4 +1,4 @@
-//! A hostile client against one server process: `hostile --driver axum|actix [--attack NAME]
+//! A hostile client against one server process: `hostile --driver axum|actix|hyper [--attack NAME]
 //! [--seconds 10]`.
 //!
 //! Each attack has a server of its own, which is this program as a child (`hostile serve …`) with a

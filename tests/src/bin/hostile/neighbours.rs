@@ -1,13 +1,17 @@
 //! What a socket waits beside eight flooders, on a server with one worker and one core.
 
 use std::{
+    convert::Infallible,
     io,
     time::{Duration, Instant},
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{
+        TcpStream,
+        tcp::{ReadHalf, WriteHalf},
+    },
     time::timeout_at,
 };
 use wharf_conformance::client::Frame;
@@ -79,20 +83,20 @@ pub(crate) async fn flood(target: Target, chunk: &[u8]) {
             let mut stream = TcpStream::connect(target.address).await?;
             keep::open(&mut stream, "/echo").await?;
             let (mut reader, mut writer) = stream.split();
-            let write = async {
-                loop {
-                    if let Err(gone) = writer.write_all(chunk).await {
-                        return Err::<(), io::Error>(gone);
-                    }
-                }
-            };
-            let read = async {
-                let mut buffer = vec![0; 64 * 1024];
-                while reader.read(&mut buffer).await? > 0 {}
-                Err::<(), io::Error>(io::ErrorKind::UnexpectedEof.into())
-            };
-            tokio::try_join!(write, read)
+            tokio::try_join!(write_on(&mut writer, chunk), read_on(&mut reader))
         };
         let _ = timeout_at(target.until.into(), flooding).await;
     }
+}
+
+async fn write_on(writer: &mut WriteHalf<'_>, chunk: &[u8]) -> io::Result<Infallible> {
+    loop {
+        writer.write_all(chunk).await?;
+    }
+}
+
+async fn read_on(reader: &mut ReadHalf<'_>) -> io::Result<Infallible> {
+    let mut buffer = vec![0; 64 * 1024];
+    while reader.read(&mut buffer).await? > 0 {}
+    Err(io::ErrorKind::UnexpectedEof.into())
 }

@@ -24,8 +24,11 @@ pub(crate) fn run(driver: &str, workers: usize, descriptors: u64) {
     runtime.block_on(serve(driver, workers));
 }
 
+#[cfg_attr(
+    not(feature = "actix"),
+    allow(unused_variables, reason = "of its own workers")
+)]
 async fn serve(driver: &str, workers: usize) {
-    let _ = workers;
     let app = app();
     match driver {
         #[cfg(feature = "axum")]
@@ -37,6 +40,13 @@ async fn serve(driver: &str, workers: usize) {
         #[cfg(feature = "actix")]
         "actix" => {
             let server = wharf_actix::bind(app, "127.0.0.1:0").await.unwrap();
+            let server = server.workers(workers);
+            println!("listening on {}", server.local_addr());
+            server.run().await.unwrap()
+        }
+        #[cfg(feature = "hyper")]
+        "hyper" => {
+            let server = wharf_hyper::bind(app, "127.0.0.1:0").await.unwrap();
             println!("listening on {}", server.local_addr());
             server.run().await.unwrap()
         }
@@ -49,8 +59,9 @@ fn app() -> App {
     App::builder()
         .write_deadline(Duration::from_secs(3))
         .close_timeout(Duration::from_secs(2))
+        .queue_bytes(QUEUE_BYTES)
         .route(Route::new("/echo", echo))
-        .route(Route::new("/push", push).queue_bytes(QUEUE_BYTES))
+        .route(Route::new("/push", push))
         .route(Route::new("/large", echo).fallback(move |_| {
             let mut answer = Response::new(large.clone());
             *answer.status_mut() = StatusCode::OK;
