@@ -26,6 +26,8 @@ pub use bytes::Bytes;
 pub use bytestring::ByteString;
 pub use http;
 
+#[cfg(feature = "asyncapi")]
+pub use self::app::asyncapi;
 pub use self::{
     app::{
         App, AppBuilder, AppHandle, ErrorMapper, Group, Middleware, Next, Observer, Route,

@@ -267,5 +267,7 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         middleware,
         handler: route.handler,
         fallback: route.fallback,
+        #[cfg(feature = "asyncapi")]
+        described: route.described,
     })
 }

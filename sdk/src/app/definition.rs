@@ -2,6 +2,8 @@
 
 use std::{future::Future, sync::Arc};
 
+#[cfg(feature = "asyncapi")]
+use crate::app::asyncapi::Described;
 use crate::{
     app::{
         entry::AnyFallback,
@@ -37,6 +39,8 @@ pub struct Route {
     pub(super) common: Common,
     pub(super) name: Option<String>,
     pub(super) fallback: Option<AnyFallback>,
+    #[cfg(feature = "asyncapi")]
+    pub(super) described: Described,
 }
 
 /// Routes that share a prefix, middleware, tags, authentication and policy.
@@ -160,6 +164,8 @@ impl Route {
             common: Common::default(),
             name: None,
             fallback: None,
+            #[cfg(feature = "asyncapi")]
+            described: Described::default(),
         };
         if wants_control_frames {
             route.control_frames(true)

@@ -7,6 +7,8 @@ use futures::future::BoxFuture;
 use http::Response;
 
 use super::middleware::AnyMiddleware;
+#[cfg(feature = "asyncapi")]
+use crate::app::asyncapi::Described;
 use crate::{
     handler::AnyHandler,
     policy::{AuthRule, Limits},
@@ -30,6 +32,8 @@ pub(crate) struct RouteEntry {
     pub(crate) handler: AnyHandler,
     pub(crate) fallback: Option<AnyFallback>,
     pub(crate) count: Arc<RouteCount>,
+    #[cfg(feature = "asyncapi")]
+    pub(crate) described: Described,
 }
 
 impl std::fmt::Debug for RouteEntry {

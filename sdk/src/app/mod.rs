@@ -5,6 +5,8 @@
 
 #[allow(clippy::module_inception, reason = "the folder is about it")]
 mod app;
+#[cfg(feature = "asyncapi")]
+pub mod asyncapi;
 mod builder;
 mod definition;
 mod entry;

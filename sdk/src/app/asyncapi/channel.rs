@@ -1,0 +1,220 @@
+//! One route as a channel with its operations.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    close_codes::close_codes,
+    described::{DescribedEvent, Type},
+    document::id_of,
+    schemas::Schemas,
+};
+use crate::app::entry::RouteEntry;
+
+/// What of a route's limits a client notices.
+const LIMITS: [&str; 9] = [
+    "max_message_bytes",
+    "max_outbound_message_bytes",
+    "max_fragments",
+    "rate_limit",
+    "first_message_timeout",
+    "max_age",
+    "idle_timeout",
+    "heartbeat_interval",
+    "heartbeat_timeout",
+];
+
+/// The name of a message of which only the kind is known.
+const ANY: &str = "any";
+
+/// Writes a route's channel and operations.
+pub(super) struct ChannelWriter<'a> {
+    route: &'a RouteEntry,
+    id: &'a str,
+    security: &'a [Value],
+    schemas: &'a mut Schemas,
+    messages: Map<String, Value>,
+    operations: Map<String, Value>,
+}
+
+impl<'a> ChannelWriter<'a> {
+    pub(super) fn new(
+        route: &'a RouteEntry,
+        id: &'a str,
+        security: &'a [Value],
+        schemas: &'a mut Schemas,
+    ) -> Self {
+        Self {
+            route,
+            id,
+            security,
+            schemas,
+            messages: Map::new(),
+            operations: Map::new(),
+        }
+    }
+
+    /// The channel, and its operations by id.
+    pub(super) fn write(mut self) -> (Value, Map<String, Value>) {
+        let described = &self.route.described;
+        for event in &described.events {
+            self.event(event);
+        }
+        let received: Vec<_> = described.reads.iter().map(|of| self.read(of)).collect();
+        let sent: Vec<_> = described.writes.iter().map(|of| self.written(of)).collect();
+        let is_told = !(self.operations.is_empty() && received.is_empty() && sent.is_empty());
+        if !is_told {
+            self.messages.insert(
+                ANY.to_owned(),
+                json!({ "title": "Any message", "summary": "Text or binary, not documented further." }),
+            );
+        }
+        for (action, messages) in [("receive", received), ("send", sent)] {
+            let messages = if is_told { messages } else { vec![ANY.to_owned()] };
+            if !messages.is_empty() {
+                self.operation(action, action, &messages);
+            }
+        }
+        (self.channel(), self.operations)
+    }
+
+    fn channel(&mut self) -> Value {
+        let route = self.route;
+        let limits = &route.limits;
+        let mut channel = json!({
+            "address": route.pattern.replace("{*", "{"),
+            "messages": std::mem::take(&mut self.messages),
+            "bindings": { "ws": self.binding() },
+        });
+        let mut set = |name: &str, value: Value| channel[name] = value;
+        if let Some(name) = &route.name {
+            set("title", name.as_str().into());
+        }
+        if let Some(summary) = &route.described.summary {
+            set("summary", summary.as_str().into());
+        }
+        let parameters: Map<_, _> = parameters(&route.pattern)
+            .map(|(name, what)| (name.to_owned(), json!({ "description": what })))
+            .collect();
+        if !parameters.is_empty() {
+            set("parameters", parameters.into());
+        }
+        if !route.tags.is_empty() {
+            let tags = route.tags.iter().map(|tag| json!({ "name": tag }));
+            set("tags", tags.collect());
+        }
+        if !limits.subprotocols.names().is_empty() {
+            set("x-subprotocols", json!(limits.subprotocols));
+        }
+        set("x-origins", json!(limits.origins));
+        let all = json!(**limits);
+        let noticed = LIMITS.iter().filter(|name| !all[**name].is_null());
+        set(
+            "x-limits",
+            noticed.map(|name| ((*name).to_owned(), all[*name].clone())).collect(),
+        );
+        set("x-close-codes", close_codes(route).into());
+        channel
+    }
+
+    fn binding(&mut self) -> Value {
+        let described = &self.route.described;
+        let mut binding = json!({ "method": "GET", "bindingVersion": "0.1.0" });
+        for (name, of) in [("query", &described.query), ("headers", &described.headers)] {
+            if let Some(of) = of {
+                binding[name] = self.schemas.read(of);
+            }
+        }
+        binding
+    }
+
+    /// An event of a channel, and what answers it, in the default envelope.
+    fn event(&mut self, event: &DescribedEvent) {
+        let data = self.schemas.read(&event.data);
+        let name = &event.name;
+        let envelope = json!({
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": {
+                "event": { "const": name },
+                "data": data,
+                "id": { "description": "asks for a reply that names it" },
+            },
+        });
+        let message = self.message(name, &envelope);
+        self.operation(name, "receive", &[message]);
+        let Some(reply) = &event.reply else { return };
+        let data = self.schemas.written(reply);
+        let envelope = json!({
+            "type": "object",
+            "required": ["reply"],
+            "properties": {
+                "reply": { "description": "the id of what it answers" },
+                "data": data,
+                "error": {
+                    "type": "object",
+                    "required": ["code", "message"],
+                    "properties": { "code": { "type": "string" }, "message": { "type": "string" } },
+                },
+            },
+            "oneOf": [{ "required": ["data"] }, { "required": ["error"] }],
+        });
+        let message = self.message(&format!("{name}.reply"), &envelope);
+        let operation = &mut self.operations[&format!("{}.{}", self.id, id_of(name))];
+        operation["reply"] = json!({
+            "channel": { "$ref": format!("#/channels/{}", self.id) },
+            "messages": [{ "$ref": self.path_of(&message) }],
+        });
+    }
+
+    fn read(&mut self, of: &Type) -> String {
+        let payload = self.schemas.read(of);
+        self.message(&of.name, &payload)
+    }
+
+    fn written(&mut self, of: &Type) -> String {
+        let payload = self.schemas.written(of);
+        self.message(&of.name, &payload)
+    }
+
+    /// Adds a message, unless it is there; returns its id.
+    fn message(&mut self, name: &str, payload: &Value) -> String {
+        let message = json!({ "name": name, "title": name, "payload": payload });
+        let mut id = id_of(name);
+        // The same type in the other direction may look different there.
+        while self.messages.get(&id).is_some_and(|other| *other != message) {
+            id.push_str("Out");
+        }
+        self.messages.insert(id.clone(), message);
+        id
+    }
+
+    fn operation(&mut self, name: &str, action: &str, messages: &[String]) {
+        let references = messages.iter().map(|id| json!({ "$ref": self.path_of(id) }));
+        let mut operation = json!({
+            "action": action,
+            "channel": { "$ref": format!("#/channels/{}", self.id) },
+            "messages": references.collect::<Vec<_>>(),
+        });
+        let auth = &self.route.auth;
+        if auth.required && !self.security.is_empty() {
+            operation["security"] = self.security.into();
+        }
+        if !auth.scopes.is_empty() {
+            operation["x-scopes"] = json!(auth.scopes);
+        }
+        self.operations.insert(format!("{}.{}", self.id, id_of(name)), operation);
+    }
+
+    fn path_of(&self, message: &str) -> String {
+        format!("#/channels/{}/messages/{message}", self.id)
+    }
+}
+
+/// The parameters of a pattern, and what each stands for.
+fn parameters(pattern: &str) -> impl Iterator<Item = (&str, &'static str)> {
+    let names = pattern.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    names.map(|name| match name.strip_prefix('*') {
+        Some(name) => (name, "The rest of the path, slashes included, percent-encoded."),
+        None => (name, "One segment of the path, percent-encoded."),
+    })
+}

@@ -1,0 +1,17 @@
+//! An app as an [AsyncAPI 3](https://www.asyncapi.com/docs/reference/specification/v3.1.0) document.
+//!
+//! Channels, operations, subprotocols, security, limits and close codes come from the routes as they
+//! are; the schemas of messages, queries and headers are what the routes were told to document:
+//! schemas ask for a trait that handlers' types need not have.
+
+mod channel;
+mod close_codes;
+mod described;
+mod document;
+mod info;
+mod page;
+mod route;
+mod schemas;
+
+pub(crate) use self::described::Described;
+pub use self::info::Info;
