@@ -1,16 +1,18 @@
 //! A guessing game in JSON: `{"guess":50}` is answered with `{"verdict":"higher"}`.
+//! <http://127.0.0.1:3000/asyncapi> says so too, to people and to programs.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wharf::{DecodeErrors, prelude::*};
+use wharf::{DecodeErrors, asyncapi::Info, prelude::*};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Guess {
     guess: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase", tag = "verdict")]
 enum Verdict {
     Higher,
@@ -40,7 +42,16 @@ async fn game(mut socket: Typed<Guess, Verdict>) -> Result<()> {
 async fn main() -> Result<()> {
     let app = App::builder()
         // A player who mistypes is told so and may go on.
-        .route(Route::new("/game", game).decode_errors(DecodeErrors::Answer))
+        .route(
+            Route::new("/game", game)
+                .decode_errors(DecodeErrors::Answer)
+                .summary("Guess a number between 1 and 100.")
+                .documents::<Guess, Verdict>(),
+        )
+        .route(Route::asyncapi(
+            "/asyncapi",
+            Info::new("A guessing game", "1.0.0"),
+        ))
         .build()?;
     wharf_examples::serve(app).await
 }

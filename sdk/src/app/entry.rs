@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::Response;
 
-use super::middleware::AnyMiddleware;
+use super::middleware::{AnyMiddleware, Credential};
 #[cfg(feature = "asyncapi")]
 use crate::app::asyncapi::Described;
 use crate::{
@@ -34,6 +34,14 @@ pub(crate) struct RouteEntry {
     pub(crate) count: Arc<RouteCount>,
     #[cfg(feature = "asyncapi")]
     pub(crate) described: Described,
+}
+
+impl RouteEntry {
+    /// Where its authenticators find what they verify.
+    pub(crate) fn credentials(&self) -> Vec<Credential> {
+        let middleware = self.middleware.iter();
+        middleware.filter_map(AnyMiddleware::credential).collect()
+    }
 }
 
 impl std::fmt::Debug for RouteEntry {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    app::{app::App, entry::RouteEntry},
+    app::{app::App, entry::RouteEntry, middleware::Credential},
     handler::channel::EventSnapshot,
     policy::Limits,
 };
@@ -37,6 +37,8 @@ pub struct RouteSnapshot {
     pub requires_auth: bool,
     /// The scopes that the principal must have.
     pub scopes: Vec<String>,
+    /// Where its authenticators find what they verify, of those that say so.
+    pub credentials: Vec<Credential>,
     /// Whether plain requests are answered.
     pub has_fallback: bool,
     /// How many middleware run, the app's and the groups' and the authorization included.
@@ -61,6 +63,7 @@ impl From<&RouteEntry> for RouteSnapshot {
             tags: route.tags.clone(),
             requires_auth: route.auth.required,
             scopes: route.auth.scopes.clone(),
+            credentials: route.credentials(),
             has_fallback: route.fallback.is_some(),
             middleware: route.middleware.len(),
             compression: route.limits.compression.is_some(),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     close_codes::close_codes,
     described::{DescribedEvent, Type},
-    document::id_of,
+    id::id_of,
     schemas::Schemas,
 };
 use crate::app::entry::RouteEntry;
@@ -30,7 +30,7 @@ const ANY: &str = "any";
 pub(super) struct ChannelWriter<'a> {
     route: &'a RouteEntry,
     id: &'a str,
-    security: &'a [Value],
+    security: Vec<Value>,
     schemas: &'a mut Schemas,
     messages: Map<String, Value>,
     operations: Map<String, Value>,
@@ -40,7 +40,7 @@ impl<'a> ChannelWriter<'a> {
     pub(super) fn new(
         route: &'a RouteEntry,
         id: &'a str,
-        security: &'a [Value],
+        security: Vec<Value>,
         schemas: &'a mut Schemas,
     ) -> Self {
         Self {
@@ -69,7 +69,11 @@ impl<'a> ChannelWriter<'a> {
             );
         }
         for (action, messages) in [("receive", received), ("send", sent)] {
-            let messages = if is_told { messages } else { vec![ANY.to_owned()] };
+            let messages = if is_told {
+                messages
+            } else {
+                vec![ANY.to_owned()]
+            };
             if !messages.is_empty() {
                 self.operation(action, action, &messages);
             }
@@ -110,7 +114,9 @@ impl<'a> ChannelWriter<'a> {
         let noticed = LIMITS.iter().filter(|name| !all[**name].is_null());
         set(
             "x-limits",
-            noticed.map(|name| ((*name).to_owned(), all[*name].clone())).collect(),
+            noticed
+                .map(|name| ((*name).to_owned(), all[*name].clone()))
+                .collect(),
         );
         set("x-close-codes", close_codes(route).into());
         channel
@@ -159,11 +165,11 @@ impl<'a> ChannelWriter<'a> {
             "oneOf": [{ "required": ["data"] }, { "required": ["error"] }],
         });
         let message = self.message(&format!("{name}.reply"), &envelope);
-        let operation = &mut self.operations[&format!("{}.{}", self.id, id_of(name))];
-        operation["reply"] = json!({
+        let reply = json!({
             "channel": { "$ref": format!("#/channels/{}", self.id) },
             "messages": [{ "$ref": self.path_of(&message) }],
         });
+        self.operations[&format!("{}.{}", self.id, id_of(name))]["reply"] = reply;
     }
 
     fn read(&mut self, of: &Type) -> String {
@@ -181,7 +187,11 @@ impl<'a> ChannelWriter<'a> {
         let message = json!({ "name": name, "title": name, "payload": payload });
         let mut id = id_of(name);
         // The same type in the other direction may look different there.
-        while self.messages.get(&id).is_some_and(|other| *other != message) {
+        while self
+            .messages
+            .get(&id)
+            .is_some_and(|other| *other != message)
+        {
             id.push_str("Out");
         }
         self.messages.insert(id.clone(), message);
@@ -189,20 +199,23 @@ impl<'a> ChannelWriter<'a> {
     }
 
     fn operation(&mut self, name: &str, action: &str, messages: &[String]) {
-        let references = messages.iter().map(|id| json!({ "$ref": self.path_of(id) }));
+        let references = messages
+            .iter()
+            .map(|id| json!({ "$ref": self.path_of(id) }));
         let mut operation = json!({
             "action": action,
             "channel": { "$ref": format!("#/channels/{}", self.id) },
             "messages": references.collect::<Vec<_>>(),
         });
         let auth = &self.route.auth;
-        if auth.required && !self.security.is_empty() {
-            operation["security"] = self.security.into();
+        if !self.security.is_empty() {
+            operation["security"] = self.security.clone().into();
         }
         if !auth.scopes.is_empty() {
             operation["x-scopes"] = json!(auth.scopes);
         }
-        self.operations.insert(format!("{}.{}", self.id, id_of(name)), operation);
+        self.operations
+            .insert(format!("{}.{}", self.id, id_of(name)), operation);
     }
 
     fn path_of(&self, message: &str) -> String {
@@ -212,9 +225,15 @@ impl<'a> ChannelWriter<'a> {
 
 /// The parameters of a pattern, and what each stands for.
 fn parameters(pattern: &str) -> impl Iterator<Item = (&str, &'static str)> {
-    let names = pattern.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    let names = pattern
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next());
     names.map(|name| match name.strip_prefix('*') {
-        Some(name) => (name, "The rest of the path, slashes included, percent-encoded."),
+        Some(name) => (
+            name,
+            "The rest of the path, slashes included, percent-encoded.",
+        ),
         None => (name, "One segment of the path, percent-encoded."),
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{channel::ChannelWriter, info::Info, schemas::Schemas};
+use super::{channel::ChannelWriter, id::id_of, info::Info, schemas::Schemas, security::Security};
 use crate::app::{
     app::{App, AppInner},
     handle::AppHandle,
@@ -25,11 +25,13 @@ impl AppHandle {
 
 fn document(app: &AppInner, info: &Info) -> Value {
     let mut schemas = Schemas::new();
+    let mut security = Security::default();
     let mut channels = Map::new();
     let mut operations = Map::new();
     for route in app.routes.iter().filter(|route| !route.described.is_hidden) {
         let id = free_id(route.name.as_deref().unwrap_or(&route.pattern), &channels);
-        let writer = ChannelWriter::new(route, &id, &[], &mut schemas);
+        let its_security = security.of(route);
+        let writer = ChannelWriter::new(route, &id, its_security, &mut schemas);
         let (channel, its_operations) = writer.write();
         channels.insert(id, channel);
         operations.extend(its_operations);
@@ -46,24 +48,15 @@ fn document(app: &AppInner, info: &Info) -> Value {
         document["servers"] = servers.into();
     }
     let schemas = schemas.finish(&mut document);
-    if !schemas.is_empty() {
-        document["components"] = json!({ "schemas": schemas });
-    }
-    document
-}
-
-/// A name as an identifier of the document's.
-pub(super) fn id_of(name: &str) -> String {
-    let mut id = String::new();
-    for char in name.chars() {
-        match char {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => id.push(char),
-            _ if id.ends_with('-') || id.is_empty() => {}
-            _ => id.push('-'),
+    for (name, components) in [
+        ("schemas", schemas),
+        ("securitySchemes", security.schemes()),
+    ] {
+        if !components.is_empty() {
+            document["components"][name] = components.into();
         }
     }
-    id.truncate(id.trim_end_matches('-').len());
-    if id.is_empty() { "root".to_owned() } else { id }
+    document
 }
 
 fn free_id(name: &str, taken: &Map<String, Value>) -> String {

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::id::id_of;
+
 /// What a document says of the service as a whole.
 ///
 /// ```
@@ -61,7 +63,7 @@ impl Info {
             if !path.is_empty() {
                 server["pathname"] = format!("/{path}").into();
             }
-            (super::document::id_of(name), server)
+            (id_of(name), server)
         };
         self.servers.iter().map(server).collect()
     }

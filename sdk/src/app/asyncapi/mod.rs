@@ -8,10 +8,12 @@ mod channel;
 mod close_codes;
 mod described;
 mod document;
+mod id;
 mod info;
 mod page;
 mod route;
 mod schemas;
+mod security;
 
 pub(crate) use self::described::Described;
 pub use self::info::Info;

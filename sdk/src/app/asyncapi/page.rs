@@ -16,8 +16,14 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 pub(super) fn page(document: &Value) -> Response {
     let mut response = response::html(html(document));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }
 
@@ -63,7 +69,11 @@ fn section(page: &mut String, document: &Value, id: &str, channel: &Value) {
             "<section id=\"{0}\"><h2><a href=\"#{0}\"><code>{1}</code></a>{2}</h2><p>{3}</p>",
             escape(id),
             escaped(&channel["address"]),
-            if channel["x-deprecated"].is_null() { "" } else { " <mark>deprecated</mark>" },
+            if channel["x-deprecated"].is_null() {
+                ""
+            } else {
+                " <mark>deprecated</mark>"
+            },
             escaped(&channel["summary"]),
         ),
     );
@@ -72,10 +82,20 @@ fn section(page: &mut String, document: &Value, id: &str, channel: &Value) {
         if operation["channel"]["$ref"] != reference.as_str() {
             continue;
         }
-        let says = if operation["action"] == "receive" { "you send" } else { "you get" };
-        put(page, format_args!("<h3>{says} <small>{}</small></h3>", escape(name)));
+        let says = if operation["action"] == "receive" {
+            "you send"
+        } else {
+            "you get"
+        };
+        put(
+            page,
+            format_args!("<h3>{says} <small>{}</small></h3>", escape(name)),
+        );
         if !operation["x-scopes"].is_null() {
-            put(page, format_args!("<p>needs the scopes {}</p>", listed(&operation["x-scopes"])));
+            put(
+                page,
+                format_args!("<p>needs the scopes {}</p>", listed(&operation["x-scopes"])),
+            );
         }
         messages(page, channel, &operation["messages"]);
         if let Some(reply) = operation.get("reply") {
@@ -83,7 +103,9 @@ fn section(page: &mut String, document: &Value, id: &str, channel: &Value) {
             messages(page, channel, &reply["messages"]);
         }
     }
-    table(page, "Parameters", &channel["parameters"], |value| escaped(&value["description"]));
+    table(page, "Parameters", &channel["parameters"], |value| {
+        escaped(&value["description"])
+    });
     for (name, title) in [("query", "Query"), ("headers", "Headers")] {
         if let Some(schema) = channel["bindings"]["ws"].get(name) {
             put(page, format_args!("<h3>{title}</h3>{}", block(schema)));
@@ -91,9 +113,16 @@ fn section(page: &mut String, document: &Value, id: &str, channel: &Value) {
     }
     let subprotocols = &channel["x-subprotocols"];
     if !subprotocols.is_null() {
-        let required = if subprotocols["required"] == true { ", one of them required" } else { "" };
+        let required = if subprotocols["required"] == true {
+            ", one of them required"
+        } else {
+            ""
+        };
         let names = listed(&subprotocols["names"]);
-        put(page, format_args!("<h3>Subprotocols</h3><p>{names}{required}</p>"));
+        put(
+            page,
+            format_args!("<h3>Subprotocols</h3><p>{names}{required}</p>"),
+        );
     }
     table(page, "Limits", &channel["x-limits"], escaped);
     table(page, "Close codes", &channel["x-close-codes"], escaped);
@@ -102,7 +131,9 @@ fn section(page: &mut String, document: &Value, id: &str, channel: &Value) {
 
 fn messages(page: &mut String, channel: &Value, references: &Value) {
     for reference in references.as_array().into_iter().flatten() {
-        let id = reference["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+        let id = reference["$ref"]
+            .as_str()
+            .and_then(|path| path.rsplit('/').next());
         let message = &channel["messages"][id.unwrap_or_default()];
         put(
             page,
@@ -120,9 +151,15 @@ fn table(page: &mut String, title: &str, rows: &Value, cell: impl Fn(&Value) -> 
     if rows.as_object().is_none_or(serde_json::Map::is_empty) {
         return;
     }
-    put(page, format_args!("<details><summary>{title}</summary><table>"));
+    put(
+        page,
+        format_args!("<details><summary>{title}</summary><table>"),
+    );
     for (name, value) in fields(rows) {
-        put(page, format_args!("<tr><th scope=row>{}<td>{}", escape(name), cell(value)));
+        put(
+            page,
+            format_args!("<tr><th scope=row>{}<td>{}", escape(name), cell(value)),
+        );
     }
     page.push_str("</table></details>");
 }
@@ -133,7 +170,9 @@ fn block(schema: &Value) -> String {
 
 fn listed(names: &Value) -> String {
     let names = names.as_array().into_iter().flatten();
-    let names: Vec<_> = names.map(|name| format!("<code>{}</code>", escaped(name))).collect();
+    let names: Vec<_> = names
+        .map(|name| format!("<code>{}</code>", escaped(name)))
+        .collect();
     names.join(", ")
 }
 

@@ -7,14 +7,13 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::{
-    described::{Described, DescribedEvent, Type},
+    described::{DescribedEvent, Type},
     info::Info,
     page::page,
 };
 use crate::{
     app::{definition::Route, handle::AppHandle},
     handler::extract::FromContext,
-    message::Error,
     request::{Context, Response, response},
     session::Socket,
 };
@@ -122,6 +121,8 @@ async fn answer(context: &Context, made: &OnceLock<Value>, info: &Info) -> Respo
     } else {
         response::json(StatusCode::OK, document)
     };
-    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    answer
+        .headers_mut()
+        .insert(header::VARY, HeaderValue::from_static("accept"));
     answer
 }

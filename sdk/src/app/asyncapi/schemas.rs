@@ -21,7 +21,7 @@ pub(super) struct Schemas {
 
 impl Schemas {
     pub(super) fn new() -> Self {
-        let generator = |contract: Contract, path: &str| {
+        let generator = |contract: Contract, path: &'static str| {
             let mut settings = SchemaSettings::draft07();
             settings.contract = contract;
             settings.definitions_path = path.into();

@@ -5,7 +5,7 @@ use std::{future::Future, marker::PhantomData};
 use async_trait::async_trait;
 
 use crate::{
-    app::middleware::{Middleware, Next},
+    app::middleware::{Middleware, Next, credential::Credential},
     message::{Error, ErrorKind, Result},
     request::{Context, Principal, Response},
 };
@@ -136,6 +136,13 @@ where
 
     fn authenticates(&self) -> bool {
         true
+    }
+
+    fn credential(&self) -> Option<Credential> {
+        Some(match &self.source {
+            Source::Bearer => Credential::Bearer,
+            Source::Subprotocol(prefix) => Credential::Subprotocol(prefix.clone()),
+        })
     }
 }
 

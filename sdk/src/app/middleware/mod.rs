@@ -2,6 +2,7 @@
 
 mod auth;
 mod authorize;
+mod credential;
 mod from_fn;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
@@ -19,6 +20,7 @@ pub(crate) use self::authorize::Authorize;
 pub use self::rate_limit::UpgradeRate;
 pub use self::{
     auth::{Authenticate, bearer, subprotocol_token},
+    credential::Credential,
     from_fn::{authenticator, from_fn},
     request_id::{RequestId, RequestIdLayer},
     set_header::SetHeader,
@@ -91,6 +93,11 @@ pub trait Middleware: Send + Sync + 'static {
     fn authenticates(&self) -> bool {
         false
     }
+
+    /// Where it finds what it verifies, if it authenticates: for route snapshots and documents.
+    fn credential(&self) -> Option<Credential> {
+        None
+    }
 }
 
 /// The rest of the chain, and at its end the decision to upgrade.
@@ -153,6 +160,10 @@ impl AnyMiddleware {
 
     pub(crate) fn authenticates(&self) -> bool {
         self.0.authenticates()
+    }
+
+    pub(crate) fn credential(&self) -> Option<Credential> {
+        self.0.credential()
     }
 }
 

@@ -1,0 +1,155 @@
+//! The document says what the app does.
+
+#![cfg(feature = "asyncapi")]
+#![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use wharf_sdk::{
+    App, Configure, Group, Principal, RateLimit, Result, Route, Socket, Subprotocols,
+    asyncapi::Info,
+    http::Method,
+    middleware::{bearer, subprotocol_token},
+    testing::TestHost,
+};
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Line {
+    text: String,
+    #[serde(default)]
+    urgent: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Seen {
+    line: Line,
+    by: u32,
+}
+
+async fn quiet(_: Socket) {}
+
+async fn verify(_: String) -> Result<Option<Principal>> {
+    Ok(Some(Principal::new("alice")))
+}
+
+fn app() -> App {
+    let v1 = Group::new("/v1")
+        .tagged("talk")
+        .middleware(bearer(verify))
+        .middleware(subprotocol_token("bearer.", verify))
+        .require_scopes(["chat"])
+        .route(
+            Route::new("/rooms/{room}/{*path}", quiet)
+                .named("room")
+                .summary("One <room>.")
+                .documents::<Line, Seen>()
+                .documents_query::<Line>()
+                .subprotocols(Subprotocols::required(["chat.v1"]))
+                .rate_limit(RateLimit::messages(20))
+                .idle_timeout(Duration::from_secs(60))
+                .max_message_bytes(4096),
+        );
+    App::builder()
+        .group(v1)
+        .route(Route::new("/", quiet))
+        .route(Route::new("/secret", quiet).undocumented())
+        .route(Route::asyncapi("/doc", Info::new("Talk", "2.0.0")))
+        .build()
+        .unwrap()
+}
+
+fn document() -> Value {
+    app().asyncapi(&Info::new("Talk", "2.0.0").server("live", "wss://talk.example/ws"))
+}
+
+#[test]
+fn a_route_becomes_a_channel_with_all_that_a_client_notices() {
+    let document = document();
+    let channel = &document["channels"]["room"];
+    assert_eq!(channel["address"], "/v1/rooms/{room}/{path}");
+    assert_eq!(channel["tags"], json!([{ "name": "talk" }]));
+    assert!(channel["parameters"]["room"].is_object() && channel["parameters"]["path"].is_object());
+    assert_eq!(
+        channel["x-subprotocols"],
+        json!({ "names": ["chat.v1"], "required": true })
+    );
+    assert_eq!(channel["x-limits"]["max_message_bytes"], 4096);
+    assert_eq!(channel["x-limits"]["idle_timeout"], 60_000);
+    let policy = channel["x-close-codes"]["1008"].as_str().unwrap();
+    assert!(policy.contains("rate_limit"), "{policy}");
+    let binding = &channel["bindings"]["ws"];
+    assert_eq!(binding["query"]["$ref"], "#/components/schemas/Line");
+    assert_eq!(document["servers"]["live"]["pathname"], "/ws");
+}
+
+#[test]
+fn both_directions_have_schemas_of_their_own() {
+    let document = document();
+    let (received, sent) = (
+        &document["operations"]["room.receive"],
+        &document["operations"]["room.send"],
+    );
+    assert_eq!(
+        (&received["action"], &sent["action"]),
+        (&json!("receive"), &json!("send"))
+    );
+    assert_eq!(
+        received["messages"][0]["$ref"],
+        "#/channels/room/messages/Line"
+    );
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["Line"]["required"], json!(["text"]));
+    assert_eq!(schemas["LineOut"]["required"], json!(["text", "urgent"]));
+    let line = &schemas["SeenOut"]["properties"]["line"];
+    assert_eq!(line["$ref"], "#/components/schemas/LineOut");
+}
+
+#[test]
+fn who_may_connect_is_said_by_the_authenticators() {
+    let document = document();
+    let operation = &document["operations"]["room.receive"];
+    assert_eq!(operation["x-scopes"], json!(["chat"]));
+    assert_eq!(operation["security"].as_array().unwrap().len(), 2);
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(schemes["bearer"]["scheme"], "bearer");
+    assert!(
+        schemes["subprotocol"]["description"]
+            .as_str()
+            .unwrap()
+            .contains("bearer.")
+    );
+    assert!(
+        document["operations"]["root.receive"]
+            .get("security")
+            .is_none()
+    );
+}
+
+#[test]
+fn what_is_undocumented_is_not_there() {
+    let document = document();
+    let channels: Vec<_> = document["channels"].as_object().unwrap().keys().collect();
+    assert_eq!(channels, ["room", "root"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn browsers_get_a_page_in_which_nothing_runs() {
+    let host = TestHost::new(app());
+    let get = || host.http(Method::GET, "/doc");
+    let plain = get().send().await;
+    let served: Value = serde_json::from_slice(plain.body()).unwrap();
+    assert_eq!(served["info"]["title"], "Talk");
+
+    let page = get().header("accept", "text/html,*/*");
+    let page = page.send().await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    let html = std::str::from_utf8(page.body()).unwrap();
+    assert!(
+        html.contains("One &lt;room&gt;.") && !html.contains("<room>"),
+        "{html}"
+    );
+}
