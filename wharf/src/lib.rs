@@ -21,6 +21,10 @@ pub use wharf_actix as actix;
 #[cfg(feature = "hyper")]
 pub use wharf_hyper as hyper;
 
+/// The same socket from the side that dials: `connect`, handlers, and links that come back.
+#[cfg(feature = "client")]
+pub use wharf_client as client;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

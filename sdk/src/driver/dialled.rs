@@ -77,6 +77,11 @@ impl Dialled {
         self
     }
 
+    /// What is known of the session.
+    pub fn info(&self) -> &SessionInfo {
+        &self.info
+    }
+
     /// Makes the session and the socket that it ends with: dropped, it closes with 1001.
     pub fn open<IO>(self, connection: Connection<IO>) -> (Session<WireTransport<IO>>, Socket)
     where

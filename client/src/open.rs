@@ -1,0 +1,256 @@
+//! From a request to an upgraded connection.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, BytesMut};
+use http::{HeaderMap, StatusCode, header};
+use tokio::io::AsyncWriteExt;
+use wharf_sdk::{
+    Error, ErrorKind, Result,
+    driver::{Connection, Dialled, UpgradeRequest},
+};
+
+use crate::{
+    client::{Settings, Way},
+    dial::{self, Plain, Stream, within},
+    handshake::{self, Accepted, Head, Sent},
+    random,
+    rejected::Rejected,
+    request::Request,
+    target::Target,
+};
+
+/// An upgraded connection, ready for its session.
+pub(crate) struct Opened {
+    pub(crate) dialled: Dialled,
+    pub(crate) connection: Connection<Stream>,
+    /// The request that was sent.
+    pub(crate) sent: UpgradeRequest,
+}
+
+impl Opened {
+    /// What the session's logs are in.
+    pub(crate) fn span(&self) -> tracing::Span {
+        let info = self.dialled.info();
+        tracing::info_span!("websocket", connection = %info.id, target = &*info.route)
+    }
+}
+
+/// Opens a connection, within the deadlines.
+pub(crate) async fn open(settings: &Settings, request: Request) -> Result<Opened> {
+    let target = Target::parse(&request.url)?;
+    let mut headers = settings.headers.clone();
+    let mut own = request.headers;
+    for name in own.keys() {
+        headers.remove(name);
+    }
+    headers.extend(own.drain());
+    within(
+        settings.timeouts.all,
+        dial::ALL,
+        follow(settings, target, headers),
+    )
+    .await
+}
+
+/// Connects, and goes where it is led as far as that is allowed.
+async fn follow(settings: &Settings, mut target: Target, mut headers: HeaderMap) -> Result<Opened> {
+    for _ in 0..settings.redirects {
+        let rejected = match attempt(settings, &target, &headers).await? {
+            Attempt::Opened(opened) => return Ok(*opened),
+            Attempt::Rejected(rejected) => rejected,
+        };
+        let Some(location) = rejected.location() else {
+            return Err(rejected.into_error());
+        };
+        let mut next = target.join(location).map_err(|cause| {
+            redirect("the server redirects to an address that cannot be connected to")
+                .with_source(cause)
+        })?;
+        if target.is_secure && !next.is_secure {
+            return Err(redirect(
+                "the server redirects from wss to ws, which is not followed",
+            ));
+        }
+        if next.has_origin_of(&target) {
+            next.basic = next.basic.or(target.basic);
+        } else {
+            // Any of them may be a credential.
+            headers.clear();
+        }
+        target = next;
+    }
+    match attempt(settings, &target, &headers).await? {
+        Attempt::Opened(opened) => Ok(*opened),
+        Attempt::Rejected(rejected) => Err(rejected.into_error()),
+    }
+}
+
+enum Attempt {
+    Opened(Box<Opened>),
+    Rejected(Rejected),
+}
+
+/// Connects to one target and shakes hands.
+async fn attempt(settings: &Settings, target: &Target, headers: &HeaderMap) -> Result<Attempt> {
+    let (request, sent) = handshake::build(target, headers, &settings.limits)?;
+    #[cfg(feature = "testing")]
+    if let Way::Memory(hosts) = &settings.way {
+        let host = hosts().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Io,
+                "WHARF_CONNECT",
+                "there is no host in memory now",
+            )
+        })?;
+        return in_memory(settings, target, &host, request, &sent).await;
+    }
+    let mut stream = connect(settings, target).await?;
+    let mut buffer = BytesMut::new();
+    let exchange = exchange(&mut stream, &request, &mut buffer);
+    let head = within(settings.timeouts.handshake, dial::HANDSHAKE, exchange).await?;
+    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+        let reading = handshake::read_body(&mut stream, &mut buffer, &head.headers);
+        // What does not come in time is left out.
+        let body = tokio::time::timeout(settings.timeouts.handshake, reading).await;
+        let body = body.unwrap_or_default();
+        return Ok(Attempt::Rejected(Rejected::new(
+            head.status,
+            head.headers,
+            body,
+        )));
+    }
+    let accepted = handshake::check(&head.headers, &sent)?;
+    Ok(Attempt::Opened(Box::new(Opened {
+        dialled: dialled(settings, target, &accepted).with_peer(stream.peer()),
+        connection: connection(stream).with_early(buffer.freeze()),
+        sent: request,
+    })))
+}
+
+#[cfg(feature = "testing")]
+async fn in_memory(
+    settings: &Settings,
+    target: &Target,
+    host: &wharf_sdk::testing::TestHost,
+    request: UpgradeRequest,
+    sent: &Sent,
+) -> Result<Attempt> {
+    use wharf_sdk::testing::Answer;
+    let asked = async { Ok(host.request(request.clone()).await) };
+    match within(settings.timeouts.handshake, dial::HANDSHAKE, asked).await? {
+        Answer::Rejected(response) => {
+            let (parts, body) = response.into_parts();
+            Ok(Attempt::Rejected(Rejected::new(
+                parts.status,
+                parts.headers,
+                body,
+            )))
+        }
+        Answer::Upgraded(response, pipe) => {
+            let accepted = handshake::check(response.headers(), sent)?;
+            Ok(Attempt::Opened(Box::new(Opened {
+                dialled: dialled(settings, target, &accepted),
+                connection: connection(Stream::Plain(Plain::Memory(pipe))),
+                sent: request,
+            })))
+        }
+    }
+}
+
+fn dialled(settings: &Settings, target: &Target, accepted: &Accepted) -> Dialled {
+    Dialled::new(
+        target.name(),
+        Arc::clone(&settings.limits),
+        random::mask_key,
+    )
+    .with_subprotocol(accepted.subprotocol.as_deref())
+    .with_deflate(accepted.deflate)
+    .with_observers(settings.observers.clone())
+}
+
+fn connection(stream: Stream) -> Connection<Stream> {
+    Connection::new(stream).with_abort(Stream::abort)
+}
+
+async fn connect(settings: &Settings, target: &Target) -> Result<Stream> {
+    #[cfg(not(feature = "tls"))]
+    if target.is_secure {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "WHARF_TLS_MISSING",
+            "this program is built without TLS; build wharf-client with its feature tls, or use ws:",
+        ));
+    }
+    let timeouts = &settings.timeouts;
+    let plain = match &settings.way {
+        #[cfg(unix)]
+        Way::Unix(path) => {
+            let connecting = async {
+                tokio::net::UnixStream::connect(path).await.map_err(|cause| {
+                    Error::new(
+                        ErrorKind::Io,
+                        "WHARF_CONNECT",
+                        "the Unix socket takes no connection; check its path and that the server runs",
+                    )
+                    .with_source(cause)
+                })
+            };
+            Plain::Unix(within(timeouts.connect, dial::CONNECT, connecting).await?)
+        }
+        _ => {
+            let proxy = settings.proxies.choose(target);
+            let resolver = settings.resolver.as_deref();
+            Plain::Tcp(dial::tcp_to(target, proxy, resolver, timeouts).await?)
+        }
+    };
+    #[cfg(feature = "tls")]
+    if target.is_secure {
+        let wrapping = settings.tls.wrap(plain, &target.host);
+        return within(timeouts.tls, dial::TLS, wrapping).await;
+    }
+    Ok(Stream::Plain(plain))
+}
+
+async fn exchange(
+    stream: &mut Stream,
+    request: &UpgradeRequest,
+    buffer: &mut BytesMut,
+) -> Result<Head> {
+    let bytes = encode(request);
+    // A server may answer, and close, before it has read everything; its answer says more than the
+    // failed write.
+    let written = match stream.write_all(&bytes).await {
+        Ok(()) => stream.flush().await,
+        failed => failed,
+    };
+    match (handshake::read_head(stream, buffer).await, written) {
+        (Err(_), Err(cause)) => Err(cause.into()),
+        (head, _) => head,
+    }
+}
+
+fn encode(request: &UpgradeRequest) -> BytesMut {
+    let mut bytes = BytesMut::with_capacity(512);
+    let target = request
+        .uri
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
+    bytes.put_slice(format!("GET {target} HTTP/1.1\r\n").as_bytes());
+    let is_host = |name: &header::HeaderName| *name == header::HOST;
+    // The host comes first, as servers like it.
+    let (host, others): (Vec<_>, Vec<_>) =
+        request.headers.iter().partition(|(name, _)| is_host(name));
+    for (name, value) in host.into_iter().chain(others) {
+        bytes.put_slice(name.as_str().as_bytes());
+        bytes.put_slice(b": ");
+        bytes.put_slice(value.as_bytes());
+        bytes.put_slice(b"\r\n");
+    }
+    bytes.put_slice(b"\r\n");
+    bytes
+}
+
+fn redirect(message: &'static str) -> Error {
+    Error::new(ErrorKind::Protocol, "WHARF_CLIENT_REDIRECT", message)
+}
