@@ -1,14 +1,16 @@
-//! Bodies of plain answers.
+//! Bodies of answers that are no upgrade.
 
 use std::{
     convert::Infallible,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
+use futures::Stream;
+use wharf_sdk::driver::EventStreamBody;
 
 use crate::lend::Lender;
 
@@ -50,6 +52,46 @@ impl MessageBody for AnswerBody {
 }
 
 impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        if let Some(lender) = &self.lender {
+            lender.answered();
+        }
+    }
+}
+
+/// Server-sent events, for as long as their session goes on, which has deadlines of its own; what
+/// is left at its end has the answer's.
+pub(crate) struct EventBody {
+    events: EventStreamBody,
+    lender: Option<Rc<Lender>>,
+}
+
+impl EventBody {
+    pub(crate) fn new(events: EventStreamBody, lender: Option<Rc<Lender>>) -> Self {
+        Self { events, lender }
+    }
+}
+
+impl MessageBody for EventBody {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let next = ready!(Pin::new(&mut self.events).poll_next(cx));
+        if let (None, Some(lender)) = (&next, &self.lender) {
+            lender.answer();
+        }
+        Poll::Ready(next.map(Ok))
+    }
+}
+
+impl Drop for EventBody {
     fn drop(&mut self) {
         if let Some(lender) = &self.lender {
             lender.answered();

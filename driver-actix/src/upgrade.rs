@@ -15,7 +15,7 @@ use wharf_sdk::{
 
 use crate::{
     DRIVER,
-    answer::AnswerBody,
+    answer::{AnswerBody, EventBody},
     body::{HandoverBody, SharedBody},
     convert,
     lend::Lender,
@@ -50,6 +50,10 @@ async fn handle(app: App, request: HttpRequest, payload: Payload) -> HttpRespons
         Decision::Respond(response) => {
             let (parts, body) = response.into_parts();
             convert::builder(&parts.headers, parts.status).body(AnswerBody::new(body, lender))
+        }
+        Decision::Stream(response) => {
+            let (parts, events) = response.into_parts();
+            convert::builder(&parts.headers, parts.status).body(EventBody::new(events, lender))
         }
         Decision::Upgrade(upgrade) => switch(lender, payload, upgrade),
     }

@@ -6,7 +6,6 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, NestedPath, OriginalUri},
 };
-use bytes::Bytes;
 use http::{Request, Response, Uri};
 use wharf_sdk::driver::UpgradeRequest;
 
@@ -40,6 +39,6 @@ fn unprefixed_uri(request: &Request<Body>) -> Uri {
         .unwrap_or_else(|| request.uri().clone())
 }
 
-pub(crate) fn from_response(response: Response<Bytes>) -> Response<Body> {
-    response.map(Body::from)
+pub(crate) fn from_response(response: Response<wharf_hyper::Body>) -> Response<Body> {
+    response.map(Body::new)
 }

@@ -1,11 +1,13 @@
 //! hyper's types to Wharf's and back.
 
-use std::net::SocketAddr;
+use std::{convert::Infallible, net::SocketAddr};
 
 use bytes::Bytes;
+use futures::{StreamExt, stream::Map};
 use http::{Response, request::Parts};
-use http_body_util::Full;
-use wharf_sdk::driver::UpgradeRequest;
+use http_body_util::{Either, Full, StreamBody};
+use hyper::body::Frame;
+use wharf_sdk::driver::{EventStreamBody, UpgradeRequest};
 
 /// What a request does not say about its connection: an extension of requests, inserted by whoever
 /// accepts connections.
@@ -38,6 +40,19 @@ pub(crate) fn to_upgrade_request(parts: Parts) -> UpgradeRequest {
     }
 }
 
-pub(crate) fn from_response(response: Response<Bytes>) -> Response<Full<Bytes>> {
-    response.map(Full::new)
+/// The body of an answer: whole, or a stream of server-sent events.
+pub type Body = Either<Full<Bytes>, StreamBody<EventFrames>>;
+
+/// The pieces of a stream of server-sent events.
+pub type EventFrames = Map<EventStreamBody, fn(Bytes) -> Result<Frame<Bytes>, Infallible>>;
+
+pub(crate) fn full(response: Response<Bytes>) -> Response<Body> {
+    response.map(|body| Either::Left(Full::new(body)))
+}
+
+pub(crate) fn streamed(response: Response<EventStreamBody>) -> Response<Body> {
+    response.map(|events| {
+        let frames: EventFrames = events.map(|bytes| Ok(Frame::data(bytes)));
+        Either::Right(StreamBody::new(frames))
+    })
 }

@@ -14,7 +14,7 @@ mod upgrade;
 use wharf_sdk::{App, Result, ShutdownReport, driver::NativeFactory};
 
 pub use self::{
-    convert::ConnectionInfo,
+    convert::{Body, ConnectionInfo, EventFrames},
     listen::Address,
     server::{Server, ServerBuilder},
     upgrade::{Service, answer},

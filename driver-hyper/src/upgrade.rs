@@ -8,7 +8,6 @@ use std::{
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::timeout;
 use wharf_sdk::{
@@ -16,7 +15,11 @@ use wharf_sdk::{
     driver::{Decision, HANDOVER_TIMEOUT, Upgrade, UpgradeRequest},
 };
 
-use crate::{Driver, convert, transport};
+use crate::{
+    Driver,
+    convert::{self, Body},
+    transport,
+};
 
 /// Answers a request; if it becomes a socket, the session runs on a task of its own once hyper
 /// hands the connection over.
@@ -28,11 +31,12 @@ pub async fn answer(
     driver: Driver,
     request: UpgradeRequest,
     on_upgrade: OnUpgrade,
-) -> Response<Bytes> {
+) -> Response<Body> {
     match app.decide(request, driver.name).await {
-        Decision::Respond(response) => response,
+        Decision::Respond(response) => convert::full(response),
+        Decision::Stream(response) => convert::streamed(response),
         Decision::Upgrade(upgrade) => {
-            let response = upgrade.response().clone().map(|()| Bytes::new());
+            let response = convert::full(upgrade.response().clone().map(|()| Bytes::new()));
             tokio::spawn(run(on_upgrade, upgrade, driver));
             response
         }
@@ -62,7 +66,7 @@ impl Service {
 }
 
 impl<B: Send + 'static> tower_service::Service<Request<B>> for Service {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
@@ -77,8 +81,7 @@ impl<B: Send + 'static> tower_service::Service<Request<B>> for Service {
             // The body is nobody's, and kept until the answer: a connection outlives an unread one.
             let (parts, _body) = request.into_parts();
             let head = convert::to_upgrade_request(parts);
-            let response = answer(&app, driver, head, on_upgrade).await;
-            Ok(convert::from_response(response))
+            Ok(answer(&app, driver, head, on_upgrade).await)
         })
     }
 }

@@ -275,6 +275,11 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "Messages with a meaning",
+        "event-stream",
+        "clients without sockets get server-sent events on the same route, where it says so",
+    ),
+    row(
+        "Messages with a meaning",
         "events",
         "events: one reply for each id, whatever happens; policies, scopes and rates per event",
     ),

@@ -40,6 +40,7 @@
 //! mod my_driver {
 //!     use std::{future::Future, io, net::SocketAddr};
 //!
+//!     use futures::StreamExt;
 //!     use tokio::io::{AsyncRead, AsyncWrite};
 //!     use wharf_sdk::{App, Bytes, driver::{Capabilities, Connection, Decision, UpgradeRequest}, http};
 //!
@@ -69,6 +70,12 @@
 //!         };
 //!         let upgrade = match app.decide(head, CAPABILITIES.driver).await {
 //!             Decision::Respond(response) => return response,
+//!             // Give this a body that goes on, or collect it, as here.
+//!             Decision::Stream(response) => {
+//!                 let (head, events) = response.into_parts();
+//!                 let body: Vec<Bytes> = events.collect().await;
+//!                 return http::Response::from_parts(head, body.concat().into());
+//!             }
 //!             Decision::Upgrade(upgrade) => upgrade,
 //!         };
 //!         let response = upgrade.response().clone().map(|()| Bytes::new());

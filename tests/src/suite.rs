@@ -368,6 +368,13 @@ macro_rules! for_each_case {
                 isolated_and_in_order: "isolation",
                 without_an_error: "observers",
             }
+            event_stream {
+                texts_are_events: "event-stream",
+                resumed: "event-stream",
+                beside_sockets: "event-stream",
+                off_by_default: "event-stream",
+                checked_like_sockets: "event-stream",
+            }
             channel {
                 replies: "events",
                 errors_are_replies: "events",

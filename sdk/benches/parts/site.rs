@@ -73,7 +73,7 @@ impl Site {
 pub(crate) fn accept(app: &App, path: &str) -> Upgrade {
     match decide(app, path) {
         Decision::Upgrade(upgrade) => upgrade,
-        Decision::Respond(answer) => panic!("{path}: {answer:?}"),
+        answer => panic!("{path}: {answer:?}"),
     }
 }
 

@@ -269,5 +269,6 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         fallback: route.fallback,
         #[cfg(feature = "asyncapi")]
         described: route.described,
+        event_streams: route.event_streams,
     })
 }

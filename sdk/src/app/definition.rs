@@ -41,6 +41,7 @@ pub struct Route {
     pub(super) fallback: Option<AnyFallback>,
     #[cfg(feature = "asyncapi")]
     pub(super) described: Described,
+    pub(super) event_streams: bool,
 }
 
 /// Routes that share a prefix, middleware, tags, authentication and policy.
@@ -166,6 +167,7 @@ impl Route {
             fallback: None,
             #[cfg(feature = "asyncapi")]
             described: Described::default(),
+            event_streams: false,
         };
         if wants_control_frames {
             route.control_frames(true)
@@ -177,6 +179,19 @@ impl Route {
     /// Names the route, for the route snapshot.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Serves clients without sockets as well: a `GET` that accepts `text/event-stream` runs the
+    /// handler, and what that writes as text reaches the client as
+    /// [server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html), with
+    /// ids; binary messages come as events `binary`, in base64. There is nothing to read, and the
+    /// end is an event `close` with `{"code", "reason"}`. Where a client resumes,
+    /// [`Context::last_event_id`] says behind what.
+    ///
+    /// Origins, middleware, authentication and caps are checked as for sockets. Off by default.
+    pub fn server_sent_events(mut self) -> Self {
+        self.event_streams = true;
         self
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct RouteEntry {
     pub(crate) middleware: Vec<AnyMiddleware>,
     pub(crate) handler: AnyHandler,
     pub(crate) fallback: Option<AnyFallback>,
+    /// Clients without sockets are served.
+    pub(crate) event_streams: bool,
     pub(crate) count: Arc<RouteCount>,
     #[cfg(feature = "asyncapi")]
     pub(crate) described: Described,

@@ -41,6 +41,8 @@ pub struct RouteSnapshot {
     pub credentials: Vec<Credential>,
     /// Whether plain requests are answered.
     pub has_fallback: bool,
+    /// Whether clients without sockets get server-sent events.
+    pub event_streams: bool,
     /// How many middleware run, the app's and the groups' and the authorization included.
     pub middleware: usize,
     /// Whether messages are compressed for peers that offer it; how, is in the limits.
@@ -65,6 +67,7 @@ impl From<&RouteEntry> for RouteSnapshot {
             scopes: route.auth.scopes.clone(),
             credentials: route.credentials(),
             has_fallback: route.fallback.is_some(),
+            event_streams: route.event_streams,
             middleware: route.middleware.len(),
             compression: route.limits.compression.is_some(),
             events: route.handler.events(),

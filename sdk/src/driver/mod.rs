@@ -20,7 +20,8 @@ pub use crate::{
     request::UpgradeRequest,
     session::Session,
     wire::{
-        Capabilities, Decoder, MaskKeys, NativeFactory, NativePipe, NativeSocket, OpCode, Role,
-        Traffic, Transport, Unfinished, WireLimits, WireTransport, encode_client_frame,
+        Capabilities, Decoder, EventStreamBody, MaskKeys, NativeFactory, NativePipe, NativeSocket,
+        OpCode, Role, Traffic, Transport, Unfinished, WireLimits, WireTransport,
+        encode_client_frame,
     },
 };

@@ -205,6 +205,11 @@ impl Context {
         self.received.request.is_upgrade()
     }
 
+    /// What a client of server-sent events got last, if it resumes.
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.header("last-event-id")
+    }
+
     /// The subprotocols that the client offers, in its order.
     pub fn offered_subprotocols(&self) -> &[String] {
         &self.learned.offers

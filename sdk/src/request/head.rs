@@ -65,6 +65,21 @@ impl UpgradeRequest {
             && has_token(&self.headers, &header::CONNECTION, "upgrade")
     }
 
+    /// Whether this is a `GET` that asks for server-sent events, and for no socket.
+    pub(crate) fn wants_event_stream(&self) -> bool {
+        let accepts = |line: &HeaderValue| {
+            line.to_str().is_ok_and(|line| {
+                line.split(',').any(|entry| {
+                    let kind = entry.split(';').next().unwrap_or_default();
+                    kind.trim().eq_ignore_ascii_case("text/event-stream")
+                })
+            })
+        };
+        self.method == Method::GET
+            && !self.is_upgrade()
+            && self.headers.get_all(header::ACCEPT).iter().any(accepts)
+    }
+
     /// The URI without the first `segments` of its path: what a driver hands over when the app is
     /// mounted under a prefix. The rest stays as it was on the request line.
     pub fn unprefixed(uri: &Uri, segments: usize) -> Option<Uri> {

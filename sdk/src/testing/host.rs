@@ -1,7 +1,7 @@
 //! The driver that has no network.
 
-use bytes::Bytes;
-use futures::FutureExt;
+use bytes::{Bytes, BytesMut};
+use futures::{FutureExt, StreamExt};
 use http::Response;
 use tokio::io::DuplexStream;
 
@@ -57,6 +57,11 @@ impl TestHost {
     pub async fn request(&self, request: UpgradeRequest) -> Answer {
         match self.app.decide(request, DRIVER).await {
             Decision::Respond(response) => Answer::Rejected(response),
+            Decision::Stream(response) => {
+                let (head, events) = response.into_parts();
+                let body: BytesMut = events.collect().await;
+                Answer::Rejected(Response::from_parts(head, body.freeze()))
+            }
             Decision::Upgrade(upgrade) => {
                 let (server, client) = tokio::io::duplex(PIPE_BYTES);
                 let mut response = Response::new(());

@@ -11,6 +11,7 @@ mod connection;
 pub(crate) mod decoder;
 pub(crate) mod deflate;
 mod encoder;
+mod event_stream;
 mod frame;
 mod limits;
 mod mask;
@@ -24,11 +25,13 @@ mod transport;
 mod utf8;
 mod violation;
 
+pub(crate) use self::event_stream::EventStream;
 pub use self::{
     bridge::NativePipe,
     connection::{NativeFactory, WireTransport},
     decoder::Decoder,
     encoder::encode_client_frame,
+    event_stream::EventStreamBody,
     frame::OpCode,
     limits::WireLimits,
     native::NativeSocket,

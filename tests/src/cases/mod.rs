@@ -11,6 +11,7 @@ pub mod close;
 pub mod control;
 pub mod ends;
 pub mod errors;
+pub mod event_stream;
 pub mod handshake;
 pub mod heartbeat;
 pub mod limits;

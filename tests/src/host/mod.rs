@@ -1,6 +1,7 @@
 //! Drivers under test, behind one trait.
 
 mod answer;
+mod chunked;
 mod memory;
 mod request;
 mod tcp;

@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Answer, Request, Running};
+use super::{Answer, Request, Running, chunked};
 use crate::client::PATIENCE;
 
 /// A server on a thread and a runtime of its own, so that it shares nothing with its clients; or
@@ -165,10 +165,9 @@ fn parse_head(head: &[u8]) -> (StatusCode, HeaderMap) {
 
 /// Reads a body of known length, or all there is.
 async fn read_body(stream: &mut TcpStream, body: &mut BytesMut, headers: &HeaderMap) {
-    assert!(
-        !headers.contains_key("transfer-encoding"),
-        "bodies have a known length"
-    );
+    if headers.contains_key("transfer-encoding") {
+        return chunked::read(stream, body).await;
+    }
     let length = headers.get("content-length").map(|length| {
         let length = length
             .to_str()

@@ -2,6 +2,7 @@
 //! whatever transport it is given.
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use wharf_conformance::{Answer, Request, Running};
 use wharf_sdk::{
@@ -34,6 +35,15 @@ where
                 return Answer {
                     headers: parts.headers,
                     body: if has_body { body } else { Bytes::new() },
+                    ..answer(parts.status)
+                };
+            }
+            Decision::Stream(response) => {
+                let (parts, events) = response.into_parts();
+                let pieces: Vec<Bytes> = events.collect().await;
+                return Answer {
+                    headers: parts.headers,
+                    body: pieces.concat().into(),
                     ..answer(parts.status)
                 };
             }

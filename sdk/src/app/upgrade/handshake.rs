@@ -99,6 +99,18 @@ fn check_version(request: &UpgradeRequest) -> Result<()> {
     Ok(())
 }
 
+/// Checks a request for server-sent events.
+pub(super) fn check_event_stream(request: &UpgradeRequest) -> Result<()> {
+    if has_body(&request.headers) {
+        return Err(Error::new(
+            ErrorKind::BadRequest,
+            "WHARF_BODY",
+            "this request has no body; leave Content-Length and Transfer-Encoding out",
+        ));
+    }
+    Ok(())
+}
+
 /// Refuses what no honest client sends, before anything is made of it: a huge header block, and
 /// HTTP/1.1 without exactly one `Host`
 /// ([RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)).

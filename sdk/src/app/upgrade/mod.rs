@@ -1,6 +1,7 @@
 //! From a request to a socket, or to the answer why not.
 
 mod chain;
+mod event_stream;
 mod handshake;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
@@ -28,7 +29,7 @@ use crate::{
     policy::{DeflateParams, Limits, parse_extensions, parse_offers},
     request::{Context, UpgradeRequest},
     session::{Session, SessionInfo, SessionParts, Slot},
-    wire::Transport,
+    wire::{EventStream, EventStreamBody, Transport},
 };
 
 impl App {
@@ -47,6 +48,8 @@ impl App {
 pub enum Decision {
     /// Answer it with this.
     Respond(Response<Bytes>),
+    /// Answer it with this, whose body goes on for as long as its session, which runs already.
+    Stream(Response<EventStreamBody>),
     /// Answer it with [`Upgrade::response`], then run the session.
     Upgrade(Upgrade),
 }
@@ -108,6 +111,16 @@ impl Upgrade {
         self.parts.start(transport, prepared)
     }
 
+    /// Runs the session on a task of its own; what it sends is the body.
+    fn into_event_stream(self) -> Response<EventStreamBody> {
+        let last_id = event_stream::last_id(&self.context);
+        let (transport, body) = EventStream::new(self.driver(), last_id);
+        let mut response = Response::new(body);
+        response.headers_mut().clone_from(self.response.headers());
+        tokio::spawn(self.start(transport).map(drop));
+        response
+    }
+
     /// The connection ended before it was a socket.
     pub fn fail(self, cause: impl Into<BoxError>) {
         let error = Error::new(
@@ -147,15 +160,20 @@ async fn decide(app: &Arc<AppInner>, request: UpgradeRequest, driver: &'static s
                     prepared,
                     route,
                     slot,
+                    is_stream,
                 } = *accepted;
-                return Decision::Upgrade(Upgrade {
+                let upgrade = Upgrade {
                     response,
                     deflate,
                     prepared,
                     parts: session_parts(app, &context, &route, slot),
                     app: Arc::clone(app),
                     context,
-                });
+                };
+                return match is_stream {
+                    true => Decision::Stream(upgrade.into_event_stream()),
+                    false => Decision::Upgrade(upgrade),
+                };
             }
             Outcome::Respond(response) => Decision::Respond(response),
             Outcome::Rejected(mut response) => {
@@ -184,6 +202,8 @@ struct Accepted {
     prepared: Prepared,
     route: Arc<RouteEntry>,
     slot: Slot,
+    /// It asks for server-sent events, not for a socket.
+    is_stream: bool,
 }
 
 async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
@@ -201,8 +221,10 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         .admit(app.caps, &route.count, peer)
         .map_err(in_handshake)?;
 
+    let is_stream = route.event_streams && context.request().wants_event_stream();
     if let Some(fallback) = &route.fallback
         && !context.is_upgrade()
+        && !is_stream
     {
         // Called inside, which catches what it panics with before it returns its future.
         let answer = AssertUnwindSafe(async { fallback(context.clone()).await });
@@ -212,7 +234,7 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         return Ok(Outcome::Respond(earned(answer).map_err(in_handler)?));
     }
 
-    let deflate = check_request(app, context, &route).map_err(in_handshake)?;
+    let deflate = check_request(app, context, &route, is_stream).map_err(in_handshake)?;
     let chain = RouteChain::new(Arc::clone(app), Arc::clone(&route), context.clone());
     let chain = Arc::new(chain);
     let answer = Next::all(Arc::clone(&chain) as _).run(context.clone());
@@ -234,13 +256,17 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
     };
     *context = accepted;
     let (deflate, extensions) = deflate.unzip();
-    let response = switching_protocols(context, &answer, extensions)?;
+    let response = match is_stream {
+        true => event_stream::response(&answer),
+        false => switching_protocols(context, &answer, extensions)?,
+    };
     Ok(Outcome::Upgrade(Box::new(Accepted {
         response,
         deflate,
         prepared,
         route,
         slot,
+        is_stream,
     })))
 }
 
@@ -281,14 +307,20 @@ fn check_request(
     app: &AppInner,
     context: &mut Context,
     route: &RouteEntry,
+    is_stream: bool,
 ) -> Result<Option<AgreedDeflate>> {
     let request = context.request();
+    let own = request.own_origin(&app.trusted_proxies, app.is_tls);
+    if is_stream {
+        handshake::check_event_stream(request)?;
+        route.limits.origins.check(&request.headers, own.as_ref())?;
+        return Ok(None);
+    }
     handshake::check(request)?;
     let offers = parse_offers(&request.headers)?;
     let extensions = parse_extensions(&request.headers)?;
     let compression = route.limits.compression.as_ref();
     let deflate = compression.and_then(|compression| compression.answer(&extensions));
-    let own = request.own_origin(&app.trusted_proxies, app.is_tls);
     route.limits.origins.check(&request.headers, own.as_ref())?;
     context.set_offers(offers);
     Ok(deflate)
