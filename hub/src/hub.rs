@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use wharf_sdk::{CloseFrame, Message, Result, Socket};
+use wharf_sdk::{CloseFrame, Message, Result, Sender};
 
 use crate::{
     Bus, BusCapabilities, HubBuilder, NodeId, Room, RoomName, RoomOptions, SessionId, Stats,
@@ -110,8 +110,8 @@ impl Hub {
     /// # Errors
     ///
     /// `WHARF_CLOSED`: the session has ended.
-    pub fn register(&self, socket: &Socket) -> Result<SessionId> {
-        let attendance = self.shared.attend(&socket.sender())?;
+    pub fn register(&self, member: &impl AsRef<Sender>) -> Result<SessionId> {
+        let attendance = self.shared.attend(member.as_ref())?;
         Ok(attendance.session)
     }
 

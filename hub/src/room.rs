@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use wharf_sdk::{Message, Result, Socket};
+use wharf_sdk::{Message, Result, Sender};
 
 use crate::{
     Join, Member, Publish, RoomName, RoomOptions, Subscription, error, open::open, shared::Shared,
@@ -26,9 +26,10 @@ impl Room {
         &self.name
     }
 
-    /// Takes a seat for a socket: await it. From then on the socket is sent what is published.
-    pub fn join(&self, socket: &Socket) -> Join {
-        Join::new(self.clone(), socket.sender())
+    /// Takes a seat for a socket, for the peer of a channel, or for whoever else has a sender: await
+    /// it. From then on it is sent what is published.
+    pub fn join(&self, member: &impl AsRef<Sender>) -> Join {
+        Join::new(self.clone(), member.as_ref().clone())
     }
 
     /// Publishes a message to everybody in the room, on all nodes: await it.

@@ -25,6 +25,10 @@ pub use wharf_hyper as hyper;
 #[cfg(feature = "client")]
 pub use wharf_client as client;
 
+/// Rooms, presence and history, over one process or many.
+#[cfg(feature = "hub")]
+pub use wharf_hub as hub;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
@@ -32,8 +36,8 @@ struct Readme;
 /// What most programs use: `use wharf::prelude::*`.
 pub mod prelude {
     pub use wharf_sdk::{
-        App, AppBuilder, BoxError, Configure, Context, Error, Events, Extension, Group, Message,
-        Middleware, Next, Observer, Path, Principal, Query, Response, Result, Route, Sender,
-        Socket, State, Typed, WebSocket, WebSocketExt,
+        App, AppBuilder, BoxError, Channel, Configure, Context, Error, Events, Extension, Group,
+        Message, Middleware, Next, Observer, Path, Principal, Query, Response, Result, Route,
+        Sender, Socket, State, Typed, WebSocket, WebSocketExt,
     };
 }

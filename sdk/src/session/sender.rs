@@ -281,6 +281,13 @@ impl Sender {
     }
 }
 
+/// Whoever can be written to is a member of a room: a socket, a sender, a channel's peer.
+impl AsRef<Self> for Sender {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")

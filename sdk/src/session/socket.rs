@@ -375,6 +375,12 @@ impl Socket {
     }
 }
 
+impl AsRef<Sender> for Socket {
+    fn as_ref(&self) -> &Sender {
+        &self.sender
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
         let mut state = self.shared().lock();

@@ -191,6 +191,15 @@ impl Envelope {
         Ok(Message::from(text))
     }
 
+    /// An event of the server as a message, made once for many: what a room is published to.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_ENCODE` for data that cannot be encoded.
+    pub fn message(&self, event: &str, data: &impl Serialize) -> Result<Message> {
+        self.event(event, data, None)
+    }
+
     /// The reply to a request.
     pub(super) fn reply(&self, id: &CallId, data: &str) -> Message {
         let mut text = String::with_capacity(data.len() + id.0.len() + 24);

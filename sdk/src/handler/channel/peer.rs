@@ -115,6 +115,12 @@ impl ChannelPeer {
     }
 }
 
+impl AsRef<Sender> for ChannelPeer {
+    fn as_ref(&self) -> &Sender {
+        self.sender()
+    }
+}
+
 fn checked(event: &str) -> Result<&str> {
     if is_name(event) {
         return Ok(event);

@@ -1,0 +1,191 @@
+//! An auction: typed events with replies, a room with presence, who may do what, and how often.
+//!
+//!     cargo run -p wharf-examples --bin auction
+//!     cargo run -p wharf-examples --bin connect -- ws://127.0.0.1:3000/auctions/vase --subprotocol bearer.alice
+//!     {"event":"bid","data":{"amount":10},"id":1}
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use wharf::{
+    Error, ErrorKind, Path, Principal, Result, State,
+    channel::{ChannelPeer, Data, Envelope, Event, EventRate, Held},
+    hub::{Hub, Room, RoomOptions, Seat},
+    middleware::{bearer, subprotocol_token},
+    prelude::*,
+};
+
+/// The highest bid of each lot.
+#[derive(Clone, Default)]
+struct Lots(Arc<Mutex<HashMap<String, u64>>>);
+
+/// What a connection holds: its place in the lot's room.
+struct Bidder {
+    room: Room,
+    seat: Seat,
+}
+
+#[derive(Deserialize)]
+struct Bid {
+    amount: u64,
+}
+
+#[derive(Serialize)]
+struct Accepted {
+    highest: u64,
+}
+
+#[derive(Serialize)]
+struct Sold<'a> {
+    to: &'a str,
+    amount: u64,
+}
+
+async fn enter(
+    peer: ChannelPeer,
+    Path(lot): Path<String>,
+    State(hub): State<Hub>,
+    who: Principal,
+) -> Result<Bidder> {
+    let room = hub.room_with(lot, RoomOptions::new().with_presence())?;
+    let name = serde_json::json!({ "name": &*who.id });
+    let seat = room.join(&peer).with(name).await?;
+    Ok(Bidder { room, seat })
+}
+
+async fn bid(
+    Data(Bid { amount }): Data<Bid>,
+    Path(lot): Path<String>,
+    State(lots): State<Lots>,
+    bidder: Held<Bidder>,
+) -> Result<Accepted> {
+    {
+        let mut lots = lots.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let highest = lots.entry(lot).or_default();
+        if amount <= *highest {
+            let message = format!("bid more than {highest}");
+            return Err(Error::new(ErrorKind::InvalidInput, "BID_TOO_LOW", message));
+        }
+        *highest = amount;
+    }
+    let news = Envelope::default().message("outbid", &amount)?;
+    bidder.room.publish(news).except(&bidder.seat).await?;
+    Ok(Accepted { highest: amount })
+}
+
+async fn watchers(bidder: Held<Bidder>) -> Result<Vec<serde_json::Value>> {
+    let members = bidder.room.members().await?;
+    Ok(members.into_iter().map(|member| member.metadata).collect())
+}
+
+async fn sell(
+    Path(lot): Path<String>,
+    State(lots): State<Lots>,
+    who: Principal,
+    bidder: Held<Bidder>,
+) -> Result<()> {
+    let amount = {
+        let mut lots = lots.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lots.remove(&lot).unwrap_or_default()
+    };
+    let news = Envelope::default().message(
+        "sold",
+        &Sold {
+            to: &who.id,
+            amount,
+        },
+    )?;
+    bidder.room.publish(news).await?;
+    Ok(())
+}
+
+/// Anybody's name is their token here; `auctioneer` may sell.
+async fn verify(token: String) -> Result<Option<Principal>> {
+    let scopes = if token == "auctioneer" {
+        vec!["bid", "sell"]
+    } else {
+        vec!["bid"]
+    };
+    Ok(Some(Principal::new(token).with_scopes(scopes)))
+}
+
+/// The app, as the tests use it too.
+pub fn app() -> Result<App> {
+    let auction = Channel::new()
+        .on_open(enter)
+        .event(
+            Event::new("bid", bid)
+                .require_scopes(["bid"])
+                .rate(EventRate::per_second(10).by_principal())
+                .timeout(Duration::from_secs(5)),
+        )
+        .on("watchers", watchers)
+        .event(Event::new("sell", sell).require_scopes(["sell"]))
+        .emits("outbid")
+        .emits("sold");
+    App::builder()
+        .state(Hub::local())
+        .state(Lots::default())
+        .middleware(bearer(verify))
+        .middleware(subprotocol_token("bearer.", verify))
+        .route(Route::new("/auctions/{lot}", auction).require_auth())
+        .build()
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    wharf_examples::serve(app()?).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wharf::testing::TestHost;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_outbid_hears_of_it_and_only_the_auctioneer_sells() -> Result<()> {
+        let host = TestHost::new(app()?);
+        let mut alice = host.connect("/auctions/vase").bearer("alice").await;
+        let mut bob = host.connect("/auctions/vase").bearer("bob").await;
+        let mut auctioneer = host.connect("/auctions/vase").bearer("auctioneer").await;
+
+        assert_eq!(
+            alice.call("bid", json!({ "amount": 10 })).await,
+            Ok(json!({ "highest": 10 }))
+        );
+        assert_eq!(bob.expect_event("outbid").await, 10);
+        let refused = bob
+            .call("bid", json!({ "amount": 10 }))
+            .await
+            .expect_err("too low");
+        assert_eq!(refused["code"], "BID_TOO_LOW");
+        assert_eq!(
+            bob.call("bid", json!({ "amount": 11 })).await,
+            Ok(json!({ "highest": 11 }))
+        );
+        assert_eq!(alice.expect_event("outbid").await, 11);
+
+        let refused = alice.call("sell", json!(null)).await.expect_err("no scope");
+        assert_eq!(refused["code"], "WHARF_EVENT_DENIED");
+        assert_eq!(
+            auctioneer
+                .call("watchers", json!(null))
+                .await
+                .map(|who| who.as_array().map(Vec::len)),
+            Ok(Some(3))
+        );
+        auctioneer
+            .call("sell", json!(null))
+            .await
+            .expect("may sell");
+        assert_eq!(alice.expect_event("sold").await["amount"], 11);
+        host.connect("/auctions/vase").expect_rejected(401).await;
+        Ok(())
+    }
+}
