@@ -9,8 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wharf_sdk::{
-    App, Configure, Group, Principal, RateLimit, Result, Route, Socket, Subprotocols,
+    App, Channel, Configure, Group, Principal, RateLimit, Result, Route, Socket, Subprotocols,
     asyncapi::Info,
+    channel::{Data, Event},
     http::Method,
     middleware::{bearer, subprotocol_token},
     testing::TestHost,
@@ -126,6 +127,40 @@ fn who_may_connect_is_said_by_the_authenticators() {
             .get("security")
             .is_none()
     );
+}
+
+#[test]
+fn a_channels_events_are_operations_with_replies() {
+    let channel = Channel::new()
+        .event(
+            Event::new("say", async |Data(line): Data<Line>| {
+                Result::<bool>::Ok(line.urgent)
+            })
+            .require_scopes(["speaker"]),
+        )
+        .emits("said");
+    let route = Route::new("/talk", channel)
+        .documents_event::<Line, bool>("say")
+        .documents_event::<Line, ()>("said");
+    let app = App::builder().route(route).build().unwrap();
+    let document = app.asyncapi(&Info::new("Talk", "2.0.0"));
+    let say = &document["operations"]["talk.say"];
+    assert_eq!(
+        (&say["action"], &say["x-scopes"]),
+        (&json!("receive"), &json!(["speaker"]))
+    );
+    let messages = &document["channels"]["talk"]["messages"];
+    let data = &messages["say"]["payload"]["properties"]["data"];
+    assert_eq!(data["$ref"], "#/components/schemas/Line");
+    assert_eq!(
+        say["reply"]["messages"][0]["$ref"],
+        "#/channels/talk/messages/say-reply"
+    );
+    assert_eq!(
+        messages["say-reply"]["payload"]["properties"]["data"]["type"],
+        "boolean"
+    );
+    assert_eq!(document["operations"]["talk.on-said"]["action"], "send");
 }
 
 #[test]

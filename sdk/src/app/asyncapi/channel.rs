@@ -2,13 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    close_codes::close_codes,
-    described::{DescribedEvent, Type},
-    id::id_of,
-    schemas::Schemas,
-};
-use crate::app::entry::RouteEntry;
+use super::{close_codes::close_codes, described::Type, id::id_of, schemas::Schemas};
+use crate::{app::entry::RouteEntry, handler::channel::EventSnapshot};
 
 /// What of a route's limits a client notices.
 const LIMITS: [&str; 9] = [
@@ -56,8 +51,8 @@ impl<'a> ChannelWriter<'a> {
     /// The channel, and its operations by id.
     pub(super) fn write(mut self) -> (Value, Map<String, Value>) {
         let described = &self.route.described;
-        for event in &described.events {
-            self.event(event);
+        for event in self.route.handler.events() {
+            self.event(&event);
         }
         let received: Vec<_> = described.reads.iter().map(|of| self.read(of)).collect();
         let sent: Vec<_> = described.writes.iter().map(|of| self.written(of)).collect();
@@ -134,42 +129,40 @@ impl<'a> ChannelWriter<'a> {
     }
 
     /// An event of a channel, and what answers it, in the default envelope.
-    fn event(&mut self, event: &DescribedEvent) {
-        let data = self.schemas.read(&event.data);
-        let name = &event.name;
-        let envelope = json!({
-            "type": "object",
-            "required": ["event", "data"],
-            "properties": {
-                "event": { "const": name },
-                "data": data,
-                "id": { "description": "asks for a reply that names it" },
-            },
-        });
-        let message = self.message(name, &envelope);
-        self.operation(name, "receive", &[message]);
-        let Some(reply) = &event.reply else { return };
-        let data = self.schemas.written(reply);
-        let envelope = json!({
-            "type": "object",
-            "required": ["reply"],
-            "properties": {
-                "reply": { "description": "the id of what it answers" },
-                "data": data,
-                "error": {
-                    "type": "object",
-                    "required": ["code", "message"],
-                    "properties": { "code": { "type": "string" }, "message": { "type": "string" } },
-                },
-            },
-            "oneOf": [{ "required": ["data"] }, { "required": ["error"] }],
-        });
-        let message = self.message(&format!("{name}.reply"), &envelope);
+    fn event(&mut self, event: &EventSnapshot) {
+        let described = &self.route.described.events;
+        let described = described
+            .iter()
+            .find(|described| described.name == event.name);
+        if event.from == "server" {
+            let data = described.map(|described| self.schemas.written(&described.data));
+            let message = self.message(&event.name, &envelope(&event.name, data));
+            // A peer may send an event of the same name.
+            return self.operation(&format!("on {}", event.name), "send", &[message]);
+        }
+        let data = described.map(|described| self.schemas.read(&described.data));
+        let mut payload = envelope(&event.name, data);
+        payload["properties"]["id"] = json!({ "description": "asks for a reply that names it" });
+        let message = self.message(&event.name, &payload);
+        self.operation(&event.name, "receive", &[message]);
+        let data = described.map(|described| self.schemas.written(&described.reply));
+        let message = self.message(&format!("{}.reply", event.name), &reply(data));
         let reply = json!({
             "channel": { "$ref": format!("#/channels/{}", self.id) },
             "messages": [{ "$ref": self.path_of(&message) }],
         });
-        self.operations[&format!("{}.{}", self.id, id_of(name))]["reply"] = reply;
+        let operation = &mut self.operations[&format!("{}.{}", self.id, id_of(&event.name))];
+        operation["reply"] = reply;
+        let scopes: Vec<_> = self.route.auth.scopes.iter().chain(&event.scopes).collect();
+        if !scopes.is_empty() {
+            operation["x-scopes"] = json!(scopes);
+        }
+        if let Some(rate) = event.per_second {
+            operation["x-per-second"] = rate.into();
+        }
+        if let Some(timeout) = event.timeout_ms {
+            operation["x-timeout-ms"] = timeout.into();
+        }
     }
 
     fn read(&mut self, of: &Type) -> String {
@@ -235,5 +228,41 @@ fn parameters(pattern: &str) -> impl Iterator<Item = (&str, &'static str)> {
             "The rest of the path, slashes included, percent-encoded.",
         ),
         None => (name, "One segment of the path, percent-encoded."),
+    })
+}
+
+/// An event in its envelope; anything is its data where nothing is documented.
+fn envelope(name: &str, data: Option<Value>) -> Value {
+    let required = if data.is_some() {
+        vec!["event", "data"]
+    } else {
+        vec!["event"]
+    };
+    json!({
+        "type": "object",
+        "required": required,
+        "properties": { "event": { "const": name }, "data": data.unwrap_or_else(|| json!({})) },
+    })
+}
+
+/// What answers an event that has an id.
+fn reply(data: Option<Value>) -> Value {
+    json!({
+        "type": "object",
+        "required": ["reply"],
+        "properties": {
+            "reply": { "description": "the id of what it answers" },
+            "data": data.unwrap_or_else(|| json!({})),
+            "error": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {
+                    "code": { "type": "string" },
+                    "message": { "type": "string" },
+                    "issues": { "type": "array" },
+                },
+            },
+        },
+        "oneOf": [{ "required": ["data"] }, { "required": ["error"] }],
     })
 }

@@ -26,8 +26,8 @@ impl Type {
 pub(super) struct DescribedEvent {
     pub(super) name: String,
     pub(super) data: Type,
-    /// What answers it.
-    pub(super) reply: Option<Type>,
+    /// What answers it, if the peer sends it.
+    pub(super) reply: Type,
 }
 
 /// What a route was told to document.

@@ -54,7 +54,9 @@ impl Route {
         self
     }
 
-    /// Documents one of a channel's events: its payload, and what replies to it.
+    /// Documents one of a [`Channel`](crate::Channel)'s events: its payload, and what replies to it;
+    /// `()` for an event that the server sends. Events are in the document without it, with any
+    /// payload.
     pub fn documents_event<Data: JsonSchema, Reply: JsonSchema>(
         mut self,
         name: impl Into<String>,
@@ -62,7 +64,7 @@ impl Route {
         self.described.events.push(DescribedEvent {
             name: name.into(),
             data: Type::of::<Data>(),
-            reply: Some(Type::of::<Reply>()),
+            reply: Type::of::<Reply>(),
         });
         self
     }
