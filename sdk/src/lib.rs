@@ -47,5 +47,5 @@ pub use self::{
         SlowClient, Subprotocols,
     },
     request::{Context, Principal, Response, TrustedProxies, response},
-    session::{Counts, Gap, Sender, SessionInfo, ShutdownOptions, ShutdownReport, Socket},
+    session::{Counts, Figures, Gap, Sender, SessionInfo, ShutdownOptions, ShutdownReport, Socket},
 };

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     app::app::{App, AppInner},
     message::{CloseCode, CloseFrame, ConnectionId, Result},
-    session::{ShutdownOptions, ShutdownReport},
+    session::{Sender, ShutdownOptions, ShutdownReport},
 };
 
 impl App {
@@ -79,6 +79,12 @@ impl AppHandle {
     /// Cancel-safe.
     pub async fn shut_down(&self) -> ShutdownReport {
         self.inner.registry.shut_down().await
+    }
+
+    /// All sessions that are live now: what is known of each is [`Sender::info`], and what can be
+    /// done with it are the sender's methods.
+    pub fn sessions(&self) -> Vec<Sender> {
+        self.inner.registry.sessions()
     }
 
     /// Closes one connection; `false` if it is not there (any more).

@@ -8,6 +8,7 @@
 mod clock;
 mod end;
 pub(crate) mod engine;
+mod figures;
 mod gap;
 mod guards;
 mod hooks;
@@ -23,6 +24,7 @@ mod timer;
 
 pub use self::{
     engine::Counts,
+    figures::Figures,
     gap::Gap,
     info::SessionInfo,
     registry::{ShutdownOptions, ShutdownReport},

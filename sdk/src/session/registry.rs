@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     message::{CloseCode, CloseFrame, ConnectionId, Error, ErrorKind},
     policy::LONGEST,
-    session::{clock::now, shared::Shared},
+    session::{clock::now, sender::Sender, shared::Shared},
 };
 
 /// Knows every connection from its first check to its end.
@@ -169,6 +169,11 @@ impl Registry {
             registry: Arc::clone(self),
             id,
         }
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<Sender> {
+        let sessions = lock(&self.sessions);
+        sessions.values().cloned().map(Sender::new).collect()
     }
 
     /// Closes the sessions that `matches` picks; returns how many.

@@ -15,7 +15,6 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use async_trait::async_trait;
 use futures::{FutureExt, future::BoxFuture};
 
-pub(crate) use self::authorize::Authorize;
 #[cfg(feature = "rate-limit")]
 pub use self::rate_limit::UpgradeRate;
 pub use self::{
@@ -26,6 +25,7 @@ pub use self::{
     set_header::SetHeader,
     trace::Trace,
 };
+pub(crate) use self::{authorize::Authorize, trace::session_span};
 use crate::{
     message::{Error, Result},
     request::{Context, Response},

@@ -1,36 +1,96 @@
 //! What happens, as metrics.
 
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
 use metrics::{counter, gauge, histogram};
 
 use crate::{
-    app::observer::{Closed, Observer, Rejection},
-    message::Error,
-    session::SessionInfo,
+    app::{
+        handle::AppHandle,
+        observer::{Closed, Observer, Rejection},
+    },
+    message::{ConnectionId, Error},
+    session::{Counts, SessionInfo},
 };
 
 /// Counts through the [`metrics`](https://docs.rs/metrics) facade.
 ///
-/// Labels are low in cardinality: route pattern, driver, status, close code, initiator, error
-/// code. Names begin with a prefix, `wharf` unless another is given:
+/// Names begin with a prefix, `wharf` unless another is given. Labels are low in cardinality: the
+/// route's pattern and the driver's name are on all of them.
 ///
-/// | name | kind |
-/// |---|---|
-/// | `wharf_sessions` | gauge: live sessions; falls when a session is dropped, on every path |
-/// | `wharf_upgrades_total`, `wharf_rejections_total` | counters |
-/// | `wharf_closes_total`, `wharf_failures_total` | counters |
-/// | `wharf_messages_in_total`, `wharf_messages_out_total`, `wharf_messages_dropped_total` | counters, added when a session ends |
-/// | `wharf_session_seconds` | histogram |
+/// | name | kind | further labels | |
+/// |---|---|---|---|
+/// | `wharf_sessions` | gauge | | live sessions; falls on every path |
+/// | `wharf_upgrades_total` | counter | | requests that became sockets |
+/// | `wharf_rejections_total` | counter | `status`, `error` | requests that did not; `error` is empty if middleware answered |
+/// | `wharf_closes_total` | counter | `code`, `initiator` | sessions that ended; codes from 3000 on as `3xxx` and `4xxx` |
+/// | `wharf_failures_total` | counter | `error` | what failed inside sessions |
+/// | `wharf_session_seconds` | histogram | | how long sessions lived |
+/// | `wharf_messages_in_total`, `wharf_messages_out_total` | counters | | text and binary messages |
+/// | `wharf_bytes_in_total`, `wharf_bytes_out_total` | counters | | their payload bytes |
+/// | `wharf_wire_bytes_in_total`, `wharf_wire_bytes_out_total` | counters | | bytes on the connection, heads included and compressed |
+/// | `wharf_messages_dropped_total` | counter | | dropped by the slow-client policy |
+/// | `wharf_queue_bytes` | gauge | | payload bytes that wait to be sent, of all sessions |
+/// | `wharf_queue_bytes_max` | gauge | | of the session in which most wait |
+/// | `wharf_round_trip_seconds` | histogram | | pings to their pongs, as far as samples saw them |
+///
+/// What sessions move is added when they end, and before that by [`sample`](Self::sample): call it
+/// before a scrape, or every few seconds. Nothing is counted twice, and messages themselves cost
+/// nothing.
+///
+/// ```
+/// use wharf_sdk::{App, AppHandle, Context, Response, Route, extract::FromContext};
+/// use wharf_sdk::{http::StatusCode, observer::Metrics, response};
+/// # async fn no_socket(_: wharf_sdk::Socket) {}
+/// # fn render() -> String { String::new() }
+///
+/// let metrics = Metrics::default();
+/// let sampled = metrics.clone();
+/// let app = App::builder()
+///     .observer(metrics)
+///     .route(Route::new("/metrics", no_socket).fallback(move |context: Context| {
+///         let metrics = sampled.clone();
+///         async move {
+///             if let Ok(app) = AppHandle::from_context(&context).await {
+///                 metrics.sample(&app);
+///             }
+///             response::text(StatusCode::OK, render())
+///         }
+///     }))
+///     .build();
+/// # let _ = app;
+/// ```
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    sessions: String,
-    upgrades: String,
-    rejections: String,
-    closes: String,
-    failures: String,
-    messages_in: String,
-    messages_out: String,
-    messages_dropped: String,
-    session_seconds: String,
+    prefix: Arc<str>,
+    told: Arc<Mutex<Told>>,
+}
+
+/// What the facade has been told of sessions so far.
+#[derive(Debug, Default)]
+struct Told {
+    live: HashMap<ConnectionId, Sampled>,
+    /// By route and driver; what has no session left must fall to 0.
+    queues: HashMap<Place, Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Sampled {
+    counts: Counts,
+    round_trip: Option<Duration>,
+}
+
+/// A route's pattern and a driver's name.
+type Place = (Arc<str>, &'static str);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: usize,
+    max: usize,
 }
 
 impl Default for Metrics {
@@ -42,18 +102,88 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts under names that begin with this prefix.
     pub fn with_prefix(prefix: &str) -> Self {
-        let name = |name: &str| format!("{prefix}_{name}");
         Self {
-            sessions: name("sessions"),
-            upgrades: name("upgrades_total"),
-            rejections: name("rejections_total"),
-            closes: name("closes_total"),
-            failures: name("failures_total"),
-            messages_in: name("messages_in_total"),
-            messages_out: name("messages_out_total"),
-            messages_dropped: name("messages_dropped_total"),
-            session_seconds: name("session_seconds"),
+            prefix: prefix.into(),
+            told: Arc::default(),
         }
+    }
+
+    /// Adds what the live sessions have moved since the last sample, and says what waits in their
+    /// queues. One walk over all sessions; none of them waits for it.
+    pub fn sample(&self, app: &AppHandle) {
+        let mut told = self.told();
+        let told = &mut *told;
+        told.queues
+            .values_mut()
+            .for_each(|waiting| *waiting = Waiting::default());
+        for session in app.sessions() {
+            let info = session.info();
+            // One that has ended meanwhile was added whole.
+            let Some(sampled) = told.live.get_mut(&info.id) else {
+                continue;
+            };
+            let figures = session.figures();
+            self.add(info, &sampled.counts, &figures.counts);
+            sampled.counts = figures.counts;
+            if figures.round_trip != sampled.round_trip {
+                sampled.round_trip = figures.round_trip;
+                if let Some(round_trip) = figures.round_trip {
+                    histogram!(self.name("round_trip_seconds"), &of(info))
+                        .record(round_trip.as_secs_f64());
+                }
+            }
+            let place = (Arc::clone(&info.route), info.driver);
+            let waiting = told.queues.entry(place).or_default();
+            waiting.bytes += figures.queue_bytes;
+            waiting.max = waiting.max.max(figures.queue_bytes);
+        }
+        for ((route, driver), waiting) in &told.queues {
+            let labels = [
+                ("route", route.to_string()),
+                ("driver", (*driver).to_owned()),
+            ];
+            gauge!(self.name("queue_bytes"), &labels).set(waiting.bytes as f64);
+            gauge!(self.name("queue_bytes_max"), &labels).set(waiting.max as f64);
+        }
+    }
+
+    /// Adds what a session moved between two looks at it.
+    fn add(&self, session: &SessionInfo, before: &Counts, now: &Counts) {
+        for (name, before, now) in [
+            ("messages_in_total", before.messages_in, now.messages_in),
+            ("messages_out_total", before.messages_out, now.messages_out),
+            ("bytes_in_total", before.bytes_in, now.bytes_in),
+            ("bytes_out_total", before.bytes_out, now.bytes_out),
+            (
+                "wire_bytes_in_total",
+                before.wire_bytes_in,
+                now.wire_bytes_in,
+            ),
+            (
+                "wire_bytes_out_total",
+                before.wire_bytes_out,
+                now.wire_bytes_out,
+            ),
+            (
+                "messages_dropped_total",
+                before.messages_dropped,
+                now.messages_dropped,
+            ),
+        ] {
+            let added = now.saturating_sub(before);
+            if added > 0 {
+                counter!(self.name(name), &of(session)).increment(added);
+            }
+        }
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}_{name}", self.prefix)
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        // What is inside is counts, valid whatever panicked.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,8 +196,9 @@ fn of(session: &SessionInfo) -> [(&'static str, String); 2] {
 
 impl Observer for Metrics {
     fn upgraded(&self, session: &SessionInfo) {
-        counter!(self.upgrades.clone(), &of(session)).increment(1);
-        gauge!(self.sessions.clone(), &of(session)).increment(1.0);
+        self.told().live.insert(session.id, Sampled::default());
+        counter!(self.name("upgrades_total"), &of(session)).increment(1);
+        gauge!(self.name("sessions"), &of(session)).increment(1.0);
     }
 
     fn rejected(&self, rejection: &Rejection<'_>) {
@@ -76,13 +207,16 @@ impl Observer for Metrics {
             ("route", rejection.context.route().to_owned()),
             ("driver", rejection.context.driver().to_owned()),
             ("status", rejection.status.as_str().to_owned()),
+            ("error", rejection.error.map_or("", Error::code).to_owned()),
         ];
-        counter!(self.rejections.clone(), &labels).increment(1);
+        counter!(self.name("rejections_total"), &labels).increment(1);
     }
 
     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
+        let sampled = self.told().live.remove(&session.id).unwrap_or_default();
+        self.add(session, &sampled.counts, &closed.counts);
+        gauge!(self.name("sessions"), &of(session)).decrement(1.0);
         let [route, driver] = of(session);
-        gauge!(self.sessions.clone(), &[route.clone(), driver.clone()]).decrement(1.0);
         let outcome = closed.outcome;
         let labels = [
             route,
@@ -90,19 +224,15 @@ impl Observer for Metrics {
             ("code", code_label(outcome.code.as_u16())),
             ("initiator", outcome.initiator.as_str().to_owned()),
         ];
-        counter!(self.closes.clone(), &labels).increment(1);
-        let counts = closed.counts;
-        counter!(self.messages_in.clone(), &of(session)).increment(counts.messages_in);
-        counter!(self.messages_out.clone(), &of(session)).increment(counts.messages_out);
-        counter!(self.messages_dropped.clone(), &of(session)).increment(counts.messages_dropped);
-        histogram!(self.session_seconds.clone(), &of(session))
+        counter!(self.name("closes_total"), &labels).increment(1);
+        histogram!(self.name("session_seconds"), &of(session))
             .record(closed.duration.as_secs_f64());
     }
 
     fn failed(&self, session: &SessionInfo, error: &Error) {
         let [route, driver] = of(session);
         let labels = [route, driver, ("error", error.code().to_owned())];
-        counter!(self.failures.clone(), &labels).increment(1);
+        counter!(self.name("failures_total"), &labels).increment(1);
     }
 }
 

@@ -15,13 +15,14 @@ use std::{
 use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderValue, Response, StatusCode, header};
+use tracing::Instrument;
 
 use self::chain::RouteChain;
 pub use self::handshake::accept_key;
 use super::{
     app::{App, AppInner},
     entry::RouteEntry,
-    middleware::Next,
+    middleware::{Next, session_span},
 };
 use crate::{
     handler::Prepared,
@@ -102,7 +103,13 @@ impl Upgrade {
 
     /// Makes the session over the upgraded connection.
     pub fn start<T: Transport>(self, transport: T) -> Session<T> {
-        let prepared = self.prepared;
+        let prepared = match session_span(&self.context, &self.parts.info) {
+            None => self.prepared,
+            Some(span) => {
+                let prepared = self.prepared;
+                Box::new(move |socket| Box::pin(prepared(socket).instrument(span)) as _)
+            }
+        };
         // The request's own memory is the handler's to keep or drop from here on.
         if let Err(error) = drop_caught(self.context) {
             let error = error.in_phase(Phase::Upgrade);
