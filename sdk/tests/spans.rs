@@ -26,16 +26,18 @@ use wharf_sdk::{
 #[derive(Clone, Default)]
 struct Book(Arc<Inner>);
 
+type Values = BTreeMap<String, String>;
+
 #[derive(Default)]
 struct Inner {
     next: AtomicU64,
-    spans: Mutex<BTreeMap<u64, (String, BTreeMap<String, String>)>>,
+    spans: Mutex<BTreeMap<u64, (String, Values)>>,
     stack: Mutex<Vec<u64>>,
     follows: Mutex<Vec<(u64, u64)>>,
     lines: Mutex<Vec<(String, Vec<u64>)>>,
 }
 
-struct Fields<'a>(&'a mut BTreeMap<String, String>);
+struct Fields<'a>(&'a mut Values);
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {

@@ -1,6 +1,10 @@
 //! The seam from the other side: a client hands over the connection that it has opened.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -41,6 +45,7 @@ impl Dialled {
                 peer: None,
                 subprotocol: None,
                 principal: None,
+                since: SystemTime::now(),
             },
             observers: Observers::new(Vec::new()),
             keys,

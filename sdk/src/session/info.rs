@@ -1,6 +1,6 @@
 //! What is known of a session while it lives.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use crate::message::ConnectionId;
 
@@ -20,4 +20,6 @@ pub struct SessionInfo {
     pub subprotocol: Option<Arc<str>>,
     /// The principal's id.
     pub principal: Option<Arc<str>>,
+    /// When it began.
+    pub since: SystemTime,
 }

@@ -400,6 +400,7 @@ fn session_parts(
             peer: context.peer(),
             subprotocol: context.selected_subprotocol(),
             principal: principal.map(|principal| Arc::clone(&principal.id)),
+            since: SystemTime::now(),
         }),
         limits: Arc::clone(&route.limits),
         hooks: Arc::clone(app) as _,
