@@ -1,4 +1,4 @@
-//! An engine in memory: histories, members and leases. Time is a parameter.
+//! Histories in memory. Time is a parameter.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    History, NodeId, Position, RoomName, SessionId,
-    bus::{Beat, Entry, Place, Replay},
+    History, Position, RoomName,
+    bus::{Entry, Place, Replay},
 };
 
 /// How often histories that have outlived their time are looked for.
@@ -18,8 +18,6 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     histories: HashMap<RoomName, Kept>,
-    members: HashMap<RoomName, HashMap<SessionId, Bytes>>,
-    leases: HashMap<NodeId, Duration>,
     swept_at: Duration,
 }
 
@@ -104,47 +102,6 @@ impl Store {
             entries,
             head,
         }
-    }
-
-    pub(crate) fn enter(&mut self, room: &RoomName, session: SessionId, record: Bytes) {
-        let members = self.members.entry(room.clone()).or_default();
-        members.insert(session, record);
-    }
-
-    pub(crate) fn leave(&mut self, room: &RoomName, session: SessionId) {
-        if let Some(members) = self.members.get_mut(room) {
-            members.remove(&session);
-            if members.is_empty() {
-                self.members.remove(room);
-            }
-        }
-    }
-
-    pub(crate) fn members(&self, room: &RoomName) -> Vec<Bytes> {
-        let members = self.members.get(room);
-        members.map_or_else(Vec::new, |members| members.values().cloned().collect())
-    }
-
-    pub(crate) fn beat(&mut self, node: NodeId, lease: Duration, now: Duration) -> Beat {
-        let until = self.leases.insert(node, now + lease);
-        self.leases.retain(|_, until| *until > now);
-        Beat {
-            live: self.leases.keys().copied().collect(),
-            had_lapsed: until.is_none_or(|until| until <= now),
-        }
-    }
-
-    pub(crate) fn live(&self, now: Duration) -> Vec<NodeId> {
-        let good = self.leases.iter().filter(|(_, until)| **until > now);
-        good.map(|(node, _)| *node).collect()
-    }
-
-    pub(crate) fn bury(&mut self, node: NodeId) {
-        self.leases.remove(&node);
-        self.members.retain(|_, members| {
-            members.retain(|session, _| session.node != node);
-            !members.is_empty()
-        });
     }
 
     fn kept(&mut self, room: &RoomName, history: History, now: Duration) -> &mut Kept {

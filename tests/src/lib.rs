@@ -58,6 +58,7 @@ pub mod differential;
 pub mod fixture;
 pub mod guide;
 pub mod host;
+pub mod hub_node;
 mod site;
 mod suite;
 

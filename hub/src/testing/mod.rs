@@ -41,6 +41,8 @@
 //! # }
 //! ```
 
+mod register;
+
 use std::{
     collections::{HashMap, HashSet},
     fmt,
@@ -56,6 +58,7 @@ use tokio::{
 };
 use wharf_sdk::{Error, ErrorKind};
 
+use self::register::Register;
 use crate::{
     History, NodeId, Position, RoomName, SessionId,
     bus::{
@@ -92,6 +95,7 @@ struct Inner {
 
 struct State {
     store: Store,
+    register: Register,
     links: HashMap<NodeId, Link>,
     faults: Faults,
     random: fastrand::Rng,
@@ -101,6 +105,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             store: Store::default(),
+            register: Register::default(),
             links: HashMap::new(),
             faults: Faults::default(),
             random: fastrand::Rng::with_seed(1),
@@ -170,7 +175,9 @@ impl Engine {
     /// Forgets all histories, members and leases, as an engine that keeps nothing does when it
     /// starts again.
     pub fn forget(&self) {
-        lock(&self.0.state).store = Store::default();
+        let mut state = lock(&self.0.state);
+        state.store = Store::default();
+        state.register = Register::default();
     }
 
     /// Sends bytes that no node sent.
@@ -337,31 +344,31 @@ impl Bus for MemoryBus {
         notice: Bytes,
     ) -> BusFuture<()> {
         self.call(|state, _, _| {
-            state.store.enter(room, session, record);
+            state.register.enter(room, session, record);
             state.send(&Topic::Room(room.clone()), &notice, None);
         })
     }
 
     fn leave(&self, room: &RoomName, session: SessionId, _: bool, notice: Bytes) -> BusFuture<()> {
         self.call(|state, _, _| {
-            state.store.leave(room, session);
+            state.register.leave(room, session);
             state.send(&Topic::Room(room.clone()), &notice, None);
         })
     }
 
     fn members(&self, room: &RoomName) -> BusFuture<Members> {
         self.call(|state, _, now| Members {
-            records: state.store.members(room),
-            live: state.store.live(now),
+            records: state.register.members(room),
+            live: state.register.live(now),
         })
     }
 
     fn beat(&self, lease: Duration) -> BusFuture<Beat> {
-        self.call(|state, node, now| state.store.beat(node, lease, now))
+        self.call(|state, node, now| state.register.beat(node, lease, now))
     }
 
     fn bury(&self, node: NodeId) -> BusFuture<()> {
-        self.call(move |state, _, _| state.store.bury(node))
+        self.call(move |state, _, _| state.register.bury(node))
     }
 
     fn stats(&self) -> BusStats {

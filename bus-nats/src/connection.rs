@@ -1,0 +1,78 @@
+//! One connection to a server, or to one of a cluster.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_nats::{Client, ConnectOptions, Event, jetstream};
+use bytes::Bytes;
+use tokio::{sync::mpsc, time::timeout};
+use wharf_sdk::Result;
+
+use crate::{Builder, error};
+
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    pub(crate) jetstream: jetstream::Context,
+    pub(crate) has_jetstream: bool,
+    /// What the client tells of the connection; taken once.
+    pub(crate) events: Arc<Mutex<Option<mpsc::UnboundedReceiver<Event>>>>,
+}
+
+impl Connection {
+    pub(crate) async fn open(builder: &Builder) -> Result<Self> {
+        let (teller, events) = mpsc::unbounded_channel();
+        let longest = builder.retry_within;
+        let options = match &builder.credentials {
+            Some(path) => ConnectOptions::with_credentials_file(path)
+                .await
+                .map_err(error::credentials)?,
+            None => ConnectOptions::new(),
+        };
+        let connecting = options
+            .connection_timeout(builder.timeout)
+            .request_timeout(Some(builder.timeout))
+            // The link looks for itself whether the server is there.
+            .ping_interval(Duration::from_secs(5))
+            .max_reconnects(None)
+            .reconnect_delay_callback(move |attempts| pause(attempts, longest))
+            .event_callback(move |event| {
+                // Told after the bus has gone, nobody listens.
+                let _ = teller.send(event);
+                std::future::ready(())
+            })
+            .connect(&*builder.url);
+        let client = connecting.await.map_err(|cause| error::connect(&cause))?;
+        if !client.is_server_compatible(2, 9, 0) {
+            let version = client.server_info().version;
+            return Err(error::too_old(&version, "2.9"));
+        }
+        let mut jetstream = jetstream::new(client.clone());
+        jetstream.set_timeout(builder.timeout);
+        let has_jetstream = has_jetstream(&client, builder.timeout).await;
+        Ok(Self {
+            client,
+            jetstream,
+            has_jetstream,
+            events: Arc::new(Mutex::new(Some(events))),
+        })
+    }
+}
+
+/// Whether JetStream is on for this account. Asked by hand: the client expects more of the answer
+/// than older servers say.
+async fn has_jetstream(client: &Client, limit: Duration) -> bool {
+    let asking = client.request("$JS.API.INFO", Bytes::new());
+    match timeout(limit, asking).await {
+        Ok(Ok(answer)) => !String::from_utf8_lossy(&answer.payload).contains(r#""error":"#),
+        _ => false,
+    }
+}
+
+/// How long to wait before the next attempt: twice as long each time, and shorter at random.
+fn pause(attempts: usize, longest: Duration) -> Duration {
+    let exponent = u32::try_from(attempts.saturating_sub(1)).unwrap_or(16);
+    let full = Duration::from_millis(100) * 2_u32.saturating_pow(exponent.min(16));
+    full.min(longest).mul_f64(0.5 + fastrand::f64() / 2.0)
+}

@@ -1,0 +1,110 @@
+//! How a bus is set up.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use wharf_sdk::Result;
+
+use crate::{
+    Nats, connection::Connection, error, history::Histories, link::Link, names::Names,
+    presence::Presence,
+};
+
+/// A bus before it is connected.
+#[derive(Clone)]
+#[must_use = "call connect()"]
+pub struct Builder {
+    pub(crate) url: Arc<str>,
+    pub(crate) prefix: String,
+    pub(crate) credentials: Option<PathBuf>,
+    pub(crate) timeout: Duration,
+    pub(crate) retry_within: Duration,
+    pub(crate) replicas: usize,
+}
+
+impl Builder {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.into(),
+            prefix: "wharf".to_owned(),
+            credentials: None,
+            timeout: Duration::from_secs(2),
+            retry_within: Duration::from_secs(5),
+            replicas: 1,
+        }
+    }
+
+    /// What every subject and stream begins with: apps that share a server need different ones.
+    /// Default: `wharf`.
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// Connects with the credentials in this file.
+    pub fn credentials_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.credentials = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// How long the server may take to answer before it counts as away. Default: 2 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The longest pause between two attempts to connect again. Default: 5 s. It begins with a
+    /// tenth of a second, doubles, and is shortened at random, so that nodes do not come at once.
+    pub fn retry_within(mut self, pause: Duration) -> Self {
+        self.retry_within = pause;
+        self
+    }
+
+    /// On how many servers of a cluster histories are kept. Default: 1.
+    pub fn replicas(mut self, replicas: usize) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
+    /// Connects, and sees what the server is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Nats::connect`]; `WHARF_BUS_PREFIX`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it has not connected.
+    pub async fn connect(self) -> Result<Nats> {
+        let is_plain =
+            |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+        if self.prefix.is_empty() || self.prefix.len() > 64 || !self.prefix.chars().all(is_plain) {
+            return Err(error::prefix());
+        }
+        let connection = Connection::open(&self).await?;
+        let names = Arc::new(Names::new(self.prefix.clone()));
+        let histories = Histories::new(&connection, Arc::clone(&names), self.replicas);
+        let presence = Presence::new(&connection, Arc::clone(&names));
+        Ok(Nats {
+            link: Link::new(Arc::clone(&names), self.timeout),
+            names,
+            connection,
+            histories: Arc::new(histories),
+            presence: Arc::new(presence),
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .field("retry_within", &self.retry_within)
+            .finish_non_exhaustive()
+    }
+}

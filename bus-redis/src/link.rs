@@ -1,0 +1,423 @@
+//! The way to the server: connected, lost, connected again.
+//!
+//! One task has two connections, one for commands and one to hear on, which live and die together.
+//! Everything waits for it in one queue, so that it is carried out in the order in which it was
+//! asked for; what is under way at once is answered in that order, too.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, future::ready, stream::FuturesOrdered};
+use redis::{Cmd, PushInfo, PushKind, RedisError, Value};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use wharf_hub::{
+    BusStats,
+    bus::{BusEvent, BusFuture, BusListener, Topic},
+};
+use wharf_sdk::Error;
+
+use crate::{
+    Builder,
+    connection::{self, Connection, OnPush},
+    error,
+    history::{bytes, take_place},
+    names::Names,
+};
+
+/// What may wait for the server.
+const MAX_WAITING: usize = 16 * 1024;
+/// How many commands go in one packet, and how many packets are under way.
+const BATCH: usize = 256;
+const BATCHES_UNDER_WAY: usize = 32;
+/// How many channels are subscribed to by one command.
+const SUBSCRIBE_BATCH: usize = 512;
+/// How often the connections are tried while nothing else is.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+
+pub(crate) struct Link {
+    queue: mpsc::Sender<Job>,
+    jobs: Mutex<Option<mpsc::Receiver<Job>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    wanted: HashSet<Topic>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+enum Phase {
+    /// Connecting for the first time, or connected and subscribing: what is asked for waits.
+    #[default]
+    Joining,
+    Up,
+    /// What is asked for is refused.
+    Down,
+}
+
+enum Job {
+    Commands(Vec<Cmd>, Answer<Vec<Value>>),
+    Subscribe(Vec<Topic>, Answer<()>),
+    Unsubscribe(Vec<Topic>, Answer<()>),
+}
+
+type Answer<T> = oneshot::Sender<Result<T, Error>>;
+
+impl Link {
+    pub(crate) fn new() -> Arc<Self> {
+        let (queue, jobs) = mpsc::channel(MAX_WAITING);
+        Arc::new(Self {
+            queue,
+            jobs: Mutex::new(Some(jobs)),
+            state: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn start(
+        link: &Arc<Self>,
+        names: &Arc<Names>,
+        builder: &Builder,
+        listener: Arc<dyn BusListener>,
+    ) {
+        let jobs = link
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(jobs) = jobs {
+            let worker = Worker {
+                link: Arc::downgrade(link),
+                names: Arc::clone(names),
+                builder: builder.clone(),
+                listener,
+                jobs,
+            };
+            tokio::spawn(worker.run());
+        }
+    }
+
+    pub(crate) fn send(&self, commands: Vec<Cmd>) -> BusFuture<Vec<Value>> {
+        self.enqueue(|answer| Job::Commands(commands, answer))
+    }
+
+    pub(crate) fn subscribe(&self, topics: Vec<Topic>) -> BusFuture<()> {
+        self.lock().wanted.extend(topics.iter().cloned());
+        self.enqueue(|answer| Job::Subscribe(topics, answer))
+    }
+
+    pub(crate) fn unsubscribe(&self, topics: Vec<Topic>) -> BusFuture<()> {
+        self.lock().wanted.retain(|topic| !topics.contains(topic));
+        self.enqueue(|answer| Job::Unsubscribe(topics, answer))
+    }
+
+    pub(crate) fn stats(&self) -> BusStats {
+        let state = self.lock();
+        BusStats {
+            connected: state.phase == Phase::Up,
+            subscriptions: state.wanted.len(),
+        }
+    }
+
+    fn enqueue<T: Send + 'static>(&self, job: impl FnOnce(Answer<T>) -> Job) -> BusFuture<T> {
+        if self.lock().phase == Phase::Down {
+            return ready(Err(error::away())).boxed();
+        }
+        let (answer, answering) = oneshot::channel();
+        if self.queue.try_send(job(answer)).is_err() {
+            return ready(Err(error::busy())).boxed();
+        }
+        async move { answering.await.unwrap_or_else(|_| Err(error::away())) }.boxed()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Worker {
+    link: Weak<Link>,
+    names: Arc<Names>,
+    builder: Builder,
+    listener: Arc<dyn BusListener>,
+    jobs: mpsc::Receiver<Job>,
+}
+
+/// Why a connection is of no more use.
+enum End {
+    /// Nobody has the bus any more.
+    Over,
+    Broken(Error),
+}
+
+impl Worker {
+    async fn run(mut self) {
+        let mut attempts = 0;
+        loop {
+            let error = match self.connect().await {
+                Ok((commands, ears, hung_up)) => {
+                    attempts = 0;
+                    match self.live(commands, ears, &hung_up).await {
+                        End::Over => return,
+                        End::Broken(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            let Some(link) = self.link.upgrade() else {
+                return;
+            };
+            link.lock().phase = Phase::Down;
+            drop(link);
+            self.listener.hear(BusEvent::Down(error));
+            // Whoever waits in the queue is told at once.
+            while self.jobs.try_recv().is_ok() {}
+            sleep(pause(attempts, self.builder.retry_within)).await;
+            attempts += 1;
+        }
+    }
+
+    async fn connect(&self) -> Result<(Connection, Connection, Arc<Notify>), Error> {
+        let hung_up = Arc::new(Notify::new());
+        let (names, listener) = (Arc::clone(&self.names), Arc::clone(&self.listener));
+        let bell = Arc::clone(&hung_up);
+        let on_push: OnPush = Arc::new(move |push| hear(&names, &*listener, &bell, push));
+        let bell = Arc::clone(&hung_up);
+        let on_end: OnPush = Arc::new(move |push| {
+            if push.kind == PushKind::Disconnection {
+                bell.notify_one();
+            }
+        });
+        let is_cluster = self.names.is_cluster();
+        let opening = async {
+            let commands = connection::open(&self.builder, is_cluster, Some(on_end)).await?;
+            let ears = connection::open(&self.builder, is_cluster, Some(on_push)).await?;
+            Ok((commands, ears))
+        };
+        match timeout(self.builder.timeout * 2, opening).await {
+            Ok(opened) => opened.map(|(commands, ears)| (commands, ears, hung_up)),
+            Err(_) => Err(error::away()),
+        }
+    }
+
+    /// Subscribes to everything that is wanted, then carries out what is asked for.
+    async fn live(
+        &mut self,
+        mut commands: Connection,
+        mut ears: Connection,
+        hung_up: &Notify,
+    ) -> End {
+        let wanted: Vec<_> = {
+            let Some(link) = self.link.upgrade() else {
+                return End::Over;
+            };
+            let mut state = link.lock();
+            // From here on what is asked for waits in the queue, behind this.
+            state.phase = Phase::Joining;
+            state.wanted.iter().cloned().collect()
+        };
+        let total = wanted.len();
+        let batches = self.batches(&wanted);
+        for (at, batch) in batches.iter().enumerate() {
+            if let Err(error) = ears.subscribe(batch).await {
+                return End::Broken(error::failed(error));
+            }
+            if at % 64 == 63 {
+                tracing::info!(batch = at + 1, of = batches.len(), "subscribing again");
+            }
+        }
+        tracing::debug!(topics = total, "subscribed");
+        if let Some(link) = self.link.upgrade() {
+            link.lock().phase = Phase::Up;
+        }
+        self.listener.hear(BusEvent::Up);
+        let mut under_way: FuturesOrdered<BoxFuture<'static, Option<Error>>> =
+            FuturesOrdered::new();
+        let mut batch = Vec::new();
+        let mut ping_at = Instant::now() + PING_INTERVAL;
+        loop {
+            tokio::select! {
+                biased;
+                Some(broken) = under_way.next() => {
+                    if let Some(error) = broken {
+                        return End::Broken(error);
+                    }
+                }
+                () = hung_up.notified() => return End::Broken(error::away()),
+                count = self.jobs.recv_many(&mut batch, BATCH),
+                    if under_way.len() < BATCHES_UNDER_WAY =>
+                {
+                    if count == 0 {
+                        return End::Over;
+                    }
+                    self.begin(&mut batch, &mut commands, &mut ears, &mut under_way);
+                }
+                () = sleep_until(ping_at) => {
+                    ping_at = Instant::now() + PING_INTERVAL;
+                    if under_way.len() < BATCHES_UNDER_WAY {
+                        under_way.push_back(ping(commands.clone(), ears.clone()).boxed());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins what has been asked for, in its order.
+    fn begin(
+        &self,
+        batch: &mut Vec<Job>,
+        commands: &mut Connection,
+        ears: &mut Connection,
+        under_way: &mut FuturesOrdered<BoxFuture<'static, Option<Error>>>,
+    ) {
+        let mut packet = Packet::default();
+        for job in batch.drain(..) {
+            match job {
+                Job::Commands(asked, answer) => {
+                    packet.answers.push((asked.len(), answer));
+                    packet.commands.extend(asked);
+                }
+                Job::Subscribe(topics, answer) => {
+                    let (mut ears, batches) = (ears.clone(), self.batches(&topics));
+                    let subscribing = async move {
+                        let mut done = Ok(());
+                        for batch in batches {
+                            done = done.and(ears.subscribe(&batch).await);
+                        }
+                        finish(answer, done)
+                    };
+                    under_way.push_back(subscribing.boxed());
+                }
+                Job::Unsubscribe(topics, answer) => {
+                    let (mut ears, batches) = (ears.clone(), self.batches(&topics));
+                    let unsubscribing = async move {
+                        let mut done = Ok(());
+                        for batch in batches {
+                            done = done.and(ears.unsubscribe(&batch).await);
+                        }
+                        finish(answer, done)
+                    };
+                    under_way.push_back(unsubscribing.boxed());
+                }
+            }
+        }
+        if !packet.answers.is_empty() {
+            under_way.push_back(packet.send(commands.clone()).boxed());
+        }
+    }
+
+    /// The channels of topics, in batches of what lies together.
+    fn batches(&self, topics: &[Topic]) -> Vec<Vec<String>> {
+        let mut by_tag: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for topic in topics {
+            let channel = self.names.channel(topic);
+            let tag = channel.split(':').take(2).collect::<Vec<_>>().join(":");
+            let key = if self.names.is_cluster() {
+                tag
+            } else {
+                String::new()
+            };
+            by_tag.entry(key).or_default().push(channel);
+        }
+        by_tag
+            .values()
+            .flat_map(|channels| channels.chunks(SUBSCRIBE_BATCH))
+            .map(<[String]>::to_vec)
+            .collect()
+    }
+}
+
+/// Commands that go together, and who waits for how many of the answers.
+#[derive(Default)]
+struct Packet {
+    commands: Vec<Cmd>,
+    answers: Vec<(usize, Answer<Vec<Value>>)>,
+}
+
+impl Packet {
+    async fn send(self, mut connection: Connection) -> Option<Error> {
+        match connection.all(self.commands).await {
+            Ok(values) => {
+                let mut broken = None;
+                let mut values = values.into_iter();
+                for (count, answer) in self.answers {
+                    let own: Result<Vec<_>, RedisError> = values.by_ref().take(count).collect();
+                    let own = own.map_err(|cause| {
+                        if error::is_broken(&cause) {
+                            broken = Some(error::away());
+                        }
+                        error::failed(cause)
+                    });
+                    let _ = answer.send(own);
+                }
+                broken
+            }
+            Err(cause) => {
+                // Dropped unanswered, the others are told that the server is away.
+                let is_broken = error::is_broken(&cause);
+                let error = error::failed(cause);
+                if let Some((_, answer)) = self.answers.into_iter().next() {
+                    let _ = answer.send(Err(error));
+                }
+                is_broken.then(error::away)
+            }
+        }
+    }
+}
+
+fn finish(answer: Answer<()>, done: Result<(), RedisError>) -> Option<Error> {
+    let is_broken = done.as_ref().is_err_and(error::is_broken);
+    let _ = answer.send(done.map_err(error::failed));
+    is_broken.then(error::away)
+}
+
+async fn ping(mut commands: Connection, mut ears: Connection) -> Option<Error> {
+    let ping = redis::cmd("PING");
+    for connection in [&mut commands, &mut ears] {
+        if let Err(cause) = connection.one(&ping).await {
+            return Some(error::failed(cause));
+        }
+    }
+    None
+}
+
+/// Takes what the server pushes.
+fn hear(names: &Names, listener: &dyn BusListener, hung_up: &Notify, mut push: PushInfo) {
+    match push.kind {
+        PushKind::Message | PushKind::SMessage => {
+            let [channel, payload] = &mut push.data[..] else {
+                return listener.hear(BusEvent::Foreign("a message without a payload"));
+            };
+            let channel = bytes(mem::replace(channel, Value::Nil)).unwrap_or_default();
+            let topic = std::str::from_utf8(&channel)
+                .ok()
+                .and_then(|channel| names.topic(channel));
+            let payload = bytes(mem::replace(payload, Value::Nil));
+            let placed = payload.and_then(take_place);
+            let event = match (topic, placed) {
+                (Some(topic), Some((frame, place))) => BusEvent::Frame {
+                    topic,
+                    frame,
+                    place,
+                },
+                _ => BusEvent::Foreign("a message on a channel that is none of a room's"),
+            };
+            listener.hear(event);
+        }
+        PushKind::Disconnection => hung_up.notify_one(),
+        _ => {}
+    }
+}
+
+/// How long to wait before the next attempt: twice as long each time, and shorter at random.
+fn pause(attempts: u32, longest: Duration) -> Duration {
+    let full = Duration::from_millis(100) * 2_u32.saturating_pow(attempts.min(16));
+    full.min(longest).mul_f64(0.5 + fastrand::f64() / 2.0)
+}

@@ -1,0 +1,140 @@
+//! What keys and channels are called.
+//!
+//! In a cluster, everything of a room lies on one node: rooms are spread over 128 partitions, each
+//! with a hash tag of its own, so that there are few of them to subscribe to by.
+
+use std::sync::OnceLock;
+
+use wharf_hub::{NodeId, RoomName, bus::Topic};
+
+const PARTITIONS: u32 = 128;
+
+#[derive(Debug)]
+pub(crate) struct Names {
+    prefix: String,
+    is_cluster: bool,
+    node: OnceLock<NodeId>,
+}
+
+impl Names {
+    pub(crate) fn new(prefix: String, is_cluster: bool) -> Self {
+        Self {
+            prefix,
+            is_cluster,
+            node: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn set_node(&self, node: NodeId) {
+        let _ = self.node.set(node);
+    }
+
+    pub(crate) fn node(&self) -> Option<NodeId> {
+        self.node.get().copied()
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.is_cluster
+    }
+
+    pub(crate) fn publish_command(&self) -> &'static str {
+        if self.is_cluster {
+            "SPUBLISH"
+        } else {
+            "PUBLISH"
+        }
+    }
+
+    /// What everything that lies together begins with.
+    fn tag(&self, partition: u32) -> String {
+        if self.is_cluster {
+            format!("{{{}:{partition:02x}}}", self.prefix)
+        } else {
+            self.prefix.clone()
+        }
+    }
+
+    fn tag_of(&self, room: &str) -> String {
+        // FNV-1a: the same on every node and in every release.
+        let hash = room.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        self.tag(hash % PARTITIONS)
+    }
+
+    /// One tag for each partition.
+    pub(crate) fn tags(&self) -> Vec<String> {
+        let partitions = if self.is_cluster { PARTITIONS } else { 1 };
+        (0..partitions)
+            .map(|partition| self.tag(partition))
+            .collect()
+    }
+
+    pub(crate) fn channel(&self, topic: &Topic) -> String {
+        match topic {
+            Topic::App => format!("{}:a:", self.tag(0)),
+            Topic::Room(room) => format!("{}:c:{room}", self.tag_of(room)),
+        }
+    }
+
+    /// What a channel is the channel of.
+    pub(crate) fn topic(&self, channel: &str) -> Option<Topic> {
+        let rest = if self.is_cluster {
+            channel.split_once('}')?.1
+        } else {
+            channel.strip_prefix(&self.prefix)?
+        };
+        match rest.split_at_checked(3)? {
+            (":a:", "") => Some(Topic::App),
+            (":c:", room) => RoomName::new(room).ok().map(Topic::Room),
+            _ => None,
+        }
+    }
+
+    /// Epoch and last offset of a room's history.
+    pub(crate) fn head(&self, room: &RoomName) -> String {
+        format!("{}:h:{room}", self.tag_of(room))
+    }
+
+    /// A room's history.
+    pub(crate) fn stream(&self, room: &RoomName) -> String {
+        format!("{}:s:{room}", self.tag_of(room))
+    }
+
+    /// Who is in a room: records by session.
+    pub(crate) fn members(&self, room: &RoomName) -> String {
+        format!("{}:m:{room}", self.tag_of(room))
+    }
+
+    /// In which rooms a node has members.
+    pub(crate) fn rooms_of(&self, room: &RoomName, node: NodeId) -> String {
+        format!("{}:n:{node}", self.tag_of(room))
+    }
+
+    /// Until when each node's lease is good.
+    pub(crate) fn leases(&self) -> String {
+        format!("{}:leases", self.tag(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_are_read_as_they_are_written() {
+        for is_cluster in [false, true] {
+            let names = Names::new("app".to_owned(), is_cluster);
+            for room in ["room", "a:c:b", "{x}", "é }:c:"] {
+                let topic = Topic::Room(RoomName::new(room).expect("a name"));
+                assert_eq!(names.topic(&names.channel(&topic)), Some(topic));
+            }
+            assert_eq!(names.topic(&names.channel(&Topic::App)), Some(Topic::App));
+            assert_eq!(names.topic("other:c:room"), None);
+        }
+    }
+}

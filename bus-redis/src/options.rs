@@ -1,0 +1,81 @@
+//! How a bus is set up.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use wharf_sdk::Result;
+
+use crate::{Redis, connection, error, link::Link, names::Names};
+
+/// A bus before it is connected.
+#[derive(Clone)]
+#[must_use = "call connect()"]
+pub struct Builder {
+    pub(crate) url: Arc<str>,
+    pub(crate) prefix: String,
+    pub(crate) timeout: Duration,
+    pub(crate) retry_within: Duration,
+}
+
+impl Builder {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.into(),
+            prefix: "wharf".to_owned(),
+            timeout: Duration::from_secs(2),
+            retry_within: Duration::from_secs(5),
+        }
+    }
+
+    /// What every key and channel begins with: apps that share a server need different ones.
+    /// Default: `wharf`.
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// How long the server may take to answer before it counts as away. Default: 2 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The longest pause between two attempts to connect again. Default: 5 s. It begins with a
+    /// tenth of a second, doubles, and is shortened at random, so that nodes do not come at once.
+    pub fn retry_within(mut self, pause: Duration) -> Self {
+        self.retry_within = pause;
+        self
+    }
+
+    /// Connects, and sees what the server is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redis::connect`]; `WHARF_BUS_PREFIX`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it has not connected.
+    pub async fn connect(self) -> Result<Redis> {
+        let is_plain =
+            |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+        if self.prefix.is_empty() || self.prefix.len() > 64 || !self.prefix.chars().all(is_plain) {
+            return Err(error::prefix());
+        }
+        let server = connection::look(&self).await?;
+        Ok(Redis {
+            names: Arc::new(Names::new(self.prefix.clone(), server.is_cluster)),
+            link: Link::new(),
+            builder: self,
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .field("retry_within", &self.retry_within)
+            .finish_non_exhaustive()
+    }
+}
