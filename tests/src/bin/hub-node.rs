@@ -1,4 +1,4 @@
-//! A hub's node as a program: `hub-node [--driver axum|actix] [--bus local|redis://…|nats://…] ADDR`.
+//! A hub's node as a program: `hub-node [--driver axum|actix|hyper] [--bus local|redis://…|nats://…] ADDR`.
 //!
 //! Prints one line once it accepts. SIGTERM and ctrl-c drain it; then it leaves the bus.
 
@@ -14,6 +14,8 @@ const DRIVERS: &[&str] = &[
     "axum",
     #[cfg(feature = "actix")]
     "actix",
+    #[cfg(feature = "hyper")]
+    "hyper",
 ];
 
 struct Options {
@@ -87,7 +89,7 @@ async fn run(options: &Options) -> Result<()> {
 }
 
 #[cfg_attr(
-    not(any(feature = "axum", feature = "actix")),
+    not(any(feature = "axum", feature = "actix", feature = "hyper")),
     allow(
         unused_variables,
         clippy::unused_async,
@@ -111,6 +113,15 @@ async fn serve(app: App, options: &Options, bus: &str) -> Result<()> {
             let server = wharf_actix::bind(app, &options.address).await?;
             say(format_args!(
                 "listening on {} (actix, {bus})",
+                server.local_addr()
+            ));
+            server.run().await?;
+        }
+        #[cfg(feature = "hyper")]
+        "hyper" => {
+            let server = wharf_hyper::bind(app, &options.address).await?;
+            say(format_args!(
+                "listening on {} (hyper, {bus})",
                 server.local_addr()
             ));
             server.run().await?;
