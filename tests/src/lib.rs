@@ -51,6 +51,7 @@
     reason = "what does not hold fails the case; a message is given where it helps"
 )]
 
+pub mod bus;
 pub mod cases;
 pub mod client;
 pub mod contract;

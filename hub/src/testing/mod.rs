@@ -166,6 +166,24 @@ impl Engine {
         }
     }
 
+    /// Cuts every node off.
+    pub fn cut_off_all(&self) {
+        for node in self.nodes() {
+            self.cut_off(node);
+        }
+    }
+
+    /// Ends what [`cut_off_all`](Self::cut_off_all) began.
+    pub fn reconnect_all(&self) {
+        for node in self.nodes() {
+            self.reconnect(node);
+        }
+    }
+
+    fn nodes(&self) -> Vec<NodeId> {
+        lock(&self.0.state).links.keys().copied().collect()
+    }
+
     /// Kills a node as far as the others can tell: nothing comes from it or reaches it any more,
     /// and its lease ends when it ends.
     pub fn kill(&self, node: NodeId) {

@@ -1,18 +1,17 @@
 //! A hub as an app, the same on every driver and every bus: what outside tests of rooms run against.
 //!
-//! Its texts are an interface: what clients send is in [`Ask`], what they are sent in [`render`].
+//! Its texts are an interface: see the tables of the contract.
 
 mod talk;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures::FutureExt;
 use serde_json::{Value, json};
 use wharf_hub::{Event, Hub, HubBuilder, Member, Room, RoomOptions, Welcome};
 use wharf_sdk::{
-    App, Context, Message, Path, Principal, Query, Result, Route, Socket, State,
+    App, Context, Message, Next, Path, Principal, Query, Response, Result, Route, Socket, State,
     http::{Method, StatusCode},
-    middleware, response,
+    response,
 };
 
 /// Who comes without a name.
@@ -56,21 +55,17 @@ pub fn app(hub: Hub) -> Result<App> {
     });
     App::builder()
         .state(hub)
-        .route(
-            Route::new("/rooms/{room}", visit).middleware(middleware::from_fn(
-                |context: &mut Context, next| {
-                    async move {
-                        let query: HashMap<String, String> = context.query_as()?;
-                        let name = query.get("name").map_or(STRANGER, String::as_str);
-                        context.set_principal(Principal::new(name));
-                        next.run(context).await
-                    }
-                    .boxed()
-                },
-            )),
-        )
+        .route(Route::new("/rooms/{room}", visit).middleware(name_principal))
         .route(stats)
         .build()
+}
+
+/// Whoever says a name is who has it.
+async fn name_principal(mut context: Context, next: Next) -> Result<Response> {
+    let query: HashMap<String, String> = context.query_as()?;
+    let name = query.get("name").map_or(STRANGER, String::as_str);
+    context.set_principal(Principal::new(name));
+    Ok(next.run(context).await)
 }
 
 async fn no_socket(mut socket: Socket) -> Result<()> {

@@ -1,0 +1,194 @@
+//! Histories: one order, and members who come back.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{BusHost, Node, nodes};
+use crate::bus::Visitor;
+
+fn position(text: &Value) -> (String, u64) {
+    let position = text["position"].as_str().expect("a position");
+    let (epoch, offset) = position.split_once(':').expect("an epoch and an offset");
+    (epoch.to_owned(), offset.parse().expect("a number"))
+}
+
+/// Publishes numbers on a node until it is dropped, or up to a count.
+async fn publish_numbers(node: &Node, room: &str, speaker: usize, count: u64) {
+    let room = node.hub.room(room).expect("a name");
+    for number in 0..count {
+        let text = json!([speaker, number]).to_string();
+        room.publish(text).await.expect("the bus is there");
+    }
+}
+
+/// All members on all nodes hear one and the same order, whoever publishes where.
+pub async fn one_order(host: &dyn BusHost) {
+    const COUNT: u64 = 100;
+    let (_engine, nodes) = nodes(host, 3).await;
+    let mut visitors = Vec::new();
+    for node in &nodes {
+        visitors.push(node.visit("h-room", "a").await);
+        visitors.push(node.visit("h-room", "b").await);
+    }
+    let speakers = nodes
+        .iter()
+        .enumerate()
+        .map(|(at, node)| publish_numbers(node, "h-room", at, COUNT));
+    futures::future::join_all(speakers).await;
+    let mut orders = Vec::new();
+    for visitor in &mut visitors {
+        let mut order = Vec::new();
+        for _ in 0..COUNT * nodes.len() as u64 {
+            let text = visitor.next().await;
+            assert!(text.get("message").is_some(), "{text}");
+            order.push((text["message"].clone(), position(&text)));
+        }
+        assert!(order.is_sorted_by_key(|(_, (_, offset))| *offset));
+        orders.push(order);
+    }
+    for order in &orders[1..] {
+        assert_eq!(*order, orders[0], "another order");
+    }
+}
+
+/// Who comes back hears everything since, once each, in order, before anything live.
+pub async fn resumed_whole(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 2).await;
+    let last = nodes.len() - 1;
+    let alice = nodes[0].visit("h-room", "alice").await;
+    let since = alice.welcome["position"].as_str().expect("a position");
+    publish_numbers(&nodes[0], "h-room", 0, 50).await;
+    let room = format!("h-room?since={since}");
+    let mut bob = nodes[last].visit(&room, "bob").await;
+    assert_eq!(bob.welcome["resumed"], true, "{}", bob.welcome);
+    publish_numbers(&nodes[last], "h-room", 1, 5).await;
+    for number in 0..50 {
+        assert_eq!(bob.next().await["message"], json!([0, number]));
+    }
+    for number in 0..5 {
+        assert_eq!(bob.next().await["message"], json!([1, number]));
+    }
+}
+
+/// If anything is gone, nothing is sent, and the current position is told.
+pub async fn not_resumed_in_part(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 2).await;
+    let last = nodes.len() - 1;
+    let mut alice = nodes[0].visit("h-room", "alice").await;
+    let since = alice.welcome["position"].as_str().expect("a position");
+    let room = format!("h-room?since={since}");
+    publish_numbers(&nodes[0], "h-room", 0, 101).await;
+    let mut bob = nodes[last].visit(&room, "bob").await;
+    assert_eq!(bob.welcome["resumed"], false, "{}", bob.welcome);
+    for _ in 0..101 {
+        alice.next().await;
+    }
+    let answer = alice.publish("live").await;
+    let (epoch, offset) = position(&answer["published"]);
+    let told = bob.next().await;
+    assert_eq!(told["message"], "live");
+    assert_eq!(position(&told), (epoch.clone(), offset));
+    let (told_epoch, told_offset) = position(&bob.welcome);
+    assert_eq!(told_epoch, epoch);
+    assert!(told_offset < offset);
+}
+
+/// A position of another history is not resumed from, nor is what is no position at all.
+pub async fn unknown_epoch(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 1).await;
+    let alice = nodes[0].visit("h-room", "alice").await;
+    let (epoch, offset) = position(&alice.welcome);
+    for since in [
+        format!("{epoch}0:{offset}"),
+        format!("{epoch}:{}", offset + 5),
+        "nonsense".to_owned(),
+        String::new(),
+    ] {
+        let room = format!("h-room?since={since}");
+        let bob = nodes[0].visit(&room, "bob").await;
+        assert_eq!(bob.welcome["resumed"], false, "since {since:?}");
+        assert_eq!(position(&bob.welcome), (epoch.clone(), offset));
+    }
+}
+
+/// Members who come and go while others publish: all that they hear together is everything, once.
+pub async fn resumed_under_fire(host: &dyn BusHost) {
+    const COUNT: u64 = 300;
+    let (_engine, nodes) = nodes(host, 2).await;
+    let last = nodes.len() - 1;
+    let speaking = async {
+        for number in 0..COUNT {
+            let room = nodes[0].hub.room("h-room").expect("a name");
+            room.publish(json!(number).to_string())
+                .await
+                .expect("the bus is there");
+            // So slowly that a hundred outlast an absence.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let hearing = async {
+        let mut next = 0;
+        let mut since = None;
+        while next < COUNT {
+            let room = match &since {
+                Some(since) => format!("h-room?since={since}"),
+                None => "h-room".to_owned(),
+            };
+            let mut visitor: Visitor = nodes[last].visit(&room, "comes and goes").await;
+            if since.is_some() {
+                assert_eq!(visitor.welcome["resumed"], true, "{}", visitor.welcome);
+            }
+            for _ in 0..20.min(COUNT - next) {
+                let text = visitor.next().await;
+                if since.is_none() {
+                    next = text["message"].as_u64().expect("a number");
+                }
+                assert_eq!(text["message"], next, "{text} since {since:?}");
+                next += 1;
+                since = Some(text["position"].as_str().expect("a position").to_owned());
+            }
+        }
+    };
+    tokio::join!(speaking, hearing);
+}
+
+/// After an outage, what was kept is delivered in order, and there is a gap only for what was not.
+pub async fn filled_after_an_outage(host: &dyn BusHost) {
+    let (mut engine, nodes) = nodes(host, 2).await;
+    if nodes.len() < 2 {
+        return;
+    }
+    let mut alice = nodes[0].visit("h-room", "alice").await;
+    let mut bob = nodes[1].visit("h-room", "bob").await;
+    let before = bob.publish("before").await;
+    alice.until(|text| text["message"] == "before").await;
+    engine.kill().await;
+    for node in &nodes {
+        node.until("down", |stats| !stats.bus.connected).await;
+    }
+    let answer = bob.publish("lost").await;
+    assert_eq!(
+        answer["error"]["code"], "WHARF_HUB_NOT_PUBLISHED",
+        "{answer}"
+    );
+    engine.restart().await;
+    for node in &nodes {
+        node.until("up", |stats| stats.bus.connected).await;
+    }
+    let answer = bob.publish("after").await;
+    let mut was_gap = false;
+    let heard = loop {
+        let text = alice.next().await;
+        if text.get("gap").is_some() {
+            was_gap = true;
+        } else {
+            break text;
+        }
+    };
+    assert_eq!(heard["message"], "after", "{heard}");
+    assert_eq!(position(&heard), position(&answer["published"]));
+    assert_eq!(was_gap, !engine.keeps_history(), "a gap where it forgot");
+    let is_same = position(&before["published"]).0 == position(&heard).0;
+    assert_eq!(is_same, engine.keeps_history(), "an epoch for each history");
+}

@@ -1,0 +1,208 @@
+//! Rooms: who hears what, in which order.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{BusHost, nodes};
+
+/// Names out of bounds are refused with a typed error, and nothing is joined.
+pub async fn names(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 1).await;
+    for name in ["%00", "a%0Ab", &"x".repeat(257)] {
+        let mut visitor = nodes[0].knock(name, "alice").await;
+        visitor
+            .expect(&json!({ "error": { "id": null, "code": "WHARF_ROOM_NAME" } }))
+            .await;
+    }
+    assert_eq!(nodes[0].hub.stats().members, 0);
+    nodes[0].visit(&"x".repeat(256), "alice").await;
+}
+
+/// A message reaches everybody on every node once, and its publisher is told to how many here.
+pub async fn publish_reaches_every_node(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 3).await;
+    let mut visitors = Vec::new();
+    for node in &nodes {
+        visitors.push(node.visit("room", "a").await);
+        visitors.push(node.visit("room", "b").await);
+    }
+    let mut stranger = nodes[0].visit("elsewhere", "c").await;
+    let answer = visitors[0].publish("ahoy").await;
+    assert_eq!(answer["published"]["local"], 1, "{answer}");
+    for visitor in &mut visitors[1..] {
+        visitor.expect(&json!({ "message": "ahoy" })).await;
+    }
+    for visitor in &mut visitors {
+        visitor.expect_silence(Duration::from_millis(100)).await;
+    }
+    stranger.expect_silence(Duration::from_millis(100)).await;
+}
+
+/// Who is left out hears nothing, and everybody else does, on any node.
+pub async fn except_on_any_node(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 2).await;
+    let last = nodes.len() - 1;
+    let mut alice = nodes[0].visit("room", "alice").await;
+    let mut bob = nodes[last].visit("room", "bob").await;
+    let room = nodes[0].hub.room("room").expect("a name");
+    let bob_session = bob.session().parse().expect("a session");
+    let publish = room.publish(r#""not for bob""#);
+    publish
+        .except_session(bob_session)
+        .await
+        .expect("the bus is there");
+    room.publish(r#""for all""#)
+        .await
+        .expect("the bus is there");
+    alice.expect(&json!({ "message": "not for bob" })).await;
+    alice.expect(&json!({ "message": "for all" })).await;
+    bob.expect(&json!({ "message": "for all" })).await;
+}
+
+/// Everybody hears one publisher's messages in its order.
+pub async fn order_of_one_publisher(host: &dyn BusHost) {
+    const COUNT: u64 = 500;
+    let (_engine, nodes) = nodes(host, 3).await;
+    let mut hearing = Vec::new();
+    for node in &nodes {
+        hearing.push(node.visit("room", "hearing").await);
+    }
+    let mut speakers = Vec::new();
+    for (at, node) in nodes.iter().enumerate() {
+        let room = node.hub.room("room").expect("a name");
+        speakers.push(tokio::spawn(async move {
+            for number in 0..COUNT {
+                let text = json!([at, number]).to_string();
+                room.publish(text).await.expect("the bus is there");
+            }
+        }));
+    }
+    for visitor in &mut hearing {
+        let mut next = vec![0; nodes.len()];
+        for _ in 0..COUNT * nodes.len() as u64 {
+            let text = visitor.next().await;
+            let at = usize::try_from(text["message"][0].as_u64().expect("a message"));
+            let at = at.expect("a speaker");
+            assert_eq!(text["message"][1], next[at], "of speaker {at}: {text}");
+            next[at] += 1;
+        }
+    }
+    for speaker in speakers {
+        speaker.await.expect("no panic");
+    }
+}
+
+/// Joining twice is one membership.
+pub async fn twice_is_once(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 1).await;
+    let mut alice = nodes[0].visit("room", "alice").await;
+    let mut bob = nodes[0].visit("room?presence=1", "bob").await;
+    alice.say(&json!({ "join": true })).await;
+    alice.say(&json!({ "join": true })).await;
+    assert_eq!(alice.members().await, ["alice", "bob"]);
+    bob.publish("once").await;
+    alice.expect(&json!({ "message": "once" })).await;
+    alice.expect_silence(Duration::from_millis(100)).await;
+    bob.expect_silence(Duration::from_millis(10)).await;
+}
+
+/// Who has left hears nothing, and who has come back hears everything again.
+pub async fn leaving_and_coming_back(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 2).await;
+    let mut alice = nodes[0].visit("room", "alice").await;
+    let mut bob = nodes[nodes.len() - 1].visit("room?presence=1", "bob").await;
+    alice.say(&json!({ "leave": true })).await;
+    let left = bob.next().await;
+    assert_eq!(left["left"]["session"], alice.session(), "{left}");
+    bob.publish("unheard").await;
+    alice.say(&json!({ "join": true })).await;
+    let joined = bob.next().await;
+    assert_eq!(joined["joined"]["session"], alice.session(), "{joined}");
+    bob.publish("heard").await;
+    alice.expect(&json!({ "message": "heard" })).await;
+}
+
+/// A principal's sessions are closed on every node, and nobody else's.
+pub async fn disconnect_on_every_node(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 3).await;
+    let mut bobs = Vec::new();
+    for node in &nodes {
+        bobs.push(node.visit("room", "bob").await);
+    }
+    let mut alice = nodes[0].visit("room", "alice").await;
+    alice.say(&json!({ "disconnect": "bob" })).await;
+    for bob in &mut bobs {
+        assert!(bob.next().await.is_null(), "bob is closed");
+    }
+    alice.until(|text| text.get("disconnected").is_some()).await;
+    alice.expect_silence(Duration::from_millis(100)).await;
+    assert_eq!(alice.members().await, ["alice"]);
+}
+
+/// A broadcast reaches every session on every node, in whatever room.
+pub async fn broadcast_to_every_node(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 2).await;
+    let mut visitors = Vec::new();
+    for (at, node) in nodes.iter().enumerate() {
+        visitors.push(node.visit(&format!("room-{at}"), "a").await);
+    }
+    let text = json!({ "message": "to all" }).to_string();
+    nodes[0]
+        .hub
+        .broadcast(text)
+        .await
+        .expect("the bus is there");
+    for visitor in &mut visitors {
+        visitor.expect(&json!({ "message": "to all" })).await;
+    }
+}
+
+/// A member that does not read delays neither its publisher nor the others, and is told what it
+/// missed.
+pub async fn slow_member(host: &dyn BusHost) {
+    const COUNT: u64 = 60;
+    let (_engine, nodes) = nodes(host, 2).await;
+    let mut slow = nodes[0].visit("room", "slow").await;
+    let mut quick = nodes[0].visit("room", "quick").await;
+    let room = nodes[nodes.len() - 1].hub.room("room").expect("a name");
+    let line = "x".repeat(64 * 1024);
+    for number in 0..COUNT {
+        let text = json!([number, line]).to_string();
+        room.publish(text).await.expect("the bus is there");
+        let heard = quick.next().await;
+        assert_eq!(heard["message"][0], number);
+    }
+    let stats = nodes[0].hub.stats();
+    assert!(stats.dropped > 0, "the queue holds a mebibyte: {stats:?}");
+    let mut heard = 0;
+    let mut missed = 0;
+    while heard + missed < COUNT {
+        let text = slow.next().await;
+        if let Some(gap) = text.get("gap") {
+            missed += gap["messages"].as_u64().expect("a known gap");
+        } else {
+            assert_eq!(
+                text["message"][0],
+                heard + missed,
+                "a hole that was not told"
+            );
+            heard += 1;
+        }
+    }
+    assert_eq!(missed, nodes[0].hub.stats().dropped);
+}
+
+/// A room that nobody is in any more is let go of, on the bus, too.
+pub async fn empty_rooms_are_let_go(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 1).await;
+    let before = nodes[0].hub.stats().bus.subscriptions;
+    for number in 0..20 {
+        nodes[0].visit(&format!("room-{number}"), "alice").await;
+    }
+    nodes[0]
+        .until("let go of", |stats| {
+            stats.rooms == 0 && stats.sessions == 0 && stats.bus.subscriptions == before
+        })
+        .await;
+}
