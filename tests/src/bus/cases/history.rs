@@ -135,7 +135,7 @@ pub async fn resumed_under_fire(host: &dyn BusHost) {
                 Some(since) => format!("h-room?since={since}"),
                 None => "h-room".to_owned(),
             };
-            let mut visitor: Visitor = nodes[last].visit(&room, "comes and goes").await;
+            let mut visitor: Visitor = nodes[last].visit(&room, "commuter").await;
             if since.is_some() {
                 assert_eq!(visitor.welcome["resumed"], true, "{}", visitor.welcome);
             }

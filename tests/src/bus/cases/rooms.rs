@@ -111,11 +111,14 @@ pub async fn twice_is_once(host: &dyn BusHost) {
 pub async fn leaving_and_coming_back(host: &dyn BusHost) {
     let (_engine, nodes) = nodes(host, 2).await;
     let mut alice = nodes[0].visit("room", "alice").await;
+    let mut carol = nodes[0].visit("room", "carol").await;
     let mut bob = nodes[nodes.len() - 1].visit("room?presence=1", "bob").await;
     alice.say(&json!({ "leave": true })).await;
     let left = bob.next().await;
     assert_eq!(left["left"]["session"], alice.session(), "{left}");
     bob.publish("unheard").await;
+    // By now it has reached alice's node.
+    carol.expect(&json!({ "message": "unheard" })).await;
     alice.say(&json!({ "join": true })).await;
     let joined = bob.next().await;
     assert_eq!(joined["joined"]["session"], alice.session(), "{joined}");
