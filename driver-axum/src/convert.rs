@@ -19,9 +19,21 @@ pub(crate) fn to_upgrade_request(request: &Request<Body>) -> UpgradeRequest {
         peer: peer.map(|ConnectInfo(peer)| *peer),
         // axum does not say; the app's `served_over_tls` does.
         is_secure: false,
-        protocol: None,
+        protocol: protocol(request),
         extensions: request.extensions().clone(),
     }
+}
+
+/// The `:protocol` of an extended CONNECT, where the server has HTTP/2.
+#[cfg(feature = "http2")]
+fn protocol(request: &Request<Body>) -> Option<String> {
+    let protocol = request.extensions().get::<hyper::ext::Protocol>();
+    protocol.map(|protocol| protocol.as_str().to_owned())
+}
+
+#[cfg(not(feature = "http2"))]
+fn protocol(_: &Request<Body>) -> Option<String> {
+    None
 }
 
 /// The URI as on the request line, less the prefixes of the routers around the app. axum's own

@@ -7,12 +7,14 @@ mod transport;
 mod upgrade;
 
 use axum::Router;
-use wharf_hyper::{Driver, ServerBuilder};
+use wharf_hyper::Driver;
 use wharf_sdk::{App, Result, ShutdownReport};
 
 pub use self::{transport::NativeWebSocket, upgrade::Service};
+#[cfg(feature = "tls")]
+pub use wharf_hyper::Tls;
 /// hyper's server: what `serve` runs.
-pub use wharf_hyper::Server;
+pub use wharf_hyper::{Server, ServerBuilder};
 
 /// The driver's name, as observers and snapshots see it.
 pub const DRIVER: &str = "axum";

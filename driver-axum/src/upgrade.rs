@@ -36,8 +36,9 @@ impl tower_service::Service<Request<Body>> for Service {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let app = self.app.clone();
         Box::pin(async move {
-            let head = convert::to_upgrade_request(&request);
+            // First, so that no copy of the request's extensions keeps it.
             let on_upgrade = hyper::upgrade::on(&mut request);
+            let head = convert::to_upgrade_request(&request);
             let response = wharf_hyper::answer(&app, CARRIED, head, on_upgrade).await;
             Ok(convert::from_response(response))
         })

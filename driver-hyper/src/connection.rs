@@ -6,12 +6,15 @@ use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
+#[cfg(feature = "tls")]
+use tokio::time::timeout;
 use tower_service::Service as _;
 
+#[cfg(feature = "tls")]
+use crate::tls;
 use crate::{
     bounded::Bounded,
     convert::ConnectionInfo,
-    places::Place,
     stream::{Carried, Seated},
     upgrade::Service,
 };
@@ -26,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) service: Service,
     pub(crate) head_timeout: Duration,
     pub(crate) write_timeout: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
 }
 
 impl Settings {
@@ -38,12 +43,38 @@ impl Settings {
         stopped: watch::Receiver<()>,
     ) {
         let place = Arc::clone(connection.place());
+        let serving = self.serve_any(connection, peer, stopped);
+        tokio::select! {
+            () = serving => {}
+            () = place.evicted() => tracing::debug!("a connection made room for another"),
+        }
+    }
+
+    async fn serve_any(
+        &self,
+        connection: Seated,
+        peer: Option<SocketAddr>,
+        stopped: watch::Receiver<()>,
+    ) {
+        #[cfg(feature = "tls")]
+        if let Some(config) = &self.tls {
+            let info = ConnectionInfo {
+                peer,
+                is_secure: true,
+            };
+            match timeout(self.head_timeout, tls::accept(config, connection)).await {
+                Ok(Ok(Some(connection))) => self.serve_http1(connection, info, stopped).await,
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            }
+            return;
+        }
         let info = ConnectionInfo {
             peer,
             is_secure: false,
         };
-        let serving = self.serve_http1(connection, info, stopped);
-        until_evicted(&place, serving).await;
+        self.serve_http1(connection, info, stopped).await;
     }
 
     async fn serve_http1<IO: Carried>(
@@ -82,12 +113,5 @@ impl Settings {
     ) -> Result<<Service as tower_service::Service<Request<Incoming>>>::Response, Infallible> {
         request.extensions_mut().insert(info);
         self.service.clone().call(request).await
-    }
-}
-
-async fn until_evicted(place: &Place, serving: impl Future<Output = ()>) {
-    tokio::select! {
-        () = serving => {}
-        () = place.evicted() => tracing::debug!("a connection made room for another"),
     }
 }

@@ -8,17 +8,24 @@ mod listen;
 mod places;
 mod server;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod upgrade;
 
 use wharf_sdk::{App, Result, ShutdownReport, driver::NativeFactory};
 
+#[cfg(feature = "tls")]
+pub use self::tls::Tls;
 pub use self::{
     convert::{Body, ConnectionInfo, EventFrames},
     listen::Address,
     server::{Server, ServerBuilder},
     upgrade::{Service, answer},
 };
+/// The rustls that [`Tls`] is made of.
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
 
 /// The driver's name, as observers and snapshots see it.
 pub const DRIVER: &str = "hyper";

@@ -61,6 +61,8 @@ pub struct ServerBuilder {
     max_connections: Option<usize>,
     head_timeout: Duration,
     write_timeout: Duration,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::Tls>,
 }
 
 impl ServerBuilder {
@@ -73,6 +75,8 @@ impl ServerBuilder {
             max_connections: None,
             head_timeout: HEAD_TIMEOUT,
             write_timeout: WRITE_TIMEOUT,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -132,6 +136,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Speaks TLS at every address. Plain HTTP gets a 400 that says so.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Binds all addresses. The server accepts once it is [run](Server::run).
     ///
     /// # Errors
@@ -156,6 +167,8 @@ impl ServerBuilder {
                 service: Service::new(self.app.clone(), self.driver),
                 head_timeout: self.head_timeout,
                 write_timeout: self.write_timeout,
+                #[cfg(feature = "tls")]
+                tls: self.tls.map(|tls| tls.into_config(&[b"http/1.1"])),
             }),
             app: self.app,
             listeners,
@@ -266,9 +279,14 @@ impl Acceptor {
         }
     }
 
-    /// Tells a connection that there is no place; dropped in silence if many are being told.
+    /// Tells a connection that there is no place; dropped in silence if many are being told, and
+    /// over TLS, where it would cost a handshake.
     fn refuse(&self, stream: Stream) {
         tracing::warn!("all connections are taken by sockets; one more was refused");
+        #[cfg(feature = "tls")]
+        if self.settings.tls.is_some() {
+            return;
+        }
         let (Ok(permit), Stream::Tcp(mut stream)) =
             (Arc::clone(&self.refusals).try_acquire_owned(), stream)
         else {

@@ -73,9 +73,9 @@ pub use self::{
     suite::{CASES, InProgress, check},
 };
 
-#[cfg(feature = "hyper")]
-pub use self::host::HyperHost;
 #[cfg(feature = "actix")]
 pub use self::host::{ActixHost, ScopedActixHost};
 #[cfg(feature = "axum")]
 pub use self::host::{AxumHost, NestedAxumHost};
+#[cfg(feature = "hyper")]
+pub use self::host::{Certificate, HyperHost, HyperTlsHost};

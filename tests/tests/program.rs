@@ -147,7 +147,12 @@ programs! { axum: "axum" actix: "actix" hyper: "hyper" }
 /// taken, with 1.
 #[tokio::test]
 async fn wrong_arguments() {
-    for arguments in [&[][..], &["--driver"], &["a", "b", "c", "d"]] {
+    for arguments in [
+        &[][..],
+        &["--driver"],
+        &["a", "b", "c", "d"],
+        &["--tls", "cert.pem", "127.0.0.1:0"],
+    ] {
         let output = output(arguments).await;
         assert_eq!(output.status.code(), Some(2), "for {arguments:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("usage: fixture"));

@@ -1,13 +1,18 @@
-//! The fixture as a program: `fixture [--driver axum|actix|hyper] ADDR`.
+//! The fixture as a program: `fixture [--driver axum|actix|hyper] [--tls CERT.pem KEY.pem]
+//! ADDR`.
 //!
 //! Prints one line once it accepts. It ends, with exit code 0 and the counts, on `POST /shutdown`,
 //! SIGTERM and ctrl-c.
 
 use std::{fmt::Display, io::Write, process::ExitCode};
 
+#[cfg(feature = "axum")]
+use wharf_axum::{ServerBuilder, Tls};
 #[cfg(any(feature = "axum", feature = "actix", feature = "hyper"))]
 use wharf_conformance::Host;
 use wharf_conformance::fixture;
+#[cfg(all(feature = "hyper", not(feature = "axum")))]
+use wharf_hyper::{ServerBuilder, Tls};
 use wharf_sdk::{Result, ShutdownReport};
 
 /// The drivers that are built in; the first is the default.
@@ -20,20 +25,53 @@ const DRIVERS: &[&str] = &[
     "hyper",
 ];
 
+const USAGE: &str = "[--tls CERT.pem KEY.pem] ADDR";
+
+/// What the command line asks for.
+#[cfg_attr(
+    not(any(feature = "axum", feature = "hyper")),
+    allow(dead_code, reason = "what is built in has no TLS")
+)]
+struct Options<'a> {
+    driver: &'a str,
+    address: &'a str,
+    /// A certificate and its key.
+    tls: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Options<'a> {
+    fn parse(arguments: &[&'a str]) -> Option<Self> {
+        let mut options = Self {
+            driver: DRIVERS.first()?,
+            address: "",
+            tls: None,
+        };
+        let mut rest = arguments.iter().copied();
+        while let Some(argument) = rest.next() {
+            match argument {
+                "--driver" => options.driver = rest.next()?,
+                "--tls" => options.tls = Some((rest.next()?, rest.next()?)),
+                address if options.address.is_empty() && !address.starts_with('-') => {
+                    options.address = address;
+                }
+                _ => return None,
+            }
+        }
+        (!options.address.is_empty()).then_some(options)
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let (driver, address) = match (&arguments[..], DRIVERS) {
-        ([address], [driver, ..]) if !address.starts_with("--") => (*driver, *address),
-        (["--driver", driver, address] | [address, "--driver", driver], _) => (*driver, *address),
-        _ => {
-            eprintln!("usage: fixture [--driver {}] ADDR", DRIVERS.join("|"));
-            return ExitCode::from(2);
-        }
+    let Some(options) = Options::parse(&arguments) else {
+        let drivers = DRIVERS.join("|");
+        eprintln!("usage: fixture [--driver {drivers}] {USAGE}");
+        return ExitCode::from(2);
     };
     fixture::hush_own_panics();
-    match run(driver, address).await {
+    match run(&options).await {
         Ok(report) => {
             let (sessions, closed, aborted) = (report.sessions, report.closed, report.aborted);
             say(format_args!(
@@ -50,40 +88,45 @@ async fn main() -> ExitCode {
 
 #[cfg_attr(
     not(any(feature = "axum", feature = "actix", feature = "hyper")),
-    allow(
-        unused_variables,
-        clippy::unused_async,
-        reason = "there is no driver to bind"
-    )
+    allow(clippy::unused_async, reason = "there is no driver to bind")
 )]
-async fn run(driver: &str, address: &str) -> Result<ShutdownReport> {
-    match driver {
+async fn run(options: &Options<'_>) -> Result<ShutdownReport> {
+    match options.driver {
         #[cfg(feature = "axum")]
         "axum" => {
             let fixture = fixture::app(wharf_conformance::AxumHost.native_ping())?;
-            let server = wharf_axum::bind(fixture.app, address).await?;
-            say(format_args!("listening on {} (axum)", server.local_addr()));
-            server.run().await
+            serve(wharf_axum::server(fixture.app), options).await
         }
         #[cfg(feature = "actix")]
-        "actix" => {
+        "actix" if options.tls.is_none() => {
             let fixture = fixture::app(wharf_conformance::ActixHost.native_ping())?;
-            let server = wharf_actix::bind(fixture.app, address).await?;
+            let server = wharf_actix::bind(fixture.app, options.address).await?;
             say(format_args!("listening on {} (actix)", server.local_addr()));
             server.run().await
         }
         #[cfg(feature = "hyper")]
         "hyper" => {
             let fixture = fixture::app(wharf_conformance::HyperHost.native_ping())?;
-            let server = wharf_hyper::bind(fixture.app, address).await?;
-            say(format_args!("listening on {} (hyper)", server.local_addr()));
-            server.run().await
+            serve(wharf_hyper::server(fixture.app), options).await
         }
         other => {
-            eprintln!("{other:?} is not one of the drivers in this build: {DRIVERS:?}");
+            eprintln!("{other:?} cannot do that, or is not one of this build's: {DRIVERS:?}");
             std::process::exit(2);
         }
     }
+}
+
+/// Serves on hyper's server, which is axum's too.
+#[cfg(any(feature = "axum", feature = "hyper"))]
+async fn serve(builder: ServerBuilder, options: &Options<'_>) -> Result<ShutdownReport> {
+    let mut builder = builder.tcp(options.address);
+    if let Some((certificate, key)) = options.tls {
+        builder = builder.tls(Tls::from_pem_files(certificate, key)?);
+    }
+    let server = builder.bind().await?;
+    let (address, driver) = (server.local_addr(), options.driver);
+    say(format_args!("listening on {address} ({driver})"));
+    server.run().await
 }
 
 /// Prints a line. Whoever started the program may have stopped to listen; that is no failure.

@@ -7,18 +7,23 @@ use crate::{Host, Request, Site, fixture::echo};
 /// By default a page of the server itself may connect: the same scheme, host and port.
 pub async fn same_origin(host: &dyn Host) {
     let site = Site::fixture(host).await;
+    let (scheme, default_port) = match host.is_secure() {
+        true => ("https", "wharf.test:443"),
+        false => ("http", "wharf.test:80"),
+    };
     for (host_header, origin) in [
-        ("wharf.test", "http://wharf.test"),
-        ("wharf.test:80", "http://wharf.test"),
-        ("wharf.test", "http://wharf.test:80"),
-        ("wharf.test:8080", "http://wharf.test:8080"),
-        ("WHARF.test", "http://wharf.TEST"),
-        ("[::1]:8080", "http://[::1]:8080"),
-        ("127.0.0.1:9101", "http://127.0.0.1:9101"),
+        ("wharf.test", "wharf.test"),
+        (default_port, "wharf.test"),
+        ("wharf.test", default_port),
+        ("wharf.test:8080", "wharf.test:8080"),
+        ("WHARF.test", "wharf.TEST"),
+        ("[::1]:8080", "[::1]:8080"),
+        ("127.0.0.1:9101", "127.0.0.1:9101"),
     ] {
+        let origin = format!("{scheme}://{origin}");
         for path in ["/same-origin", "/echo"] {
-            let request = from(path, origin).replacing("Host", host_header);
-            site.open_with(request).await.expect_echo(origin).await;
+            let request = from(path, &origin).replacing("Host", host_header);
+            site.open_with(request).await.expect_echo(&origin).await;
         }
     }
 }
@@ -26,22 +31,27 @@ pub async fn same_origin(host: &dyn Host) {
 /// Any other page may not: another scheme, host or port, a part of the name, no origin at all.
 pub async fn other_origins(host: &dyn Host) {
     let site = Site::fixture(host).await;
-    for origin in [
-        "https://wharf.test",
-        "http://evil.example",
-        "http://wharf.test:8080",
-        "http://sub.wharf.test",
-        "http://wharf.test.evil.example",
-        "http://evilwharf.test",
-        "http://wharf.test@evil.example",
-        "null",
-        "",
-        "wharf.test",
-        "//wharf.test",
-        "http://",
-        "http://wharf.test/path",
-        "file://",
+    let (own, other) = match host.is_secure() {
+        true => ("https:", "http:"),
+        false => ("http:", "https:"),
+    };
+    for (scheme, rest) in [
+        (other, "//wharf.test"),
+        (own, "//evil.example"),
+        (own, "//wharf.test:8080"),
+        (own, "//sub.wharf.test"),
+        (own, "//wharf.test.evil.example"),
+        (own, "//evilwharf.test"),
+        (own, "//wharf.test@evil.example"),
+        ("null", ""),
+        ("", ""),
+        ("", "wharf.test"),
+        ("", "//wharf.test"),
+        (own, "//"),
+        (own, "//wharf.test/path"),
+        ("file:", "//"),
     ] {
+        let origin = &*format!("{scheme}{rest}");
         for path in ["/same-origin", "/echo"] {
             let answer = site.request(from(path, origin)).await;
             answer.expect_problem(403, "WHARF_ORIGIN_DENIED");
@@ -70,7 +80,11 @@ pub async fn origin_required(host: &dyn Host) {
     site.request(Request::upgrade("/echo"))
         .await
         .expect_problem(403, "WHARF_ORIGIN_DENIED");
-    site.open_with(from("/echo", "http://wharf.test"))
+    let own = match host.is_secure() {
+        true => "https://wharf.test",
+        false => "http://wharf.test",
+    };
+    site.open_with(from("/echo", own))
         .await
         .expect_echo("a page")
         .await;

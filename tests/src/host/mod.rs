@@ -11,6 +11,8 @@ mod actix;
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(feature = "hyper")]
+mod certificate;
+#[cfg(feature = "hyper")]
 mod hyper;
 
 use async_trait::async_trait;
@@ -22,9 +24,12 @@ use wharf_sdk::{App, Result, Socket, driver::Capabilities};
 pub use self::actix::{ActixHost, ScopedActixHost};
 #[cfg(feature = "axum")]
 pub use self::axum::{AxumHost, NestedAxumHost};
-#[cfg(feature = "hyper")]
-pub use self::hyper::HyperHost;
 pub use self::{answer::Answer, memory::MemoryHost, request::Request, tcp::TcpServer};
+#[cfg(feature = "hyper")]
+pub use self::{
+    certificate::Certificate,
+    hyper::{HyperHost, HyperTlsHost},
+};
 
 /// Serves apps on one driver: what a driver implements to run the suite.
 #[async_trait]
@@ -39,6 +44,11 @@ pub trait Host: Send + Sync {
     /// `native`.
     fn native_ping(&self) -> Option<NativePing> {
         None
+    }
+
+    /// Whether it is reached by TLS, at `https`.
+    fn is_secure(&self) -> bool {
+        false
     }
 
     /// Whether nothing but the test's own runtime is involved, so that time can be paused: timers

@@ -19,7 +19,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Answer, Request, Running, chunked};
+#[cfg(feature = "hyper")]
+use super::Certificate;
+use super::{Answer, Request, Running, Stream, chunked};
 use crate::client::PATIENCE;
 
 /// A server on a thread and a runtime of its own, so that it shares nothing with its clients; or
@@ -28,6 +30,8 @@ use crate::client::PATIENCE;
 pub struct TcpServer {
     address: SocketAddr,
     prefix: &'static str,
+    #[cfg(feature = "hyper")]
+    certificate: Option<Certificate>,
     /// Dropped, it stops the server.
     _stop: Option<oneshot::Sender<()>>,
 }
@@ -71,6 +75,8 @@ impl TcpServer {
         Self {
             address,
             prefix: "",
+            #[cfg(feature = "hyper")]
+            certificate: None,
             _stop: None,
         }
     }
@@ -82,6 +88,27 @@ impl TcpServer {
         self
     }
 
+    /// Speaks TLS to it, and expects this certificate.
+    #[cfg(feature = "hyper")]
+    #[must_use]
+    pub fn over_tls(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
+    async fn connect(&self) -> Box<dyn Stream> {
+        #[cfg(feature = "hyper")]
+        if let Some(certificate) = &self.certificate {
+            let connected = certificate.connect(self.address, &["http/1.1"]).await;
+            return Box::new(connected.expect("a handshake"));
+        }
+        let stream = TcpStream::connect(self.address)
+            .await
+            .expect("the server accepts");
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        Box::new(stream)
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -91,7 +118,7 @@ impl TcpServer {
     pub async fn request_outside(&self, request: &Request) -> Answer {
         timeout(
             PATIENCE,
-            exchange(self.address, &request.to_bytes(""), &request.method),
+            exchange(self.connect().await, &request.to_bytes(""), &request.method),
         )
         .await
         .unwrap_or_else(|_| panic!("no answer to {request:?} for {PATIENCE:?}"))
@@ -106,11 +133,7 @@ impl Running for TcpServer {
     }
 }
 
-async fn exchange(address: SocketAddr, request: &[u8], method: &str) -> Answer {
-    let mut stream = TcpStream::connect(address)
-        .await
-        .expect("the server accepts");
-    stream.set_nodelay(true).expect("TCP_NODELAY");
+async fn exchange(mut stream: Box<dyn Stream>, request: &[u8], method: &str) -> Answer {
     // A server may answer and close before it has read everything.
     let _ = stream.write_all(request).await;
     let mut inbound = BytesMut::new();
@@ -164,7 +187,7 @@ fn parse_head(head: &[u8]) -> (StatusCode, HeaderMap) {
 }
 
 /// Reads a body of known length, or all there is.
-async fn read_body(stream: &mut TcpStream, body: &mut BytesMut, headers: &HeaderMap) {
+async fn read_body(stream: &mut Box<dyn Stream>, body: &mut BytesMut, headers: &HeaderMap) {
     if headers.contains_key("transfer-encoding") {
         return chunked::read(stream, body).await;
     }
@@ -187,7 +210,7 @@ async fn read_body(stream: &mut TcpStream, body: &mut BytesMut, headers: &Header
 /// A connection of which some bytes were read already.
 struct Prefixed {
     early: BytesMut,
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
 }
 
 impl AsyncRead for Prefixed {

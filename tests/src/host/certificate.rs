@@ -1,0 +1,88 @@
+//! Certificates of a moment, and clients that trust them.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use rcgen::generate_simple_self_signed;
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        ClientConfig, RootCertStore, ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    },
+};
+use wharf_hyper::Tls;
+
+/// A self-signed certificate for `wharf.test`, with its key.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// The certificate in PEM.
+    pub certificate_pem: String,
+    /// The private key in PEM.
+    pub key_pem: String,
+    der: CertificateDer<'static>,
+}
+
+impl Certificate {
+    /// Makes one.
+    ///
+    /// # Panics
+    ///
+    /// If there is no randomness.
+    pub fn generate() -> Self {
+        let made = generate_simple_self_signed(["wharf.test".to_owned()]).expect("a certificate");
+        Self {
+            certificate_pem: made.cert.pem(),
+            key_pem: made.signing_key.serialize_pem(),
+            der: made.cert.der().clone(),
+        }
+    }
+
+    /// A server's half.
+    ///
+    /// # Panics
+    ///
+    /// If it was changed to something that is no key of the certificate.
+    pub fn to_tls(&self) -> Tls {
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).expect("a key");
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = builder
+            .with_safe_default_protocol_versions()
+            .expect("ring has them")
+            .with_no_client_auth()
+            .with_single_cert(vec![self.der.clone()], key);
+        Tls::from_config(config.expect("they fit"))
+    }
+
+    /// Connects to a server that is expected to show this certificate, offering these protocols.
+    ///
+    /// # Errors
+    ///
+    /// If the server shows another, or ends the connection.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not accept.
+    pub async fn connect(
+        &self,
+        address: SocketAddr,
+        protocols: &[&str],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).expect("a certificate");
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let mut config = builder
+            .with_safe_default_protocol_versions()
+            .expect("ring has them")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| (*name).into()).collect();
+        let stream = TcpStream::connect(address).await.expect("accepted");
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        let name = ServerName::try_from("wharf.test").expect("a name");
+        let connector = TlsConnector::from(Arc::new(config));
+        connector.connect(name, stream).await
+    }
+}
