@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tower_service::Service as _;
 
+#[cfg(feature = "http2")]
+use crate::http2;
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::{
@@ -22,6 +24,12 @@ use crate::{
 /// The largest head of a request, and what is read ahead of a connection. The app's own limit is
 /// lower and has a better answer.
 const BUFFER_BYTES: usize = 64 * 1024;
+
+/// The names of protocols in ALPN.
+#[cfg(feature = "tls")]
+pub(crate) const HTTP_1: &[u8] = b"http/1.1";
+#[cfg(feature = "http2")]
+pub(crate) const HTTP_2: &[u8] = b"h2";
 
 /// How connections are served.
 #[derive(Debug)]
@@ -63,6 +71,10 @@ impl Settings {
                 is_secure: true,
             };
             match timeout(self.head_timeout, tls::accept(config, connection)).await {
+                #[cfg(feature = "http2")]
+                Ok(Ok(Some(connection))) if tls::chose(&connection, HTTP_2) => {
+                    http2::serve(self, connection, info, stopped).await;
+                }
                 Ok(Ok(Some(connection))) => self.serve_http1(connection, info, stopped).await,
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),

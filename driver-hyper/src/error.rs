@@ -10,6 +10,15 @@ pub(crate) fn no_address() -> Error {
     )
 }
 
+#[cfg(feature = "http2")]
+pub(crate) fn http2_without_tls() -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "WHARF_HTTP2_WITHOUT_TLS",
+        "HTTP/2 is settled in TLS handshakes; give the server a certificate with `tls`",
+    )
+}
+
 #[cfg(feature = "tls")]
 pub(crate) fn tls_files(what: impl std::fmt::Display, cause: wharf_sdk::BoxError) -> Error {
     Error::new(

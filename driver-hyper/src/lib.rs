@@ -4,6 +4,8 @@ mod bounded;
 mod connection;
 mod convert;
 mod error;
+#[cfg(feature = "http2")]
+mod http2;
 mod listen;
 mod places;
 mod server;

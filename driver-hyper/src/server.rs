@@ -63,6 +63,8 @@ pub struct ServerBuilder {
     write_timeout: Duration,
     #[cfg(feature = "tls")]
     tls: Option<crate::Tls>,
+    #[cfg(feature = "http2")]
+    http2: bool,
 }
 
 impl ServerBuilder {
@@ -77,6 +79,8 @@ impl ServerBuilder {
             write_timeout: WRITE_TIMEOUT,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "http2")]
+            http2: false,
         }
     }
 
@@ -143,12 +147,42 @@ impl ServerBuilder {
         self
     }
 
+    /// Offers HTTP/2 beside HTTP/1.1 to clients that connect by TLS: browsers then open sockets on
+    /// the connection that they have, as streams of their own ([RFC 8441]). Off by default. It needs
+    /// [`tls`](Self::tls), where the protocol is settled.
+    ///
+    /// A connection has at most 128 streams, and ends when it had neither a request nor a socket
+    /// for 30 s.
+    ///
+    /// [RFC 8441]: https://www.rfc-editor.org/rfc/rfc8441
+    #[cfg(feature = "http2")]
+    pub fn http2(mut self) -> Self {
+        self.http2 = true;
+        self
+    }
+
+    #[cfg(feature = "tls")]
+    fn protocols(&self) -> &'static [&'static [u8]] {
+        #[cfg(feature = "http2")]
+        if self.http2 {
+            return &[crate::connection::HTTP_2, crate::connection::HTTP_1];
+        }
+        &[crate::connection::HTTP_1]
+    }
+
     /// Binds all addresses. The server accepts once it is [run](Server::run).
     ///
     /// # Errors
     ///
-    /// `WHARF_BIND` if an address cannot be bound, `WHARF_NO_ADDRESS` if there is none.
+    /// `WHARF_BIND` if an address cannot be bound, `WHARF_NO_ADDRESS` if there is none,
+    /// `WHARF_HTTP2_WITHOUT_TLS`.
     pub async fn bind(self) -> Result<Server> {
+        #[cfg(feature = "tls")]
+        let protocols = self.protocols();
+        #[cfg(feature = "http2")]
+        if self.http2 && self.tls.is_none() {
+            return Err(error::http2_without_tls());
+        }
         let mut listeners = Vec::with_capacity(self.sources.len());
         let mut addresses = Vec::with_capacity(self.sources.len());
         for source in self.sources {
@@ -168,7 +202,7 @@ impl ServerBuilder {
                 head_timeout: self.head_timeout,
                 write_timeout: self.write_timeout,
                 #[cfg(feature = "tls")]
-                tls: self.tls.map(|tls| tls.into_config(&[b"http/1.1"])),
+                tls: self.tls.map(|tls| tls.into_config(protocols)),
             }),
             app: self.app,
             listeners,

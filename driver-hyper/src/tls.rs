@@ -226,6 +226,12 @@ pub(crate) async fn accept(
     acceptor.accept(connection).await.map(Some)
 }
 
+/// Whether the handshake settled on this protocol.
+#[cfg(feature = "http2")]
+pub(crate) fn chose(connection: &TlsStream, protocol: &[u8]) -> bool {
+    connection.get_ref().1.alpn_protocol() == Some(protocol)
+}
+
 /// Whether what comes first is a method of HTTP. Unix sockets cannot be asked without taking it.
 async fn speaks_plainly(connection: &Seated) -> io::Result<bool> {
     let Stream::Tcp(stream) = &connection.stream else {

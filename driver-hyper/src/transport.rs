@@ -30,6 +30,14 @@ pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade, driver: Driver) -> BoxFu
         Ok(connection) => return start(connection, upgrade, driver),
         Err(upgraded) => upgraded,
     };
+    #[cfg(feature = "http2")]
+    let upgraded = match crate::http2::StreamIo::new(upgraded) {
+        Ok(stream) => {
+            let connection = Connection::new(stream).with_abort(crate::http2::StreamIo::abort);
+            return start(connection, upgrade, driver);
+        }
+        Err(upgraded) => upgraded,
+    };
     match into_tcp(upgraded) {
         Ok((stream, early)) => start(Connection::tcp(stream).with_early(early), upgrade, driver),
         Err(upgraded) => start(Connection::new(TokioIo::new(upgraded)), upgrade, driver),

@@ -37,7 +37,10 @@ pub async fn answer(
         Decision::Stream(response) => convert::streamed(response),
         Decision::Upgrade(upgrade) => {
             let response = convert::full(upgrade.response().clone().map(|()| Bytes::new()));
-            tokio::spawn(run(on_upgrade, upgrade, driver));
+            let running = run(on_upgrade, upgrade, driver);
+            #[cfg(feature = "http2")]
+            let running = crate::http2::on_same_stream(running);
+            tokio::spawn(running);
             response
         }
     }
