@@ -78,4 +78,6 @@ pub use self::host::{ActixHost, ScopedActixHost};
 #[cfg(feature = "axum")]
 pub use self::host::{AxumHost, NestedAxumHost};
 #[cfg(feature = "hyper")]
-pub use self::host::{Certificate, HyperHost, HyperTlsHost};
+pub use self::host::{
+    Certificate, Http2Client, Http2Server, HyperHost, HyperHttp2Host, HyperTlsHost, connect_request,
+};

@@ -1,5 +1,5 @@
 //! The fixture as a program: `fixture [--driver axum|actix|hyper] [--tls CERT.pem KEY.pem]
-//! ADDR`.
+//! [--http2] ADDR`.
 //!
 //! Prints one line once it accepts. It ends, with exit code 0 and the counts, on `POST /shutdown`,
 //! SIGTERM and ctrl-c.
@@ -25,7 +25,7 @@ const DRIVERS: &[&str] = &[
     "hyper",
 ];
 
-const USAGE: &str = "[--tls CERT.pem KEY.pem] ADDR";
+const USAGE: &str = "[--tls CERT.pem KEY.pem] [--http2] ADDR";
 
 /// What the command line asks for.
 #[cfg_attr(
@@ -37,6 +37,7 @@ struct Options<'a> {
     address: &'a str,
     /// A certificate and its key.
     tls: Option<(&'a str, &'a str)>,
+    http2: bool,
 }
 
 impl<'a> Options<'a> {
@@ -45,12 +46,14 @@ impl<'a> Options<'a> {
             driver: DRIVERS.first()?,
             address: "",
             tls: None,
+            http2: false,
         };
         let mut rest = arguments.iter().copied();
         while let Some(argument) = rest.next() {
             match argument {
                 "--driver" => options.driver = rest.next()?,
                 "--tls" => options.tls = Some((rest.next()?, rest.next()?)),
+                "--http2" => options.http2 = true,
                 address if options.address.is_empty() && !address.starts_with('-') => {
                     options.address = address;
                 }
@@ -98,7 +101,7 @@ async fn run(options: &Options<'_>) -> Result<ShutdownReport> {
             serve(wharf_axum::server(fixture.app), options).await
         }
         #[cfg(feature = "actix")]
-        "actix" if options.tls.is_none() => {
+        "actix" if options.tls.is_none() && !options.http2 => {
             let fixture = fixture::app(wharf_conformance::ActixHost.native_ping())?;
             let server = wharf_actix::bind(fixture.app, options.address).await?;
             say(format_args!("listening on {} (actix)", server.local_addr()));
@@ -122,6 +125,9 @@ async fn serve(builder: ServerBuilder, options: &Options<'_>) -> Result<Shutdown
     let mut builder = builder.tcp(options.address);
     if let Some((certificate, key)) = options.tls {
         builder = builder.tls(Tls::from_pem_files(certificate, key)?);
+    }
+    if options.http2 {
+        builder = builder.http2();
     }
     let server = builder.bind().await?;
     let (address, driver) = (server.local_addr(), options.driver);

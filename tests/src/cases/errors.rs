@@ -14,9 +14,10 @@ use crate::{Host, Request, Site, client::Frame, fixture::echo};
 /// Every refusal has a problem document with a stable code, a status and a title.
 pub async fn problem_documents(host: &dyn Host) {
     let site = Site::fixture(host).await;
+    let (refused, not_an_upgrade) = host.refusal_of_get();
     for (request, status, code) in [
         (Request::upgrade("/nowhere"), 404, "WHARF_NOT_FOUND"),
-        (Request::plain("GET", "/echo"), 426, "WHARF_NOT_AN_UPGRADE"),
+        (Request::plain("GET", "/echo"), refused, not_an_upgrade),
         (
             Request::upgrade("/echo").with("Origin", "null"),
             403,

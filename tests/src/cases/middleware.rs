@@ -352,8 +352,8 @@ pub async fn runs_behind_the_checks(host: &dyn Host) {
     .await;
     for request in [
         Request::plain("GET", "/echo"),
-        Request::upgrade("/echo").method("POST"),
-        Request::upgrade("/echo").without("Sec-WebSocket-Key"),
+        Request::plain("POST", "/echo"),
+        Request::upgrade("/echo").without("Sec-WebSocket-Version"),
         Request::upgrade("/echo").with("Origin", "http://evil.example"),
     ] {
         let status = site.request(request).await.status();

@@ -40,6 +40,7 @@ pub async fn a_whole_life(host: &dyn Host) {
 /// A refusal is told with its status, its error and the phase in which it happened.
 pub async fn refusals(host: &dyn Host) {
     let site = Site::fixture(host).await;
+    let (refused, not_an_upgrade) = host.refusal_of_get();
     let refusals = [
         (
             Request::upgrade("/nowhere"),
@@ -55,8 +56,8 @@ pub async fn refusals(host: &dyn Host) {
         ),
         (
             Request::plain("GET", "/echo"),
-            426,
-            "WHARF_NOT_AN_UPGRADE",
+            refused,
+            not_an_upgrade,
             "handshake",
         ),
         (
@@ -235,7 +236,7 @@ pub async fn isolated_and_in_order(host: &dyn Host) {
     };
     site.request(Request::plain("GET", "/echo"))
         .await
-        .expect(426);
+        .expect(host.refusal_of_get().0);
     expect("rejected").await;
     let mut client = site.open("/echo").await;
     expect("upgraded").await;

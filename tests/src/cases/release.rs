@@ -110,7 +110,7 @@ pub async fn places_in_caps(host: &dyn Host) {
             .expect(200);
         site.request(Request::plain("GET", "/echo"))
             .await
-            .expect(426);
+            .expect(host.refusal_of_get().0);
         site.expect_no_connections().await;
     }
 }

@@ -13,6 +13,8 @@ mod axum;
 #[cfg(feature = "hyper")]
 mod certificate;
 #[cfg(feature = "hyper")]
+mod http2;
+#[cfg(feature = "hyper")]
 mod hyper;
 
 use async_trait::async_trait;
@@ -28,6 +30,7 @@ pub use self::{answer::Answer, memory::MemoryHost, request::Request, tcp::TcpSer
 #[cfg(feature = "hyper")]
 pub use self::{
     certificate::Certificate,
+    http2::{Http2Client, Http2Server, HyperHttp2Host, connect_request},
     hyper::{HyperHost, HyperTlsHost},
 };
 
@@ -51,10 +54,27 @@ pub trait Host: Send + Sync {
         false
     }
 
+    /// Whether it is reached by HTTP/2, where sockets are streams that nothing upgrades: what has no
+    /// meaning there is not asked.
+    fn is_multiplexed(&self) -> bool {
+        false
+    }
+
     /// Whether nothing but the test's own runtime is involved, so that time can be paused: timers
     /// then fire at once, and cases take no time.
     fn can_pause_time(&self) -> bool {
         false
+    }
+}
+
+impl dyn Host + '_ {
+    /// What a plain GET of a route without a fallback is refused with: over HTTP/2 there is nothing
+    /// to upgrade.
+    pub fn refusal_of_get(&self) -> (u16, &'static str) {
+        match self.is_multiplexed() {
+            true => (405, "WHARF_METHOD"),
+            false => (426, "WHARF_NOT_AN_UPGRADE"),
+        }
     }
 }
 
