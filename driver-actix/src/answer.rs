@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use actix_web::body::{BodySize, MessageBody};
+use actix_web::{
+    body::{BodySize, MessageBody},
+    web::Payload,
+};
 use bytes::Bytes;
 use futures::Stream;
 use wharf_sdk::driver::EventStreamBody;
@@ -21,14 +24,21 @@ const CHUNK_BYTES: usize = 16 * 1024;
 pub(crate) struct AnswerBody {
     bytes: Bytes,
     lender: Option<Rc<Lender>>,
+    /// Held, and not read: behind its answer, actix closes a connection whose request is not
+    /// complete. Where the payload is dropped before, it waits for the rest without a deadline.
+    _payload: Payload,
 }
 
 impl AnswerBody {
-    pub(crate) fn new(bytes: Bytes, lender: Option<Rc<Lender>>) -> Self {
+    pub(crate) fn new(bytes: Bytes, payload: Payload, lender: Option<Rc<Lender>>) -> Self {
         if let Some(lender) = &lender {
             lender.answer();
         }
-        Self { bytes, lender }
+        Self {
+            bytes,
+            lender,
+            _payload: payload,
+        }
     }
 }
 
@@ -64,11 +74,21 @@ impl Drop for AnswerBody {
 pub(crate) struct EventBody {
     events: EventStreamBody,
     lender: Option<Rc<Lender>>,
+    /// As an answer's.
+    _payload: Payload,
 }
 
 impl EventBody {
-    pub(crate) fn new(events: EventStreamBody, lender: Option<Rc<Lender>>) -> Self {
-        Self { events, lender }
+    pub(crate) fn new(
+        events: EventStreamBody,
+        payload: Payload,
+        lender: Option<Rc<Lender>>,
+    ) -> Self {
+        Self {
+            events,
+            lender,
+            _payload: payload,
+        }
     }
 }
 

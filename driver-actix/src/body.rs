@@ -1,8 +1,8 @@
-//! Response bodies behind a 101: where a session gets its bytes from and puts them.
+//! The body behind a 101 where the connection stays the dispatcher's.
 
 use std::{
     cell::RefCell,
-    convert::Infallible,
+    future::poll_fn,
     io,
     pin::Pin,
     rc::Rc,
@@ -16,72 +16,6 @@ use actix_web::{
 use bytes::{Buf, Bytes, BytesMut};
 use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use wharf_sdk::driver::{Connection, Upgrade};
-
-use crate::{lend::Lender, transport};
-
-/// Hands the connection over to a session once the 101 has left, and ends.
-pub(crate) struct HandoverBody {
-    lender: Rc<Lender>,
-    payload: Payload,
-    early: BytesMut,
-    upgrade: Option<Upgrade>,
-}
-
-impl HandoverBody {
-    pub(crate) fn new(lender: Rc<Lender>, payload: Payload, upgrade: Upgrade) -> Self {
-        lender.switch();
-        Self {
-            lender,
-            payload,
-            early: BytesMut::new(),
-            upgrade: Some(upgrade),
-        }
-    }
-}
-
-impl MessageBody for HandoverBody {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        let this = self.get_mut();
-        this.lender.claim(cx);
-        // Bytes that the dispatcher read before it was stopped come through the payload. They have
-        // all come when a whole turn of the dispatcher brought none.
-        let mut came = false;
-        while let Poll::Ready(Some(Ok(chunk))) = Pin::new(&mut this.payload).poll_next(cx) {
-            this.early.extend_from_slice(&chunk);
-            came = true;
-        }
-        if came {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let Some((stream, place)) = this.lender.take() else {
-            return Poll::Pending;
-        };
-        if let Some(upgrade) = this.upgrade.take() {
-            let early = std::mem::take(&mut this.early).freeze();
-            transport::spawn(Connection::tcp(stream).with_early(early), upgrade, place);
-        }
-        Poll::Ready(None)
-    }
-}
-
-impl Drop for HandoverBody {
-    fn drop(&mut self) {
-        if let Some(upgrade) = self.upgrade.take() {
-            upgrade.fail("the connection ended before the 101 had left");
-        }
-    }
-}
 
 /// How much a session may put into the body before it waits for the dispatcher to take it.
 const BODY_BYTES: usize = 16 * 1024;
@@ -104,9 +38,12 @@ struct State {
     outbound: BytesMut,
     /// The session has ended: the body ends behind what is left.
     is_ended: bool,
+    /// The session has ended without the closing that it owes: so does the connection.
+    is_aborted: bool,
     /// The dispatcher has dropped the body: the connection is gone.
     is_gone: bool,
     dispatcher: Option<Waker>,
+    /// Of the session, or behind its end of who waits for the connection's.
     session: Option<Waker>,
 }
 
@@ -122,8 +59,39 @@ impl SharedBody {
     }
 }
 
+/// Sees the connection's end, which comes with the body's.
+pub(crate) struct Watch {
+    state: Rc<RefCell<State>>,
+}
+
+impl Watch {
+    /// Waits until the dispatcher has dropped the body.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn gone(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state.borrow_mut();
+            if state.is_gone {
+                return Poll::Ready(());
+            }
+            state.session = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Has the dispatcher drop the connection when it next asks for more.
+    pub(crate) fn abort(&self) {
+        let mut state = self.state.borrow_mut();
+        state.is_aborted = true;
+        wake(&mut state.dispatcher);
+    }
+}
+
 impl MessageBody for SharedBody {
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn size(&self) -> BodySize {
         BodySize::Stream
@@ -132,8 +100,11 @@ impl MessageBody for SharedBody {
     fn poll_next(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+    ) -> Poll<Option<Result<Bytes, io::Error>>> {
         let mut state = self.state.borrow_mut();
+        if state.is_aborted {
+            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+        }
         if state.outbound.is_empty() {
             if state.is_ended {
                 return Poll::Ready(None);
@@ -229,6 +200,13 @@ impl AsyncWrite for SharedIo {
 }
 
 impl SharedIo {
+    /// To see the connection's end by, which outlives the session's.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch {
+            state: Rc::clone(&self.state),
+        }
+    }
+
     fn end(&self) {
         let mut state = self.state.borrow_mut();
         state.is_ended = true;
@@ -238,6 +216,8 @@ impl SharedIo {
 
 impl Drop for SharedIo {
     fn drop(&mut self) {
+        let is_aborted = !self.state.borrow().is_ended;
+        self.state.borrow_mut().is_aborted = is_aborted;
         self.end();
     }
 }

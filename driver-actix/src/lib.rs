@@ -4,9 +4,11 @@ mod answer;
 mod body;
 mod convert;
 mod error;
+mod handover;
 mod kernel;
 mod lend;
 mod lobby;
+mod mount;
 mod native;
 mod server;
 mod transport;
@@ -16,18 +18,31 @@ mod worker;
 use actix_web::web::ServiceConfig;
 use wharf_sdk::{App, Result, ShutdownReport};
 
-pub use self::{native::NativeSession, server::Server};
+pub use self::{
+    mount::{Mount, on_connect},
+    native::NativeSession,
+    server::Server,
+};
 
 /// The driver's name, as observers and snapshots see it.
 pub const DRIVER: &str = "actix";
 
 /// Mounts the app under a prefix of an application that exists already; an empty prefix takes
-/// every path that nothing else does.
+/// every path that nothing else does. [`Mount`] does the same with choices.
 ///
-/// Set `TCP_NODELAY` on the server (`HttpServer::tcp_nodelay(true)`): without it, small messages
-/// wait for acknowledgements of earlier ones. And set `client_disconnect_timeout` to zero: without
-/// it, actix keeps a connection for up to a second after its close handshake, waiting for the
-/// client to end it, which RFC 6455 leaves to the server.
+/// The server stays actix's, and some of what a server of Wharf's own does is for it to do:
+///
+/// - [`on_connect`](on_connect()) lets the app end connections whose peer does not read. Without it
+///   `TCP_NODELAY` has to be set (`tcp_nodelay(true)`), or small messages wait for
+///   acknowledgements of earlier ones; and a peer that reads nothing keeps its connection behind its
+///   session's end until it leaves. It keeps its place in the app's caps as long.
+/// - `client_disconnect_timeout(Duration::ZERO)`: else actix keeps a connection for up to a second
+///   after its close handshake, waiting for the client to end it, which RFC 6455 leaves to the
+///   server.
+/// - `max_connections` is 25,000 a worker unless it is set, which may be more than the process has
+///   descriptors. Nobody is put out when it is reached: `client_request_timeout` (5 s) bounds
+///   first heads, `keep_alive` (5 s) what is idle, and nothing an answer of plain HTTP that nobody
+///   reads.
 ///
 /// ```no_run
 /// # async fn run(app: wharf_sdk::App) -> std::io::Result<()> {
@@ -38,7 +53,8 @@ pub const DRIVER: &str = "actix";
 ///         .route("/health", web::get().to(async || "ok"))
 ///         .configure(wharf_actix::mount("/ws", app.clone()))
 /// })
-/// .tcp_nodelay(true)
+/// .on_connect(wharf_actix::on_connect)
+/// .max_connections(5_000)
 /// .client_disconnect_timeout(std::time::Duration::ZERO)
 /// .bind("127.0.0.1:3000")?
 /// .run()
@@ -46,7 +62,15 @@ pub const DRIVER: &str = "actix";
 /// # }
 /// ```
 pub fn mount(prefix: &str, app: App) -> impl FnOnce(&mut ServiceConfig) + use<> {
-    upgrade::mount(prefix.to_owned(), app)
+    let mount = Mount::new(prefix, app);
+    let is_everywhere = prefix.is_empty();
+    move |config| {
+        if is_everywhere {
+            config.default_service(mount.into_route());
+        } else {
+            config.service(mount);
+        }
+    }
 }
 
 /// Binds an address. The server accepts once it is [run](Server::run).

@@ -1,16 +1,17 @@
 //! Upgraded connections as sessions.
 
-use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use wharf_sdk::driver::{Connection, Upgrade};
+use wharf_sdk::driver::{Connection, Session, Upgrade, WireTransport};
 
 use crate::native;
 
-/// Runs a session on this thread; `held` is dropped behind it.
-pub(crate) fn spawn<IO>(connection: Connection<IO>, upgrade: Upgrade, held: impl Sized + 'static)
+/// The session over a connection, with actix's own socket within reach.
+pub(crate) fn session<IO>(
+    connection: Connection<IO>,
+    upgrade: Upgrade,
+) -> Session<WireTransport<IO>>
 where
     IO: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let session = upgrade.connect(connection.with_native(native::make));
-    actix_rt::spawn(session.map(|_| drop(held)));
+    upgrade.connect(connection.with_native(native::make))
 }

@@ -13,7 +13,7 @@ use crate::{
     kernel,
     lend::LentStream,
     lobby::{Lobby, Places},
-    upgrade,
+    mount::Mount,
 };
 
 /// Serves connections on tasks of their own: the server's count is of those that wait for this.
@@ -24,7 +24,8 @@ pub(crate) fn worker(
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = Infallible, InitError = ()>
 {
     fn_factory(move || {
-        let web = actix_web::App::new().configure(upgrade::mount(String::new(), app.clone()));
+        let mount = Mount::new("", app.clone());
+        let web = actix_web::App::new().default_service(mount.into_route());
         let http = HttpService::build()
             .keep_alive(KeepAlive::Disabled)
             // Heads have their deadline in `lend`, as everything else has.

@@ -30,5 +30,5 @@ pub use self::{
     middleware::{Middleware, Next},
     observer::Observer,
     snapshot::RouteSnapshot,
-    upgrade::{Decision, Upgrade, accept_key},
+    upgrade::{Decision, Place, Upgrade, accept_key},
 };

@@ -14,7 +14,7 @@ pub use self::{
     dialled::Dialled,
 };
 pub use crate::{
-    app::{Decision, Upgrade, accept_key},
+    app::{Decision, Place, Upgrade, accept_key},
     handler::Prepared,
     policy::{DeflateParams, DeflateSide},
     request::UpgradeRequest,

@@ -101,6 +101,12 @@ impl Upgrade {
         self
     }
 
+    /// Takes the session's place in the app's caps: for a connection that can outlive its session,
+    /// and counts until it is gone.
+    pub fn take_place(&mut self) -> Option<Place> {
+        self.parts.slot.take().map(Place)
+    }
+
     /// Makes the session over the upgraded connection.
     pub fn start<T: Transport>(self, transport: T) -> Session<T> {
         let prepared = match session_span(&self.context, &self.parts.info) {
@@ -151,6 +157,10 @@ impl std::fmt::Debug for Upgrade {
             .finish_non_exhaustive()
     }
 }
+
+/// A connection's place in its app's caps and counts; dropped, it is given back.
+#[derive(Debug)]
+pub struct Place(#[allow(dead_code, reason = "held for its drop")] Slot);
 
 /// Decides on a request, from the first check to the last.
 async fn decide(app: &Arc<AppInner>, request: UpgradeRequest, driver: &'static str) -> Decision {
