@@ -148,8 +148,10 @@
 //! Mounted under a prefix, a driver passes on the rest of the path; run the suite in that form too,
 //! as `NestedAxumHost` and `ScopedActixHost` do. Shutdown is the app's:
 //! [`AppHandle::shutdown`](wharf_sdk::AppHandle::shutdown) ends the sessions, and a server of the
-//! driver's own ends behind it. Such a server sets `TCP_NODELAY`, gives request heads a deadline
-//! and does not read ahead of a session that does not read.
+//! driver's own ends behind it. Such a server sets `TCP_NODELAY`, does not read ahead of a session
+//! that does not read, and bounds every connection that is no socket: in time (heads, bodies that
+//! never come, answers that nobody reads) and in number, sockets included. The program `hostile`
+//! attacks it.
 //!
 //! [`App::decide`]: wharf_sdk::App::decide
 //! [`Capabilities`]: wharf_sdk::driver::Capabilities

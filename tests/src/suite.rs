@@ -122,6 +122,7 @@ macro_rules! for_each_case {
                 empty_parameter: "path",
                 double_slashes: "path",
                 not_utf8: "path",
+                raw_bytes: "path",
                 rest: "path",
                 literals: "path",
                 typed_parameters: "path",

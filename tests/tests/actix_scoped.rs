@@ -2,12 +2,15 @@
 //! and what becomes of that application.
 #![cfg(feature = "actix")]
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
-use actix_web::{HttpServer, middleware::DefaultHeaders, web};
+use actix_web::{HttpMessage, HttpServer, dev::Service, middleware::DefaultHeaders, web};
+use tokio::time::{sleep, timeout};
+use wharf_actix::Mount;
 use wharf_conformance::{
     Client, Request, Running, ScopedActixHost, TcpServer, client::PATIENCE, fixture,
 };
+use wharf_sdk::{App, Extension, Result, Route, Socket};
 
 wharf_conformance::conformance!(ScopedActixHost);
 
@@ -72,4 +75,89 @@ async fn middleware_and_app_data_work_around_it() {
         (answer.text(), answer.header("x-layer")),
         ("app data", Some("passed"))
     );
+}
+
+/// What middleware of the application has put into a request is the handler's, by type.
+#[tokio::test]
+async fn request_extensions_are_carried() {
+    #[derive(Clone)]
+    struct User(&'static str);
+
+    async fn greet(Extension(user): Extension<User>, mut socket: Socket) -> Result<()> {
+        socket.write(user.0).await
+    }
+
+    let app = App::builder().route(Route::new("/greet", greet)).build();
+    let app = app.expect("valid");
+    let server = TcpServer::start(async move || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let server = HttpServer::new(move || {
+            actix_web::App::new()
+                .wrap_fn(|request, service| {
+                    request.extensions_mut().insert(User("Ada"));
+                    service.call(request)
+                })
+                .service(Mount::new("/with", app.clone()).carry::<User>())
+                .service(Mount::new("/without", app.clone()))
+        })
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .expect("a listener");
+        (address, server.run())
+    })
+    .await;
+    let answer = server.request(Request::upgrade("/with/greet")).await;
+    Client::new(answer).expect_text("Ada").await;
+    let answer = server.request(Request::upgrade("/without/greet")).await;
+    answer.expect(500);
+}
+
+/// A peer that reads nothing keeps neither its connection nor its place.
+#[tokio::test]
+async fn stalled_readers_end_with_their_session() {
+    let app = fixture::app(None).expect("valid").app;
+    let handle = app.handle();
+    let server = ScopedActixHost.start(app).await;
+    let push = Request::upgrade("/push/100000/65536");
+    let mut client = Client::new(server.request(push).await);
+    until(|| handle.connections() == 0).await;
+    while client.recv().await.is_some() {}
+}
+
+/// Where actix keeps the connection of such a peer, it counts for as long.
+#[tokio::test]
+async fn connections_count_until_they_are_gone() {
+    let fixture = fixture::app(None).expect("valid");
+    let (app, handle) = (fixture.app.clone(), fixture.app.handle());
+    let server = TcpServer::start(async move || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let server = HttpServer::new(move || {
+            actix_web::App::new().configure(wharf_actix::mount("", app.clone()))
+        })
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .expect("a listener");
+        (address, server.run())
+    })
+    .await;
+    let push = Request::upgrade("/push/100000/65536");
+    let mut client = Client::new(server.request(push).await);
+    fixture.events.only("closed").await;
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(handle.connections(), 1);
+    client.vanish();
+    until(|| handle.connections() == 0).await;
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    let waiting = timeout(PATIENCE, async {
+        while !is_so() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waiting.await.expect("what is waited for");
 }

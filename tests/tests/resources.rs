@@ -11,6 +11,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use program_under_test::{Program, Usage};
 use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
     process::Command,
     time::{sleep, timeout},
 };
@@ -185,6 +187,50 @@ async fn chaos(driver: &str) {
     );
 }
 
+/// Whoever is no socket has a deadline, whatever it waits for, and keeps no descriptor behind it.
+async fn held_connections(driver: &str) {
+    const EACH: usize = 5;
+    let program = start(driver).await;
+    let before = program.usage().descriptors;
+    let chunked = "Host: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let upgrade = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+    let requests = [
+        String::new(),
+        format!("GET /echo HTTP/1.1\r\n{upgrade}"),
+        format!("POST /nowhere HTTP/1.1\r\n{chunked}"),
+        format!("POST /echo HTTP/1.1\r\n{chunked}"),
+        format!("POST /fallback HTTP/1.1\r\n{chunked}"),
+        format!("GET /echo HTTP/1.1\r\n{chunked}"),
+        "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2_000),
+        "GET /fallback HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n".to_owned(),
+    ];
+    let mut held = Vec::new();
+    for request in requests.iter().flat_map(|request| [request; EACH]) {
+        let stream = TcpStream::connect(program.server.address()).await;
+        let mut stream = stream.expect("a connection");
+        // Of pipelined requests, as many as are taken.
+        let writing = stream.write_all(request.as_bytes());
+        let _ = timeout(Duration::from_secs(1), writing).await;
+        held.push(stream);
+    }
+    expect_descriptors(&program, before).await;
+    drop(held);
+}
+
+/// A crowd that comes while nobody accepts waits in the kernel, and need not come again.
+async fn crowds_at_the_door(driver: &str) {
+    const CROWD: usize = 600;
+    let program = start(driver).await;
+    program.signal("-STOP").await;
+    let address = program.server.address();
+    let crowd = join_all((0..CROWD).map(|_| TcpStream::connect(address)));
+    // Who finds the door shut tries again after a second.
+    let come = timeout(Duration::from_millis(900), crowd).await;
+    program.signal("-CONT").await;
+    let come = come.expect("room for all of them");
+    assert!(come.iter().all(Result::is_ok), "they are let in");
+}
+
 async fn start(driver: &str) -> Program {
     let program = Program::start(&["--driver", driver, "127.0.0.1:0"], driver).await;
     // What is allocated once is allocated now.
@@ -261,6 +307,16 @@ macro_rules! on_every_driver {
                 #[tokio::test]
                 async fn idle_after_large_messages() {
                     super::idle_after_large_messages($feature).await;
+                }
+
+                #[tokio::test]
+                async fn held_connections() {
+                    super::held_connections($feature).await;
+                }
+
+                #[tokio::test]
+                async fn crowds_at_the_door() {
+                    super::crowds_at_the_door($feature).await;
                 }
 
                 #[tokio::test]

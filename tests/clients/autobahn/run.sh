@@ -8,7 +8,7 @@
 # offer. --strict counts NON-STRICT as a failure. --cases runs these alone.
 # The HTML report is <out-dir>/index.html, the suite's own output <out-dir>/wstest.log.
 # Exit code: 0 passed, 1 a case failed, 2 something is missing. Needs Python 2.7, by $PYTHON27,
-# on the PATH, or from pyenv.
+# on the PATH, or from pyenv; installs it by pyenv or apt-get where it is not there.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -49,7 +49,18 @@ find_python27() {
       return
     fi
   done
-  die "the Autobahn TestSuite needs Python 2.7, and there is none in \$PYTHON27, on the PATH, or in pyenv.
+  return 1
+}
+
+install_python27() {
+  say "installing Python 2.7"
+  if command -v pyenv >/dev/null; then
+    pyenv install --skip-existing 2.7.18
+  elif [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
+    apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python2.7 python2.7-dev
+  fi >&2 || true
+  find_python27 || die "the Autobahn TestSuite needs Python 2.7, and there is none in \$PYTHON27, on the PATH, or in pyenv.
   with pyenv:    pyenv install 2.7.18
   Ubuntu 22.04:  apt-get install python2.7 python2.7-dev
   elsewhere:     build https://www.python.org/downloads/release/python-2718 and set PYTHON27"
@@ -61,7 +72,7 @@ install_suite() {
     return
   fi
   local python27
-  python27=$(find_python27)
+  python27=$(find_python27) || python27=$(install_python27)
   need gcc "a C compiler" cc gcc
   python_env "$cache/autobahn/virtualenv" "$here/bootstrap.txt"
   say "creating $environment with $python27"

@@ -27,6 +27,17 @@ pub async fn parameters_are_decoded(host: &dyn Host) {
     }
 }
 
+/// Raw bytes above ASCII are no part of a target, in its path or its query.
+pub async fn raw_bytes(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    for target in ["/rooms/caf\u{e9}", "/rooms/a?b=\u{e9}", "/\u{e9}"] {
+        site.request(Request::upgrade(target)).await.expect(400);
+        site.request(Request::plain("GET", target))
+            .await
+            .expect(400);
+    }
+}
+
 /// Headers are found whatever their case.
 pub async fn headers_in_any_case(host: &dyn Host) {
     let site = Site::fixture(host).await;

@@ -51,7 +51,7 @@ impl ScopedActixHost {
             })
             .workers(2)
             .disable_signals()
-            .tcp_nodelay(true)
+            .on_connect(wharf_actix::on_connect)
             .client_disconnect_timeout(std::time::Duration::ZERO)
             .listen(listener)
             .expect("a listener");

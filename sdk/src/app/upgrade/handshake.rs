@@ -128,6 +128,18 @@ pub(super) fn check_form(request: &UpgradeRequest) -> Result<()> {
         )
         .with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
     }
+    // Some HTTP parsers let them pass, and some refuse them before we see them.
+    if !request
+        .uri
+        .path_and_query()
+        .is_none_or(|target| target.as_str().is_ascii())
+    {
+        return Err(Error::new(
+            ErrorKind::BadRequest,
+            "WHARF_TARGET",
+            "the request's target has raw bytes above ASCII; percent-encode them",
+        ));
+    }
     let hosts = headers.get_all(header::HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version == Version::HTTP_11) {
         return Err(Error::new(
