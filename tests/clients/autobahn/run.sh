@@ -53,7 +53,8 @@ find_python27() {
 }
 
 install_python27() {
-  say "installing Python 2.7"
+  # Standard output is the answer.
+  say "installing Python 2.7" >&2
   if command -v pyenv >/dev/null; then
     pyenv install --skip-existing 2.7.18
   elif [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
