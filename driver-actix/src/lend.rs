@@ -10,6 +10,7 @@ use std::{
     cell::RefCell,
     future::{Future, poll_fn},
     io,
+    net::SocketAddr,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -104,6 +105,12 @@ impl Lender {
                 deadline: Box::pin(sleep(HEAD_TIMEOUT)),
             }),
         }
+    }
+
+    /// The address at the other end.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        let state = self.state.borrow();
+        state.held.as_ref()?.0.peer_addr().ok()
     }
 
     /// The request's head is there, and the app is at it. False for any but the first: a

@@ -10,6 +10,7 @@ mod lend;
 mod lobby;
 mod mount;
 mod native;
+mod refusal;
 mod server;
 mod transport;
 mod upgrade;

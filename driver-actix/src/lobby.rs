@@ -55,8 +55,8 @@ impl Lobby {
         })
     }
 
-    /// Gives the connection a place. `None` if all are taken by sockets, or on other workers.
-    pub(crate) fn admit(self: &Rc<Self>, stream: TcpStream) -> Option<Rc<Lender>> {
+    /// Gives the connection a place, or it back if all are taken by sockets, or on other workers.
+    pub(crate) fn admit(self: &Rc<Self>, stream: TcpStream) -> Result<Rc<Lender>, TcpStream> {
         let number = self.next.get();
         self.next.set(number + 1);
         let taken = self.places.taken.fetch_add(1, Ordering::Relaxed);
@@ -65,13 +65,13 @@ impl Lobby {
             number,
         };
         if taken >= self.places.limit && !self.evict_oldest() {
-            return None;
+            return Err(stream);
         }
         let lender = Rc::new(Lender::new(stream, place));
         self.waiting
             .borrow_mut()
             .insert(number, Rc::downgrade(&lender));
-        Some(lender)
+        Ok(lender)
     }
 
     /// Those whom the app is busy with stay as long as there are others.

@@ -51,7 +51,7 @@ impl Server {
     /// it opens.
     ///
     /// When there are as many, the connection that has been there longest without becoming a
-    /// socket makes room for the next; when all are sockets, the next is turned away.
+    /// socket makes room for the next; when all are sockets, the next is told 503.
     #[must_use]
     pub fn max_connections(mut self, most: usize) -> Self {
         self.max_connections = most;

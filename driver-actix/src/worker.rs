@@ -11,9 +11,10 @@ use wharf_sdk::App;
 
 use crate::{
     kernel,
-    lend::LentStream,
+    lend::{Lender, LentStream},
     lobby::{Lobby, Places},
     mount::Mount,
+    refusal::Refusals,
 };
 
 /// Serves connections on tasks of their own: the server's count is of those that wait for this.
@@ -37,10 +38,15 @@ pub(crate) fn worker(
             .h1(map_config(web, |()| AppConfig::default()))
             .new_service(());
         let lobby = Lobby::new(Arc::clone(&places));
+        let refusals = Refusals::default();
         async move {
             let http = Rc::new(http.await?);
-            Ok(fn_service(move |stream| {
-                start(stream, &lobby, &http);
+            Ok(fn_service(move |stream: TcpStream| {
+                kernel::prepare(&stream);
+                match lobby.admit(stream) {
+                    Ok(lender) => start(lender, &http),
+                    Err(stream) => refusals.tell(stream),
+                }
                 done()
             }))
         }
@@ -51,16 +57,11 @@ fn done() -> Ready<Result<(), Infallible>> {
     ready(Ok(()))
 }
 
-fn start<S>(stream: TcpStream, lobby: &Rc<Lobby>, http: &Rc<S>)
+fn start<S>(lender: Rc<Lender>, http: &Rc<S>)
 where
     S: Service<(LentStream, Option<SocketAddr>)> + 'static,
 {
-    kernel::prepare(&stream);
-    let peer = stream.peer_addr().ok();
-    let Some(lender) = lobby.admit(stream) else {
-        tracing::debug!("a connection was turned away: all places are taken by sockets");
-        return;
-    };
+    let peer = lender.peer();
     let http = Rc::clone(http);
     actix_rt::spawn(async move {
         // An error is the dispatcher's way to end, and often ours to end it.
