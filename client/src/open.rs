@@ -13,7 +13,7 @@ use wharf_sdk::{
 use crate::{
     client::{Settings, Way},
     dial::{self, Plain, Stream, within},
-    handshake::{self, Accepted, Head, Sent},
+    handshake::{self, Accepted, Head},
     random,
     rejected::Rejected,
     request::Request,
@@ -134,7 +134,7 @@ async fn in_memory(
     target: &Target,
     host: &wharf_sdk::testing::TestHost,
     request: UpgradeRequest,
-    sent: &Sent,
+    sent: &handshake::Sent,
 ) -> Result<Attempt> {
     use wharf_sdk::testing::Answer;
     let asked = async { Ok(host.request(request.clone()).await) };

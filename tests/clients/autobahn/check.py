@@ -1,11 +1,12 @@
 """Judges the report that the Autobahn TestSuite left in a folder.
 
-    check.py <out-dir> [--strict]
+    check.py <out-dir> [--agent NAME] [--strict]
 
 Prints every case that is not OK, and a summary. Exits 1 if a case is missing, if its behaviour is
 not OK or NON-STRICT (with --strict: not OK), or if its closing behaviour is not OK.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -19,14 +20,14 @@ def last_lines(log_path, count=5):
         return "".join(f"  | {line.rstrip():.160}\n" for line in log.readlines()[-count:])
 
 
-def main(folder, strict):
+def main(folder, agent, strict):
     log_path = os.path.join(folder, "wstest.log")
     report_path = os.path.join(folder, "index.json")
     if not os.path.exists(report_path):
         print("the suite wrote no report; its last words:\n" + last_lines(log_path), end="")
         return 1
     with open(report_path) as report:
-        results = json.load(report).get("server", {})
+        results = json.load(report).get(agent, {})
     # A case that never ran leaves no trace in the report, only in what was asked for.
     with open(os.path.join(folder, "spec.json")) as specification:
         planned = json.load(specification)["cases"]
@@ -58,7 +59,9 @@ def main(folder, strict):
 
 
 if __name__ == "__main__":
-    arguments = [argument for argument in sys.argv[1:] if argument != "--strict"]
-    if len(arguments) != 1:
-        sys.exit(__doc__)
-    sys.exit(main(arguments[0], strict="--strict" in sys.argv))
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("--agent", default="server")
+    parser.add_argument("--strict", action="store_true")
+    arguments = parser.parse_args()
+    sys.exit(main(arguments.folder, arguments.agent, arguments.strict))
