@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs outside WebSocket clients against a running fixture server.
 #
-#   tests/clients/run.sh <base-url> [python|node|browser|autobahn|autobahn-full|chat ...]
+#   tests/clients/run.sh <base-url> [python|node|browser|autobahn|autobahn-full|autobahn-deflate|chat ...]
 #
 # `chat` is for the chat example instead of the fixture: two pages of a browser talk to each other.
 # WHARF_AUTOBAHN_STRICT=1 lets a NON-STRICT Autobahn case fail the run.
@@ -13,7 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
 
-usage="usage: $0 ws://HOST:PORT [python|node|browser|autobahn|autobahn-full|chat ...]"
+usage="usage: $0 ws://HOST:PORT [python|node|browser|autobahn|autobahn-full|autobahn-deflate|chat ...]"
 base=${1:-}
 [[ $base =~ ^ws://[^/]+/?$ ]] || die "$usage"
 base=${base%/}
@@ -59,12 +59,18 @@ run_autobahn() {
   # A report per server, so that runs against two drivers do not overwrite each other. No colon in
   # its name, because CI's artifact stores refuse it.
   local address=${base##*/}
-  "$here/autobahn/run.sh" "$base/echo" "$cache/reports/${address//:/-}" \
-    ${WHARF_AUTOBAHN_STRICT:+--strict} "$@"
+  "$here/autobahn/run.sh" "$base/echo" "$cache/reports/${address//:/-}" "$@"
+}
+
+run_autobahn_deflate() {
+  local address=${base##*/} route
+  for route in deflate deflate-takeover; do
+    "$here/autobahn/run.sh" "$base/$route" "$cache/reports/${address//:/-}-$route" --deflate
+  done
 }
 
 for client in "$@"; do
-  [[ $client =~ ^(python|node|browser|autobahn|autobahn-full|chat)$ ]] || die "no client '$client'. $usage"
+  [[ $client =~ ^(python|node|browser|autobahn|autobahn-full|autobahn-deflate|chat)$ ]] || die "no client '$client'. $usage"
 done
 
 failed=()
@@ -78,6 +84,7 @@ for client in "$@"; do
     set -e
     case $client in
       autobahn-full) run_autobahn --full ;;
+      autobahn-deflate) run_autobahn_deflate ;;
       *) "run_$client" ;;
     esac
   )

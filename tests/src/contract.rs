@@ -289,6 +289,51 @@ pub const ROWS: &[Row] = &[
         "the server asks: the peer's reply, its error, or a timeout",
     ),
     row(
+        "Compression",
+        "compression-policy",
+        "off by default; per app, group and route; contradictions are refused when the app is built",
+    ),
+    row(
+        "Compression",
+        "compression-offers",
+        "the first offer that fits is taken, the answer is never more than it; none fits: no compression; malformed: 400",
+    ),
+    row(
+        "Compression",
+        "compression",
+        "messages are compressed where it is worth it, and in order; what others send is inflated",
+    ),
+    row(
+        "Compression",
+        "compression-takeover",
+        "context takeover in each direction, as agreed on",
+    ),
+    row(
+        "Compression",
+        "compression-bits",
+        "the first reserved bit on the first frame of a data message only, and only where agreed on: 1002",
+    ),
+    row(
+        "Compression",
+        "compression-sizes",
+        "limits and UTF-8 are checked while a message inflates: 1009 and 1007, whatever the ratio",
+    ),
+    row(
+        "Compression",
+        "compression-damage",
+        "bytes that do not inflate: 1007, error to observers",
+    ),
+    row(
+        "Compression",
+        "compression-counts",
+        "counts tell payloads and bytes of the connection; the write deadline is about the latter",
+    ),
+    row(
+        "Compression",
+        "compression-native",
+        "the framework's own socket is handed inflated frames",
+    ),
+    row(
         "Beyond the tables",
         "sender",
         "senders: try, wait, latest of a key, gaps, queued bytes",

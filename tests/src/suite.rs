@@ -390,6 +390,24 @@ macro_rules! for_each_case {
                 held_values: "events",
                 wrong_channels: "events",
             }
+            compression {
+                policy: "compression-policy",
+                contradictions: "compression-policy",
+                offers: "compression-offers",
+                malformed: "compression-offers",
+                both_ways: "compression",
+                unusual_streams: "compression",
+                order: "compression",
+                takeover: "compression-takeover",
+                reserved_bits: "compression-bits",
+                bombs: "compression-sizes",
+                endless: "compression-sizes",
+                utf8: "compression-sizes",
+                damage: "compression-damage",
+                counts: "compression-counts",
+                write_deadline: "compression-counts",
+                native: "compression-native",
+            }
             native {
                 reaches_the_frameworks_socket: "native",
                 of_another_type: "native",

@@ -15,7 +15,8 @@ use super::{inbox::ChannelInbox, line::Line};
 use crate::{
     handler::WebSocket,
     message::{CloseFrame, Error, ErrorKind, Message, Result},
-    wire::{Decoder, NativeSocket, OpCode, WireLimits, encode_client_frame},
+    policy::DeflateParams,
+    wire::{Decoder, NativeSocket, OpCode, WireLimits, deflate::Deflater, encode_client_frame},
 };
 
 /// How long an expectation waits. Paused time makes it instant.
@@ -74,6 +75,10 @@ pub struct TestSocket {
     answers_pings: bool,
     sent_close: bool,
     close: Option<Option<CloseFrame>>,
+    deflater: Option<Box<Deflater>>,
+    /// Of the message that arrives, and of the last one.
+    begins_compressed: bool,
+    was_compressed: bool,
     pub(super) events: ChannelInbox,
 }
 
@@ -89,8 +94,29 @@ impl TestSocket {
             answers_pings,
             sent_close: false,
             close: None,
+            deflater: None,
+            begins_compressed: false,
+            was_compressed: false,
             events: ChannelInbox::default(),
         }
+    }
+
+    pub(super) fn with_deflate(mut self, agreed: Option<&DeflateParams>) -> Self {
+        if let Some(params) = agreed {
+            self.decoder.set_deflate(params);
+            self.deflater = Deflater::agreed(params);
+        }
+        self
+    }
+
+    /// Whether compression was agreed on: see [`Connect::compression`](super::Connect::compression).
+    pub fn is_compressing(&self) -> bool {
+        self.deflater.is_some()
+    }
+
+    /// Whether the last text or binary message came compressed.
+    pub fn was_compressed(&self) -> bool {
+        self.was_compressed
     }
 
     /// The 101.
@@ -100,13 +126,12 @@ impl TestSocket {
 
     /// Sends a text message.
     pub async fn send_text(&mut self, text: &str) {
-        self.send_frame(0x80 | OpCode::Text.bits(), text.as_bytes())
-            .await;
+        self.send_data(OpCode::Text, text.as_bytes()).await;
     }
 
     /// Sends a binary message.
     pub async fn send_binary(&mut self, bytes: &[u8]) {
-        self.send_frame(0x80 | OpCode::Binary.bits(), bytes).await;
+        self.send_data(OpCode::Binary, bytes).await;
     }
 
     /// Sends a value as JSON text.
@@ -118,6 +143,18 @@ impl TestSocket {
         match serde_json::to_string(value) {
             Ok(text) => self.send_text(&text).await,
             Err(error) => panic!("the value does not serialize: {error}"),
+        }
+    }
+
+    /// Sends a message, compressed where that was agreed on and is worth it.
+    async fn send_data(&mut self, opcode: OpCode, payload: &[u8]) {
+        let deflater = self.deflater.as_mut();
+        let deflater = deflater.filter(|it| it.wants(payload.len()) && !it.is_large(payload.len()));
+        let deflated = deflater
+            .and_then(|deflater| deflater.deflate(payload, |made| made.map(<[u8]>::to_vec)));
+        match deflated {
+            Some(deflated) => self.send_frame(0xC0 | opcode.bits(), &deflated).await,
+            None => self.send_frame(0x80 | opcode.bits(), payload).await,
         }
     }
 
@@ -225,10 +262,18 @@ impl TestSocket {
 
     /// Takes a frame out of what has arrived, and answers it.
     fn take_frame(&mut self) -> Option<Message> {
+        if self.decoder.is_at_boundary()
+            && let Some(first) = self.line.inbound().first()
+        {
+            self.begins_compressed = first & 0x40 != 0;
+        }
         let message = match self.decoder.decode(self.line.inbound()) {
             Ok(message) => message?,
             Err(error) => panic!("the server broke the protocol: {error}"),
         };
+        if message.is_data() {
+            self.was_compressed = self.begins_compressed;
+        }
         match &message {
             Message::Ping(payload) if self.answers_pings => {
                 self.queue_frame(0x80 | OpCode::Pong.bits(), payload);

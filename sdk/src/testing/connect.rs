@@ -15,7 +15,7 @@ use super::{
     client::TestSocket,
     host::{Answer, TestHost},
 };
-use crate::request::UpgradeRequest;
+use crate::{policy::Compression, request::UpgradeRequest};
 
 impl TestHost {
     /// Prepares a connection to a path, such as `/chat?room=1`. Once it is made, the handler has
@@ -64,6 +64,7 @@ pub struct Connect {
     host: TestHost,
     request: UpgradeRequest,
     answers_pings: bool,
+    compression: Option<Compression>,
 }
 
 /// A response in place of a socket.
@@ -110,6 +111,7 @@ impl Connect {
                 extensions: http::Extensions::new(),
             },
             answers_pings: true,
+            compression: None,
         }
     }
 
@@ -133,6 +135,34 @@ impl Connect {
     pub fn protocols<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
         let names: Vec<_> = names.into_iter().collect();
         self.header("sec-websocket-protocol", &names.join(", "))
+    }
+
+    /// Offers compression, and compresses what is sent if the host agrees.
+    ///
+    /// ```
+    /// # use wharf_sdk::{App, Compression, Configure, Result, Route, Socket, testing::TestHost};
+    /// # async fn feed(mut socket: Socket) -> Result<()> {
+    /// #     socket.write("row, ".repeat(1000)).await
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let route = Route::new("/feed", feed).compression(Compression::new());
+    /// let host = TestHost::new(App::builder().route(route).build()?);
+    /// let mut client = host.connect("/feed").compression(Compression::new()).await;
+    /// assert!(client.is_compressing());
+    /// client.expect_text(&"row, ".repeat(1000)).await;
+    /// assert!(client.was_compressed());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "deflate")]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        let offer = compression.offer();
+        self.compression = Some(compression);
+        self.request
+            .headers
+            .append(header::SEC_WEBSOCKET_EXTENSIONS, offer);
+        self
     }
 
     /// Sends a bearer token.
@@ -199,7 +229,13 @@ impl Connect {
         let path = self.request.uri.to_string();
         match self.host.request(self.request).await {
             Answer::Upgraded(response, stream) => {
-                TestSocket::new(stream, response, self.answers_pings)
+                let agreed = match &self.compression {
+                    Some(compression) => compression.accept(response.headers()),
+                    None => Ok(None),
+                };
+                let agreed = agreed
+                    .unwrap_or_else(|error| panic!("the host answered the offer wrongly: {error}"));
+                TestSocket::new(stream, response, self.answers_pings).with_deflate(agreed.as_ref())
             }
             Answer::Rejected(response) => panic!(
                 "expected a socket at {path}, but got {} with the body {}",

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Runs the Autobahn TestSuite against an echo server and judges the report.
 #
-#   tests/clients/autobahn/run.sh <ws-url> <out-dir> [--full] [--strict] [--cases '6.4.*,7.1.1']
+#   tests/clients/autobahn/run.sh <ws-url> <out-dir> [--full] [--deflate] [--strict]
+#                                 [--cases '6.4.*,7.1.1']
 #
 # Sections 1 to 7 and 10, a quarter of a minute. --full adds section 9 (limits, performance: messages
-# of up to 16 MiB), which doubles that. 12 and 13 test permessage-deflate, which Wharf does not
-# offer. --strict counts NON-STRICT as a failure. --cases runs these alone.
+# of up to 16 MiB), which doubles that. --deflate runs sections 12 and 13 (compression) alone,
+# against a URL that compresses. --strict, or WHARF_AUTOBAHN_STRICT=1, counts NON-STRICT as a
+# failure. --cases runs these alone.
 # The HTML report is <out-dir>/index.html, the suite's own output <out-dir>/wstest.log.
 # Exit code: 0 passed, 1 a case failed, 2 something is missing. Needs Python 2.7, by $PYTHON27,
 # on the PATH, or from pyenv; installs it by pyenv or apt-get where it is not there.
@@ -17,17 +19,18 @@ source "$here/../lib.sh"
 # shellcheck source=suite.sh
 source "$here/suite.sh"
 
-usage="usage: $0 ws://HOST:PORT/PATH OUT_DIR [--full] [--strict] [--cases PATTERN,...]"
+usage="usage: $0 ws://HOST:PORT/PATH OUT_DIR [--full] [--deflate] [--strict] [--cases PATTERN,...]"
 [[ $# -ge 2 && $1 =~ ^ws:// ]] || die "$usage"
 url=$1
 out=$2
 shift 2
 cases='1.*,2.*,3.*,4.*,5.*,6.*,7.*,10.*'
 deadline=10m # a server that answers nothing makes every case wait for its own timeout
-strict=
+strict=${WHARF_AUTOBAHN_STRICT:-}
 while [[ $# -gt 0 ]]; do
   case $1 in
     --full) cases+=',9.*' deadline=30m ;;
+    --deflate) cases='12.*,13.*' deadline=30m ;;
     --strict) strict=yes ;;
     --cases)
       [[ $# -ge 2 ]] || die "$usage"

@@ -102,6 +102,18 @@ export async function isRefused(WebSocket, url) {
   equal(event.code, 1006, "the close code of a refused upgrade");
 }
 
+/** The extension is agreed on, and what is compressed comes back as it was. */
+async function isCompressed(connection, socket) {
+  if (!socket.extensions.startsWith("permessage-deflate")) {
+    throw new Error(`the extensions are "${socket.extensions}"`);
+  }
+  const rows = JSON.stringify(Array.from({ length: 500 }, (_, id) => ({ id, name: `row ${id}` })));
+  for (let round = 0; round < 3; round++) {
+    for (const text of ["", "short", rows, rows.repeat(30)]) await connection.echoes(text);
+    await connection.echoes(new TextEncoder().encode(rows));
+  }
+}
+
 /** Name and function of every check, for one implementation of WebSocket. */
 export function standardChecks(WebSocket, base) {
   const on = (path, body, ...options) => () => session(WebSocket, base + path, body, ...options);
@@ -126,6 +138,13 @@ export function standardChecks(WebSocket, base) {
       // Long enough for several pings; every WebSocket answers them by itself.
       await new Promise((resolve) => setTimeout(resolve, 1500));
       await connection.echoes("still here");
+    }),
+    compressed: on("/deflate", isCompressed),
+    "compressed-with-takeover": on("/deflate-takeover", isCompressed),
+    "compressed-over-the-limit": on("/deflate-limit", async (connection, socket) => {
+      await connection.echoes("x".repeat(1024));
+      socket.send("x".repeat(100_000));
+      await connection.isClosed(1009);
     }),
     "server-speaks-first": on("/greet", async (connection) => {
       await connection.receives("welcome", "the first message");

@@ -32,6 +32,20 @@ const checks = {
       socket.send(Uint8Array.of(128), { fin: true });
       await connection.receives(Uint8Array.of(0, 255, 128), "the echo");
     }),
+  "compressed-fragments-from-the-first-byte": () =>
+    session(
+      WebSocket,
+      `${base}/deflate-takeover`,
+      async (connection, socket) => {
+        for (const text of ["tiny", "rows and rows ".repeat(1000), "tiny"]) {
+          socket.send(text, { fin: false });
+          socket.send(text, { fin: true });
+          await connection.receives(text + text, "the echo");
+        }
+      },
+      [],
+      { perMessageDeflate: { threshold: 0, serverMaxWindowBits: 10, clientMaxWindowBits: 9 } },
+    ),
   "ping-between-fragments": () =>
     session(WebSocket, `${base}/echo`, async (connection, socket) => {
       socket.send("first ", { fin: false });

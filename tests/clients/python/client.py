@@ -129,6 +129,39 @@ async def ping(base):
         await echoes(websocket, "still here")
 
 
+async def talks_compressed(base, path, keeps_context):
+    async with session(f"{base}{path}") as websocket:
+        extensions = websocket.protocol.extensions
+        equal([extension.name for extension in extensions], ["permessage-deflate"], "extensions")
+        [deflate] = extensions
+        equal(deflate.remote_no_context_takeover, not keeps_context, "no takeover by the server")
+        equal(deflate.local_no_context_takeover, not keeps_context, "no takeover by the client")
+        rows = json.dumps([{"id": number, "name": f"row {number}"} for number in range(500)])
+        for _ in range(3):
+            for message in ("", "short", rows, rows.encode(), rows * 50):
+                await echoes(websocket, message)
+        await within(websocket.send([rows[:100], "", rows[100:]]))
+        equal(await within(websocket.recv()), rows, "the echo")
+
+
+@check
+async def compressed(base):
+    await talks_compressed(base, "/deflate", keeps_context=False)
+
+
+@check
+async def compressed_with_takeover(base):
+    await talks_compressed(base, "/deflate-takeover", keeps_context=True)
+
+
+@check
+async def compressed_over_the_limit(base):
+    async with session(f"{base}/deflate-limit") as websocket:
+        await echoes(websocket, "x" * 1024)
+        await within(websocket.send("x" * 100_000))
+        await server_closes(websocket, 1009)
+
+
 @check
 async def answers_the_heartbeat(base):
     async with session(f"{base}/heartbeat") as websocket:

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod bad_input;
 pub mod channel;
 pub mod close;
+pub mod compression;
 pub mod control;
 pub mod ends;
 pub mod errors;

@@ -1,5 +1,6 @@
 //! A client that sees every frame and can break every rule.
 
+mod deflate;
 mod expect;
 mod frame;
 
@@ -11,18 +12,28 @@ use tokio::{
     time::timeout,
 };
 
-pub use self::frame::{Frame, opcode};
+pub use self::{
+    deflate::Deflate,
+    frame::{Frame, opcode},
+};
 use crate::host::{Answer, Running, Stream};
 
 /// How long anything may take that is expected to happen. Far more than it takes on a busy
 /// machine: it only says when to give up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The reserved bit of compressed messages.
+const RSV1: u8 = 4;
+
 /// The client's end of a WebSocket, by hand: it answers nothing and hides nothing, it reads only
 /// when told to, and it checks that what the server sends obeys the RFC.
 pub struct Client {
     stream: Option<Box<dyn Stream>>,
     inbound: BytesMut,
+    /// Where compression was agreed on.
+    deflate: Option<Deflate>,
+    /// What the last message took on its way, if it was compressed.
+    deflated_bytes: Option<usize>,
     /// Header lines of the 101.
     pub headers: http::HeaderMap,
     /// Held, so that a server whose case needs only the client is not stopped.
@@ -41,6 +52,8 @@ impl Client {
         Self {
             stream: answer.stream.take(),
             inbound: BytesMut::new(),
+            deflate: Deflate::accepted(&answer.headers),
+            deflated_bytes: None,
             headers: answer.headers,
             server: None,
         }
@@ -93,6 +106,36 @@ impl Client {
         self.send(Frame::text(text)).await;
     }
 
+    /// Compresses a message, for frames of one's own.
+    ///
+    /// # Panics
+    ///
+    /// If compression was not agreed on.
+    pub fn deflate(&mut self, payload: &[u8]) -> Vec<u8> {
+        let deflate = self.deflate.as_mut();
+        deflate.expect("compression was agreed on").deflate(payload)
+    }
+
+    /// Sends a compressed message.
+    ///
+    /// # Panics
+    ///
+    /// If compression was not agreed on.
+    pub async fn send_deflated(&mut self, opcode: u8, payload: &[u8]) {
+        let deflated = self.deflate(payload);
+        self.send(Frame::new(opcode, deflated).reserved(RSV1)).await;
+    }
+
+    /// Whether the last message was compressed.
+    pub fn was_deflated(&self) -> bool {
+        self.deflated_bytes.is_some()
+    }
+
+    /// What the last message took on its way, if it was compressed.
+    pub fn deflated_bytes(&self) -> Option<usize> {
+        self.deflated_bytes
+    }
+
     /// Ends the outbound direction of the connection.
     pub async fn half_close(&mut self) {
         if let Some(stream) = &mut self.stream {
@@ -122,10 +165,24 @@ impl Client {
         timeout(duration, self.next()).await.ok()
     }
 
+    /// Inflates what the server may have compressed.
+    fn inflate(&mut self, frame: &mut Frame) {
+        if !matches!(frame.opcode, opcode::TEXT | opcode::BINARY) {
+            return;
+        }
+        self.deflated_bytes = None;
+        if let (RSV1, Some(deflate)) = (frame.rsv, &mut self.deflate) {
+            self.deflated_bytes = Some(frame.payload.len());
+            frame.payload = deflate.inflate(&frame.payload).into();
+            frame.rsv = 0;
+        }
+    }
+
     /// Cancel-safe: bytes that were read stay.
     async fn next(&mut self) -> Option<Frame> {
         loop {
-            if let Some(frame) = Frame::parse(&mut self.inbound) {
+            if let Some(mut frame) = Frame::parse(&mut self.inbound) {
+                self.inflate(&mut frame);
                 frame.assert_legal_from_server();
                 return Some(frame);
             }

@@ -6,84 +6,84 @@ use super::{Framed, Step};
 use crate::{message::Result, policy::DeflateParams, wire::frame::OpCode};
 
 #[derive(Debug)]
-pub(in crate::wire) enum Deflater {}
+pub(crate) enum Deflater {}
 
 #[derive(Debug)]
-pub(in crate::wire) enum Inflater {}
+pub(crate) enum Inflater {}
 
 #[derive(Debug)]
-pub(in crate::wire) enum Inflating {}
+pub(crate) enum Inflating {}
 
 impl Deflater {
-    pub(in crate::wire) fn agreed(_: &DeflateParams) -> Option<Box<Self>> {
+    pub(crate) fn agreed(_: &DeflateParams) -> Option<Box<Self>> {
         None
     }
 
-    pub(in crate::wire) fn wants(&self, _: usize) -> bool {
+    pub(crate) fn wants(&self, _: usize) -> bool {
         match *self {}
     }
 
-    pub(in crate::wire) fn is_large(&self, _: usize) -> bool {
+    pub(crate) fn is_large(&self, _: usize) -> bool {
         match *self {}
     }
 
-    pub(in crate::wire) fn begin(&self, _: OpCode, _: Bytes) {
+    pub(crate) fn begin(&self, _: OpCode, _: Bytes) {
         match *self {}
     }
 
-    pub(in crate::wire) fn deflate<R>(&self, _: &[u8], _: impl FnOnce(Option<&[u8]>) -> R) -> R {
+    pub(crate) fn deflate<R>(&self, _: &[u8], _: impl FnOnce(Option<&[u8]>) -> R) -> R {
         match *self {}
     }
 
-    pub(in crate::wire) fn held_bytes(&self) -> usize {
+    pub(crate) fn held_bytes(&self) -> usize {
         match *self {}
     }
 
-    pub(in crate::wire) fn must_yield(&self) -> bool {
+    pub(crate) fn must_yield(&self) -> bool {
         match *self {}
     }
 
-    pub(in crate::wire) fn go_on(&self) -> Option<(OpCode, Framed)> {
+    pub(crate) fn go_on(&self) -> Option<(OpCode, Framed)> {
         match *self {}
     }
 }
 
 impl Inflater {
-    pub(in crate::wire) fn agreed(_: &DeflateParams) -> Option<Box<Self>> {
+    pub(crate) fn agreed(_: &DeflateParams) -> Option<Box<Self>> {
         None
     }
 
-    pub(in crate::wire) fn begin(&self) -> Inflating {
+    pub(crate) fn begin(&self) -> Inflating {
         match *self {}
     }
 
-    pub(in crate::wire) fn begin_again(&self, _: &mut Inflating, _: &[u8]) {
+    pub(crate) fn begin_again(&self, _: &mut Inflating, _: &[u8]) {
         match *self {}
     }
 
-    pub(in crate::wire) fn end(&self, _: Inflating, _: &[u8]) {
+    pub(crate) fn end(&self, _: Inflating, _: &[u8]) {
         match *self {}
     }
 }
 
 impl Inflating {
-    pub(in crate::wire) fn with_room<R>(run: impl FnOnce(&mut [u8]) -> R) -> R {
+    pub(crate) fn with_room<R>(run: impl FnOnce(&mut [u8]) -> R) -> R {
         run(&mut [])
     }
 
-    pub(in crate::wire) fn step(&self, _: &[u8], _: &mut [u8]) -> Result<Step> {
+    pub(crate) fn step(&self, _: &[u8], _: &mut [u8]) -> Result<Step> {
         match *self {}
     }
 
-    pub(in crate::wire) fn is_ended(&self) -> bool {
+    pub(crate) fn is_ended(&self) -> bool {
         match *self {}
     }
 
-    pub(in crate::wire) fn taken_bytes(&self) -> u64 {
+    pub(crate) fn taken_bytes(&self) -> u64 {
         match *self {}
     }
 
-    pub(in crate::wire) fn finish(&self) -> Result<()> {
+    pub(crate) fn finish(&self) -> Result<()> {
         match *self {}
     }
 }

@@ -15,7 +15,7 @@ const FLUSH_END: [u8; 4] = [0, 0, 0xFF, 0xFF];
 
 /// One socket's outbound side.
 #[derive(Debug)]
-pub(in crate::wire) struct Deflater {
+pub(crate) struct Deflater {
     threshold_bytes: usize,
     settings: Settings,
     /// How much was compressed since this session last let others have a turn.
@@ -35,7 +35,7 @@ struct Large {
 }
 
 impl Deflater {
-    pub(in crate::wire) fn agreed(params: &DeflateParams) -> Option<Box<Self>> {
+    pub(crate) fn agreed(params: &DeflateParams) -> Option<Box<Self>> {
         let ours = params.ours;
         Some(Box::new(Self {
             threshold_bytes: params.threshold_bytes,
@@ -53,17 +53,17 @@ impl Deflater {
     }
 
     /// Whether a message of this size is worth the try.
-    pub(in crate::wire) fn wants(&self, payload_bytes: usize) -> bool {
+    pub(crate) fn wants(&self, payload_bytes: usize) -> bool {
         payload_bytes >= self.threshold_bytes && payload_bytes > 0
     }
 
     /// Whether a message of this size is compressed slice by slice.
-    pub(in crate::wire) fn is_large(&self, payload_bytes: usize) -> bool {
+    pub(crate) fn is_large(&self, payload_bytes: usize) -> bool {
         payload_bytes > SLICE_BYTES
     }
 
     /// Takes a large message, to [`go_on`](Self::go_on) with.
-    pub(in crate::wire) fn begin(&mut self, opcode: OpCode, payload: Bytes) {
+    pub(crate) fn begin(&mut self, opcode: OpCode, payload: Bytes) {
         self.large = Some(Box::new(Large {
             opcode,
             payload,
@@ -74,11 +74,7 @@ impl Deflater {
 
     /// Compresses a message that is not large. `run` gets it, or nothing if it would not be
     /// smaller.
-    pub(in crate::wire) fn deflate<R>(
-        &mut self,
-        payload: &[u8],
-        run: impl FnOnce(Option<&[u8]>) -> R,
-    ) -> R {
+    pub(crate) fn deflate<R>(&mut self, payload: &[u8], run: impl FnOnce(Option<&[u8]>) -> R) -> R {
         self.spend(payload.len());
         let window = self.window.as_deref().map_or(&[][..], Window::bytes);
         let most = payload.len() + FLUSH_END.len();
@@ -95,12 +91,12 @@ impl Deflater {
     }
 
     /// The bytes of a large message that is under way.
-    pub(in crate::wire) fn held_bytes(&self) -> usize {
+    pub(crate) fn held_bytes(&self) -> usize {
         self.large.as_ref().map_or(0, |large| large.payload.len())
     }
 
     /// Whether others of the thread should have a turn first. The next one is this session's.
-    pub(in crate::wire) fn must_yield(&mut self) -> bool {
+    pub(crate) fn must_yield(&mut self) -> bool {
         let is_spent = self.spent_bytes as usize >= SLICE_BYTES;
         if is_spent {
             self.spent_bytes = 0;
@@ -109,7 +105,7 @@ impl Deflater {
     }
 
     /// Compresses the next slice of a large message; returns it when it is ready to be framed.
-    pub(in crate::wire) fn go_on(&mut self) -> Option<(OpCode, Framed)> {
+    pub(crate) fn go_on(&mut self) -> Option<(OpCode, Framed)> {
         let large = self.large.as_mut()?;
         let (before, rest) = large.payload.split_at(large.done_bytes);
         let slice = &rest[..rest.len().min(SLICE_BYTES)];

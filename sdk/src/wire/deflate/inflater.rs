@@ -18,13 +18,13 @@ const END: [u8; 9] = [0, 0, 0xFF, 0xFF, 1, 0, 0, 0xFF, 0xFF];
 
 /// One socket's inbound side.
 #[derive(Debug)]
-pub(in crate::wire) struct Inflater {
+pub(crate) struct Inflater {
     window_bits: u8,
     window: Option<Box<Window>>,
 }
 
 impl Inflater {
-    pub(in crate::wire) fn agreed(params: &DeflateParams) -> Option<Box<Self>> {
+    pub(crate) fn agreed(params: &DeflateParams) -> Option<Box<Self>> {
         let peers = params.peers;
         Some(Box::new(Self {
             window_bits: peers.window_bits,
@@ -35,7 +35,7 @@ impl Inflater {
     }
 
     /// Begins a message.
-    pub(in crate::wire) fn begin(&self) -> Inflating {
+    pub(crate) fn begin(&self) -> Inflating {
         let mut inflating = Inflating {
             inflate: lend_inflater(),
             taken_bytes: 0,
@@ -49,7 +49,7 @@ impl Inflater {
 
     /// Begins a new stream inside a message: a sender may mark a block as the last of its stream
     /// and go on behind it. What it may refer to stays.
-    pub(in crate::wire) fn begin_again(&self, inflating: &mut Inflating, said: &[u8]) {
+    pub(crate) fn begin_again(&self, inflating: &mut Inflating, said: &[u8]) {
         inflating.inflate.reset(false);
         inflating.is_ended = false;
         let mut window = Window::new(self.window_bits);
@@ -61,7 +61,7 @@ impl Inflater {
     }
 
     /// Ends a message that was inflated whole.
-    pub(in crate::wire) fn end(&mut self, inflating: Inflating, payload: &[u8]) {
+    pub(crate) fn end(&mut self, inflating: Inflating, payload: &[u8]) {
         give_back_inflater(inflating.inflate);
         if let Some(window) = &mut self.window {
             window.push(payload);
@@ -70,7 +70,7 @@ impl Inflater {
 }
 
 /// A message that is being inflated.
-pub(in crate::wire) struct Inflating {
+pub(crate) struct Inflating {
     inflate: Box<Inflate>,
     taken_bytes: u64,
     /// The sender marked a block as its last.
@@ -79,13 +79,13 @@ pub(in crate::wire) struct Inflating {
 
 impl Inflating {
     /// Lends room for the output of [`step`](Self::step).
-    pub(in crate::wire) fn with_room<R>(run: impl FnOnce(&mut [u8]) -> R) -> R {
+    pub(crate) fn with_room<R>(run: impl FnOnce(&mut [u8]) -> R) -> R {
         with_scratch(run)
     }
 
     /// Inflates some of `input` into `room`. There is nothing more to do once all is taken and the
     /// room is not full.
-    pub(in crate::wire) fn step(&mut self, input: &[u8], room: &mut [u8]) -> Result<Step> {
+    pub(crate) fn step(&mut self, input: &[u8], room: &mut [u8]) -> Result<Step> {
         let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
         let status = self
             .inflate
@@ -104,17 +104,17 @@ impl Inflating {
     }
 
     /// Whether the sender marked a block as its last: what follows is a new stream.
-    pub(in crate::wire) fn is_ended(&self) -> bool {
+    pub(crate) fn is_ended(&self) -> bool {
         self.is_ended
     }
 
     /// How much of the message has been inflated, as it came.
-    pub(in crate::wire) fn taken_bytes(&self) -> u64 {
+    pub(crate) fn taken_bytes(&self) -> u64 {
         self.taken_bytes
     }
 
     /// Checks that the message ends here.
-    pub(in crate::wire) fn finish(&mut self) -> Result<()> {
+    pub(crate) fn finish(&mut self) -> Result<()> {
         // Nothing at all is how some say that a message is empty.
         if self.is_ended || self.taken_bytes == 0 {
             return Ok(());

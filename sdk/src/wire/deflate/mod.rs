@@ -22,37 +22,37 @@ mod window;
 use bytes::Bytes;
 
 #[cfg(not(feature = "deflate"))]
-pub(super) use self::absent::{Deflater, Inflater, Inflating};
+pub(crate) use self::absent::{Deflater, Inflater, Inflating};
 #[cfg(feature = "deflate")]
-pub(super) use self::{
+pub(crate) use self::{
     deflater::Deflater,
     inflater::{Inflater, Inflating},
 };
 
 /// What follows from a piece of input.
-pub(super) struct Step {
+pub(crate) struct Step {
     /// How much of the input was taken.
-    pub(super) taken_bytes: usize,
+    pub(crate) taken_bytes: usize,
     /// How much is in the output.
-    pub(super) made_bytes: usize,
+    pub(crate) made_bytes: usize,
 }
 
 /// A payload that is ready to be framed.
 #[derive(Debug)]
-pub(super) struct Framed {
-    pub(super) is_deflated: bool,
-    pub(super) payload: Bytes,
+pub(crate) struct Framed {
+    pub(crate) is_deflated: bool,
+    pub(crate) payload: Bytes,
 }
 
 impl Framed {
-    pub(super) fn plain(payload: Bytes) -> Self {
+    pub(crate) fn plain(payload: Bytes) -> Self {
         Self {
             is_deflated: false,
             payload,
         }
     }
 
-    pub(super) fn deflated(payload: Bytes) -> Self {
+    pub(crate) fn deflated(payload: Bytes) -> Self {
         Self {
             is_deflated: true,
             payload,
