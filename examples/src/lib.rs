@@ -19,3 +19,35 @@ pub async fn serve(app: App) -> Result<()> {
     server.run().await?;
     Ok(())
 }
+
+/// Chat rooms with a web page, on any hub.
+///
+/// # Errors
+///
+/// None: the app is valid.
+pub fn chat(hub: Hub) -> Result<App> {
+    App::builder()
+        .state(hub)
+        .max_message_bytes(4 * 1024)
+        .route(
+            Route::new("/", no_socket)
+                .fallback(async |_| response::html(include_str!("rooms/page.html"))),
+        )
+        .route(Route::new("/rooms/{room}", visit))
+        .build()
+}
+
+async fn visit(Path(name): Path<String>, State(hub): State<Hub>, mut socket: Socket) -> Result<()> {
+    let room = hub.room(name)?;
+    let _seat = room.join(&socket).await?;
+    while let Some(line) = socket.read_text().await? {
+        // An error says that the other nodes were not reached; the chat goes on here.
+        let _ = room.publish(line).await;
+    }
+    Ok(())
+}
+
+/// Tells a visitor who is not a socket yet what to do; the page itself is at `/`.
+async fn no_socket(mut socket: Socket) -> Result<()> {
+    socket.close(4000, "connect to /rooms/{room}").await
+}

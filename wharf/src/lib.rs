@@ -29,6 +29,14 @@ pub use wharf_client as client;
 #[cfg(feature = "hub")]
 pub use wharf_hub as hub;
 
+/// A hub's bus over Redis or Valkey, alone or as a cluster.
+#[cfg(feature = "redis")]
+pub use wharf_redis as redis;
+
+/// A hub's bus over NATS.
+#[cfg(feature = "nats")]
+pub use wharf_nats as nats;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

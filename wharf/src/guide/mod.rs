@@ -1,8 +1,11 @@
 //! Coming from a framework's own WebSockets: the handler that was written by hand, beside the same
-//! on Wharf.
+//! on Wharf. And going on to many machines.
 
 #[doc = include_str!("from_axum.md")]
 pub mod from_axum {}
 
 #[doc = include_str!("from_actix_ws.md")]
 pub mod from_actix_ws {}
+
+#[doc = include_str!("scaling.md")]
+pub mod scaling {}
