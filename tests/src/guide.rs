@@ -32,6 +32,10 @@
 //! a violation that arrived with them, a message is refused before it is held, pings are not
 //! answered behind the session's back, what the library has no name for comes as
 //! [`Message::Unknown`](wharf_sdk::Message::Unknown), and the last frame is not lost to a reset.
+//! A transport of your own that compresses nothing takes the promise out of the 101 before it is
+//! sent: [`Upgrade::without_deflate`](wharf_sdk::driver::Upgrade::without_deflate), and declares
+//! `with_compression(false)`.
+//!
 //! A transport may be tied to its thread: the session has no `Send` bound of its own.
 //!
 //! # A driver
