@@ -40,12 +40,16 @@ pub use self::{
     },
     message::{
         BoxError, CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, ErrorKind, Initiator,
-        InvalidClose, Issue, MAX_REASON_BYTES, Message, MessageKind, Phase, Result, UnknownFrame,
+        InvalidClose, Issue, MAX_REASON_BYTES, Message, MessageKind, Phase, Result, SharedMessage,
+        UnknownFrame,
     },
     policy::{
         Compression, Configure, DecodeErrors, Limits, OriginPolicy, Policy, RateLimit, RatePolicy,
         SlowClient, Subprotocols,
     },
     request::{Context, Principal, Response, TrustedProxies, response},
-    session::{Counts, Figures, Gap, Sender, SessionInfo, ShutdownOptions, ShutdownReport, Socket},
+    session::{
+        Counts, Delivery, Figures, Gap, Sender, SessionInfo, ShutdownOptions, ShutdownReport,
+        Socket,
+    },
 };

@@ -317,7 +317,7 @@ async fn a_dropped_shutdown_keeps_refusing_and_can_be_waited_again() {
     client.resume().await;
     let report = impatiently!(handle.shutdown(SECOND));
     assert_eq!(report.aborted, 0);
-    impatiently!(handle.shut_down());
+    impatiently!(handle.wait_for_shutdown());
 }
 
 #[tokio::test(start_paused = true)]

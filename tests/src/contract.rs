@@ -175,6 +175,11 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "Messages",
+        "fairness",
+        "a flood of anything, or a `write` in a loop that never waits: bounded turns, neighbours are served",
+    ),
+    row(
+        "Messages",
         "control-write",
         "`write` of ping, pong, close or unknown: a typed error, nothing sent, the socket stays usable",
     ),
@@ -236,7 +241,7 @@ pub const ROWS: &[Row] = &[
     row(
         "Lives and ends",
         "shutdown",
-        "server shutdown: 1001 in jittered batches under a deadline, then aborted; counts; `closing()`",
+        "server shutdown: handlers finish the message they are at, then 1001, in jittered batches under a deadline, then aborted; true counts; `closing()`; a notice first",
     ),
     row(
         "Lives and ends",

@@ -247,6 +247,12 @@ macro_rules! for_each_case {
                 through_the_trait: "write",
                 flushed_when_the_handler_returns: "write",
             }
+            fairness {
+                writing_without_a_pause: "fairness",
+                feeding_without_a_pause: "fairness",
+                floods_of_control_frames: "fairness",
+                payloads_with_a_mind_of_their_own: "once",
+            }
             peer_close {
                 answered_with_its_code: "close-in",
                 without_a_code: "close-in",
@@ -279,6 +285,8 @@ macro_rules! for_each_case {
                 handler_panics: "panics",
                 handler_panics_at_once: "panics",
                 destructor_panics: "panics",
+                panic_payload_panics: "panics",
+                guard_panics: "once",
                 passing_on_closed_is_no_failure: "after-end",
                 socket_dropped_early: "returns",
             }
@@ -293,6 +301,7 @@ macro_rules! for_each_case {
                 first_message: "limits",
                 maximum_age: "limits",
                 credential_expiry: "credential",
+                renewed_credential: "credential",
                 expired_credential: "credential",
                 timers_run_while_the_handler_is_busy: "idle",
             }
@@ -305,6 +314,7 @@ macro_rules! for_each_case {
                 while_the_handler_is_busy: "heartbeat",
                 slow_transfer_survives: "heartbeat",
                 while_a_write_is_stuck: "heartbeat",
+                beside_pings_of_the_handlers: "heartbeat",
                 defaults: "heartbeat",
             }
             queue {
@@ -328,6 +338,8 @@ macro_rules! for_each_case {
             }
             sender {
                 from_another_task: "sender",
+                many_wait: "sender",
+                shared_with_others: "sender",
                 try_send: "sender",
                 send_waits: "sender",
                 latest_of_a_key: "sender",
@@ -353,6 +365,11 @@ macro_rules! for_each_case {
                 of_nobody: "shutdown",
                 disconnect: "shutdown",
                 mixed_company: "shutdown",
+                finishes_the_message: "shutdown",
+                closes_busy_sessions_in_the_end: "shutdown",
+                notice: "shutdown",
+                reports_what_happened: "shutdown",
+                sessions_by_name: "shutdown",
             }
             release {
                 after_a_storm: "once",

@@ -1,6 +1,6 @@
 //! An app from outside: its live connections, and their end.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
     app::app::{App, AppInner},
@@ -53,23 +53,41 @@ impl AppHandle {
         self.inner.registry.live()
     }
 
-    /// Refuses new upgrades with 503, closes every session with 1001 in jittered batches, waits,
-    /// aborts after `deadline` what is left, and counts.
+    /// All sessions that are live now: what is known of each is [`Sender::info`], and what can be
+    /// done with it are the sender's methods.
+    ///
+    /// ```
+    /// # use wharf_sdk::{AppHandle, Sender};
+    /// fn in_the_lobby(handle: &AppHandle) -> Vec<Sender> {
+    ///     let mut sessions = handle.sessions();
+    ///     sessions.retain(|session| &*session.info().route == "/lobby");
+    ///     sessions
+    /// }
+    /// # let _ = in_the_lobby;
+    /// ```
+    pub fn sessions(&self) -> Vec<Sender> {
+        self.inner.registry.sessions()
+    }
+
+    /// One session, if it is live.
+    pub fn session(&self, id: ConnectionId) -> Option<Sender> {
+        self.inner.registry.session(id)
+    }
+
+    /// A principal's sessions, the oldest first.
+    pub fn sessions_of(&self, principal: &str) -> Vec<Sender> {
+        self.inner.registry.sessions_of(principal)
+    }
+
+    /// Shuts the app down: refuses new upgrades with 503, lets handlers finish the message that
+    /// they are at, closes every session with 1001 in jittered batches, waits, aborts at the
+    /// deadline what is left, and counts. Takes a deadline, or [`ShutdownOptions`].
     ///
     /// # Cancel safety
     ///
     /// Dropping the future stops the waiting, not the refusing; call it again to go on.
-    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        self.shutdown_with(ShutdownOptions::within(deadline)).await
-    }
-
-    /// The same with another close frame or another spread.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    pub async fn shutdown_with(&self, options: ShutdownOptions) -> ShutdownReport {
-        self.inner.registry.shutdown(options).await
+    pub async fn shutdown(&self, options: impl Into<ShutdownOptions>) -> ShutdownReport {
+        self.inner.registry.shutdown(options.into()).await
     }
 
     /// Waits until a shutdown that somebody began is through.
@@ -77,8 +95,8 @@ impl AppHandle {
     /// # Cancel safety
     ///
     /// Cancel-safe.
-    pub async fn shut_down(&self) -> ShutdownReport {
-        self.inner.registry.shut_down().await
+    pub async fn wait_for_shutdown(&self) -> ShutdownReport {
+        self.inner.registry.wait_for_shutdown().await
     }
 
     /// All sessions that are live now: what is known of each is [`Sender::info`], and what can be
@@ -91,7 +109,7 @@ impl AppHandle {
     ///
     /// # Errors
     ///
-    /// What [`CloseFrame::new`] refuses.
+    /// What [`CloseFrame::new`](crate::CloseFrame::new) refuses.
     pub fn disconnect(
         &self,
         id: ConnectionId,
@@ -99,18 +117,18 @@ impl AppHandle {
         reason: &str,
     ) -> Result<bool> {
         let frame = CloseFrame::new(code, reason)?;
-        let closed = self
-            .inner
-            .registry
-            .close_where(&frame, |shared| shared.info.id == id);
-        Ok(closed > 0)
+        let session = self.session(id);
+        if let Some(session) = &session {
+            session.disconnect(frame);
+        }
+        Ok(session.is_some())
     }
 
     /// Closes every connection of a principal; returns how many there were.
     ///
     /// # Errors
     ///
-    /// What [`CloseFrame::new`] refuses.
+    /// What [`CloseFrame::new`](crate::CloseFrame::new) refuses.
     pub fn disconnect_principal(
         &self,
         principal: &str,
@@ -118,8 +136,10 @@ impl AppHandle {
         reason: &str,
     ) -> Result<usize> {
         let frame = CloseFrame::new(code, reason)?;
-        Ok(self.inner.registry.close_where(&frame, |shared| {
-            shared.info.principal.as_deref() == Some(principal)
-        }))
+        let sessions = self.sessions_of(principal);
+        for session in &sessions {
+            session.disconnect(frame.clone());
+        }
+        Ok(sessions.len())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     app::App,
     message::{Error, ErrorKind, Result},
-    session::{ShutdownOptions, ShutdownReport},
+    session::ShutdownReport,
 };
 
 /// How long the sessions of a server that is told to stop get to close.
@@ -61,7 +61,7 @@ impl StopSignals {
 /// Waits until the process is told to stop and shuts the app down, or until somebody else has
 /// through its [`AppHandle`](crate::AppHandle).
 ///
-/// Told a second time, it aborts what is left at once; the report then counts that alone.
+/// Told a second time, it aborts what is left at once; the report counts both.
 ///
 /// # Cancel safety
 ///
@@ -69,14 +69,14 @@ impl StopSignals {
 pub async fn until_shut_down(app: &App, mut stop: StopSignals) -> ShutdownReport {
     let handle = app.handle();
     tokio::select! {
-        report = handle.shut_down() => return report,
+        report = handle.wait_for_shutdown() => return report,
         () = stop.next() => tracing::info!("told to stop; closing the live sessions"),
     }
     tokio::select! {
-        report = handle.shutdown_with(ShutdownOptions::within(SHUTDOWN_DEADLINE)) => report,
+        report = handle.shutdown(SHUTDOWN_DEADLINE) => report,
         () = stop.next() => {
             tracing::info!("told to stop again; aborting the live sessions");
-            handle.shutdown_with(ShutdownOptions::within(Duration::ZERO)).await
+            handle.shutdown(Duration::ZERO).await
         }
     }
 }

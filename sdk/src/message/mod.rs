@@ -5,10 +5,14 @@ mod close;
 mod content;
 mod error;
 mod id;
+mod panic;
+mod shared;
 
+pub(crate) use self::panic::catch;
 pub use self::{
     close::{CloseCode, CloseFrame, CloseOutcome, Initiator, InvalidClose, MAX_REASON_BYTES},
     content::{Message, MessageKind, UnknownFrame},
     error::{BoxError, Error, ErrorKind, Issue, Phase, Result},
     id::ConnectionId,
+    shared::SharedMessage,
 };

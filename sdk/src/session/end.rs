@@ -10,14 +10,15 @@ use super::{
     info::SessionInfo,
     registry::{Enrolled, Slot},
 };
-use crate::message::{CloseFrame, CloseOutcome, Error};
+use crate::message::{CloseFrame, CloseOutcome, Error, Phase};
 
 /// What is owed once a session ends, and released with it on every path.
 pub(crate) struct SessionEnd {
     hooks: Arc<dyn SessionHooks>,
     info: Arc<SessionInfo>,
     started: Instant,
-    _held: (Option<Enrolled>, Option<Slot>, Guards),
+    guards: Guards,
+    _counted: (Option<Enrolled>, Option<Slot>),
 }
 
 impl SessionEnd {
@@ -25,13 +26,15 @@ impl SessionEnd {
         hooks: Arc<dyn SessionHooks>,
         info: Arc<SessionInfo>,
         started: Instant,
-        held: (Option<Enrolled>, Option<Slot>, Guards),
+        guards: Guards,
+        counted: (Option<Enrolled>, Option<Slot>),
     ) -> Self {
         Self {
             hooks,
             info,
             started,
-            _held: held,
+            guards,
+            _counted: counted,
         }
     }
 
@@ -48,7 +51,11 @@ impl SessionEnd {
         self.hooks.failed(&self.info, error);
     }
 
-    pub(crate) fn tell_closed(self, outcome: &CloseOutcome, counts: Counts) {
+    /// Tells of the end, and releases what the session held.
+    pub(crate) fn tell_closed(mut self, outcome: &CloseOutcome, counts: Counts) {
+        for panic in self.guards.release() {
+            self.tell_failed(&panic.in_phase(Phase::Session));
+        }
         let duration = now().saturating_duration_since(self.started);
         self.hooks.closed(&self.info, outcome, duration, counts);
     }

@@ -2,14 +2,30 @@
 
 use std::{any::Any, sync::Arc};
 
-/// Values that are dropped when the session ends.
+use crate::message::{Error, catch};
+
+/// Values that are dropped when the session ends. One that panics then harms nobody.
 #[derive(Clone, Default)]
-pub(crate) struct Guards(
-    #[allow(dead_code, reason = "held for its drop")] Vec<Arc<dyn Any + Send + Sync>>,
-);
+pub(crate) struct Guards(Vec<Arc<dyn Any + Send + Sync>>);
 
 impl Guards {
     pub(crate) fn hold(&mut self, guard: impl Any + Send + Sync) {
         self.0.push(Arc::new(guard));
+    }
+
+    /// Drops them, and says what they threw.
+    pub(super) fn release(&mut self) -> Vec<Error> {
+        let guards = self.0.drain(..);
+        guards
+            .filter_map(|guard| catch(|| drop(guard)).err())
+            .collect()
+    }
+}
+
+impl Drop for Guards {
+    fn drop(&mut self) {
+        for panic in self.release() {
+            tracing::error!(error = ?panic, "what a context held panicked when it was dropped");
+        }
     }
 }

@@ -5,6 +5,8 @@
 //!
 //! This floor stands on `message/`, `policy/` and `wire/`.
 
+mod batch;
+mod bell;
 mod clock;
 mod end;
 pub(crate) mod engine;
@@ -13,6 +15,7 @@ mod gap;
 mod guards;
 mod hooks;
 mod info;
+mod line;
 mod notifier;
 mod registry;
 mod run;
@@ -20,10 +23,12 @@ mod sender;
 mod shared;
 mod socket;
 mod start;
+mod sync;
 mod timer;
+mod waiters;
 
 pub use self::{
-    engine::Counts,
+    engine::{Counts, Delivery},
     figures::Figures,
     gap::Gap,
     info::SessionInfo,

@@ -1,13 +1,13 @@
 //! Who hears what happens in a session: its handler's side, and the observers.
 
-use std::{sync::MutexGuard, task::Waker};
+use std::task::Waker;
 
 use crate::{
     message::{CloseCode, CloseFrame, CloseOutcome, Error},
     session::{
         end::SessionEnd,
         engine::Counts,
-        shared::{Shared, State},
+        shared::{Locked, Shared, State},
     },
 };
 
@@ -46,6 +46,13 @@ impl Notifier {
         }
     }
 
+    /// Tells the observers of a failure.
+    pub(super) fn tell_failed(&self, failure: &Error) {
+        if let Some(ending) = &self.ending {
+            ending.tell_failed(failure);
+        }
+    }
+
     /// Tells the observers of the end, once.
     pub(super) fn tell_closed(&mut self, outcome: &CloseOutcome, counts: Counts) {
         if let Some(ending) = self.ending.take() {
@@ -54,49 +61,44 @@ impl Notifier {
     }
 
     /// Wakes whoever waits for what just happened, and tells the observers of failures.
-    pub(super) fn tell(&mut self, shared: &Shared, mut state: MutexGuard<'_, State>) {
+    pub(super) fn tell(&mut self, shared: &Shared, mut state: Locked<'_>) {
         let reader = self.take_waiting_reader(shared, &mut state);
         let tells_closing = !self.told_closing && state.engine.is_closing();
         let tells_closed = !self.told_closed && state.engine.is_closed();
-        let tells_ending = tells_closing || tells_closed;
-        let tells_room = state.take_fulfilled() || tells_ending;
-        if tells_room || state.engine.has_failures() {
+        let writer = state.call_writer();
+        let has_news = tells_closing
+            || tells_closed
+            || state.engine.has_failures()
+            || !state.flushers.is_empty()
+            || !state.writers.is_empty();
+        if has_news {
             self.told_closing |= tells_closing;
             self.told_closed |= tells_closed;
-            self.tell_news(shared, state, tells_room, tells_ending);
+            self.tell_news(state, tells_closing || tells_closed);
         } else {
             // Most turns have nothing to tell but that there is something to read.
             drop(state);
         }
-        if let Some(reader) = reader {
-            reader.wake();
+        for waker in [reader, writer].into_iter().flatten() {
+            waker.wake();
         }
     }
 
-    fn tell_news(
-        &self,
-        shared: &Shared,
-        mut state: MutexGuard<'_, State>,
-        tells_room: bool,
-        tells_ending: bool,
-    ) {
+    fn tell_news(&self, mut state: Locked<'_>, tells_ending: bool) {
         let failures = state.engine.take_failures();
-        let sink = if tells_room { state.sink.take() } else { None };
+        let is_flushed = state.engine.is_flushed() || state.engine.is_closed();
+        // Nobody's turn comes any more: all hear that it is over.
+        let is_refused = state.engine.refuses_writes();
+        let flushers = is_flushed.then(|| state.flushers.call_all());
+        let writers = is_refused.then(|| state.writers.call_all());
+        let enders = tells_ending.then(|| state.enders.call_all());
         drop(state);
 
-        if let Some(sink) = sink {
-            sink.wake();
-        }
-        if tells_room {
-            shared.room.notify_waiters();
-        }
-        if tells_ending {
-            shared.ending.notify_waiters();
-        }
-        if let Some(ending) = &self.ending {
-            for failure in failures {
-                ending.tell_failed(&failure);
-            }
+        flushers.into_iter().flatten().for_each(Waker::wake);
+        writers.into_iter().flatten().for_each(Waker::wake);
+        enders.into_iter().flatten().for_each(Waker::wake);
+        for failure in failures {
+            self.tell_failed(&failure);
         }
     }
 
@@ -109,7 +111,7 @@ impl Notifier {
         state.is_reader_waiting = false;
         let reader = state.reader.as_ref()?;
         if reader.will_wake(&self.handler_waker) {
-            shared.wake_handler();
+            shared.bell.call_handler_next();
             return None;
         }
         Some(reader.clone())

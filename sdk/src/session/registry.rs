@@ -1,7 +1,7 @@
 //! All sessions of an app: counted, capped, found again, and ended together.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     net::IpAddr,
     sync::{
@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    message::{CloseCode, CloseFrame, ConnectionId, Error, ErrorKind},
+    message::{CloseCode, CloseFrame, ConnectionId, Error, ErrorKind, Message, SharedMessage},
     policy::LONGEST,
     session::{clock::now, sender::Sender, shared::Shared},
 };
@@ -25,18 +25,62 @@ use crate::{
 /// Knows every connection from its first check to its end.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    sessions: Mutex<HashMap<ConnectionId, Arc<Shared>>>,
+    sessions: Mutex<Sessions>,
     peers: Mutex<HashMap<IpAddr, usize>>,
     live: AtomicUsize,
-    /// How many sessions there have been; changed while `sessions` is locked.
-    enrolled: AtomicUsize,
     is_draining: AtomicBool,
-    /// What a shutdown under way closes with.
-    draining_with: Mutex<Option<CloseFrame>>,
-    /// Rung when a session ends.
+    /// Rung when a connection ends.
     ended: Notify,
     /// What the last shutdown did, once it is through.
     report: watch::Sender<Option<ShutdownReport>>,
+}
+
+#[derive(Debug, Default)]
+struct Sessions {
+    by_id: HashMap<ConnectionId, Arc<Shared>>,
+    by_principal: HashMap<Arc<str>, HashSet<ConnectionId>>,
+    /// How many there have been, and of those that have ended, how many with both close frames.
+    enrolled: usize,
+    closed: usize,
+    /// What a shutdown under way closes with, and what had ended before it.
+    draining: Option<Draining>,
+}
+
+#[derive(Debug)]
+struct Draining {
+    frame: CloseFrame,
+    ended_before: usize,
+    closed_before: usize,
+}
+
+impl Sessions {
+    fn insert(&mut self, shared: &Arc<Shared>) {
+        let id = shared.info.id;
+        self.enrolled += 1;
+        self.by_id.insert(id, Arc::clone(shared));
+        if let Some(principal) = &shared.info.principal {
+            let ids = self.by_principal.entry(Arc::clone(principal));
+            ids.or_default().insert(id);
+        }
+    }
+
+    fn remove(&mut self, id: ConnectionId) -> Option<Arc<Shared>> {
+        let shared = self.by_id.remove(&id)?;
+        if let Some(principal) = &shared.info.principal
+            && let Some(ids) = self.by_principal.get_mut(principal)
+        {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_principal.remove(principal);
+            }
+        }
+        Some(shared)
+    }
+
+    fn of_principal(&self, principal: &str) -> Vec<Arc<Shared>> {
+        let ids = self.by_principal.get(principal).into_iter().flatten();
+        ids.filter_map(|id| self.by_id.get(id).cloned()).collect()
+    }
 }
 
 /// How many connections are taken at once.
@@ -46,35 +90,70 @@ pub(crate) struct Caps {
     pub(crate) peer: Option<usize>,
 }
 
-/// What a shutdown did.
+/// What a shutdown did. Of several at once, each reports what they did together.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ShutdownReport {
     /// Sessions that were live when it began, or whose handshake was under way.
     pub sessions: usize,
-    /// Those whose close handshake was through in time, whether or not their handler still ran.
+    /// Those whose close handshake was through, whether or not their handler still ran.
     pub closed: usize,
-    /// Those that were aborted after it.
+    /// Those that were dropped without: the peer did not answer in time, or vanished.
     pub aborted: usize,
+    /// Requests that had no answer yet when it was over: handshakes and HTTP fallbacks.
+    pub requests: usize,
 }
 
 /// How a shutdown treats the sessions that are live.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use wharf_sdk::{AppHandle, CloseFrame, Result, ShutdownOptions};
+/// # async fn stop(handle: AppHandle) -> Result<()> {
+/// let options = ShutdownOptions::within(Duration::from_secs(30))
+///     .notice("we are back in five seconds")
+///     .with_frame(CloseFrame::new(1012, "deploying")?);
+/// let report = handle.shutdown(options).await;
+/// # let _ = report;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct ShutdownOptions {
     deadline: Duration,
     spread: Duration,
     frame: CloseFrame,
+    notice: Option<SharedMessage>,
+}
+
+/// [`ShutdownOptions::within`] this time.
+impl From<Duration> for ShutdownOptions {
+    fn from(deadline: Duration) -> Self {
+        Self::within(deadline)
+    }
 }
 
 impl ShutdownOptions {
     /// Closes every session with 1001 and aborts after `deadline` those that have not ended.
+    ///
+    /// A session whose handler waits in `read` is closed at once; one whose handler is at a message
+    /// that it has read when it comes back for the next, or shortly before the deadline. What it
+    /// writes until then leaves.
     pub fn within(deadline: Duration) -> Self {
         Self {
             deadline: deadline.min(LONGEST),
             // Clients reconnect when they are closed; spread out, they do not arrive as one herd.
             spread: (deadline / 4).min(Duration::from_secs(2)),
             frame: CloseFrame::cut(CloseCode::GOING_AWAY, "the server is shutting down"),
+            notice: None,
         }
+    }
+
+    /// Sends every session this first. It waits for no slow one.
+    #[must_use]
+    pub fn notice(mut self, message: impl Into<Message>) -> Self {
+        self.notice = Some(SharedMessage::new(message));
+        self
     }
 
     /// Closes with this frame instead: 1012 tells clients to reconnect, and the reason may hint
@@ -96,6 +175,10 @@ impl ShutdownOptions {
 
 /// How many batches a shutdown closes in.
 const BATCHES: u32 = 20;
+
+/// A busy session is closed this long before the deadline, or an eighth of it, so that its peer
+/// hears why and can answer.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Registry {
     /// Connections from their admission on, handshakes included.
@@ -153,99 +236,133 @@ impl Registry {
     }
 
     pub(super) fn enroll(self: &Arc<Self>, shared: &Arc<Shared>) -> Enrolled {
-        let id = shared.info.id;
-        {
+        let frame = {
             let mut sessions = lock(&self.sessions);
-            sessions.insert(id, Arc::clone(shared));
-            self.enrolled.fetch_add(1, Ordering::AcqRel);
-        }
-        if self.is_draining.load(Ordering::Acquire) {
+            sessions.insert(shared);
+            let draining = sessions.draining.as_ref();
+            draining.map(|draining| draining.frame.clone())
+        };
+        if let Some(frame) = frame {
             // Its handshake was under way when the shutdown began.
-            if let Some(frame) = &*lock(&self.draining_with) {
-                close(shared, frame);
-            }
+            drain(shared, &frame);
         }
         Enrolled {
             registry: Arc::clone(self),
-            id,
+            shared: Arc::clone(shared),
         }
     }
 
+    /// All sessions that are live now.
     pub(crate) fn sessions(&self) -> Vec<Sender> {
-        let sessions = lock(&self.sessions);
-        sessions.values().cloned().map(Sender::new).collect()
+        let sessions = self.snapshot();
+        sessions.into_iter().map(Sender::new).collect()
     }
 
-    /// Closes the sessions that `matches` picks; returns how many.
-    pub(crate) fn close_where(
-        &self,
-        frame: &CloseFrame,
-        matches: impl Fn(&Shared) -> bool,
-    ) -> usize {
-        let picked: Vec<_> = lock(&self.sessions)
-            .values()
-            .filter(|shared| matches(shared))
-            .cloned()
-            .collect();
-        for shared in &picked {
-            close(shared, frame);
-        }
-        picked.len()
+    /// One session.
+    pub(crate) fn session(&self, id: ConnectionId) -> Option<Sender> {
+        let shared = lock(&self.sessions).by_id.get(&id).cloned();
+        shared.map(Sender::new)
+    }
+
+    /// A principal's sessions, the oldest first.
+    pub(crate) fn sessions_of(&self, principal: &str) -> Vec<Sender> {
+        let mut sessions = lock(&self.sessions).of_principal(principal);
+        sessions.sort_by_key(|shared| shared.info.id);
+        sessions.into_iter().map(Sender::new).collect()
     }
 
     /// Refuses new connections, closes the live ones in batches, aborts what is left.
     pub(crate) async fn shutdown(&self, options: ShutdownOptions) -> ShutdownReport {
-        *lock(&self.draining_with) = Some(options.frame.clone());
-        self.is_draining.store(true, Ordering::Release);
         let started = Instant::now();
         let deadline = started + options.deadline;
-        let (sessions, enrolled_before): (Vec<_>, _) = {
-            let sessions = lock(&self.sessions);
-            let enrolled = self.enrolled.load(Ordering::Acquire);
-            (sessions.values().cloned().collect(), enrolled)
-        };
-        let live_before = sessions.len();
+        let frame = &options.frame;
+        let sessions = self.begin_draining(frame);
+        if let Some(notice) = &options.notice {
+            for shared in &sessions {
+                let _ = Sender::new(Arc::clone(shared)).try_send_shared(notice);
+            }
+        }
+        // They close one by one as they finish, and need the time that the batches take.
+        for shared in &sessions {
+            if shared.lock().engine.is_at_work() {
+                drain(shared, frame);
+            }
+        }
         let batch = sessions.len().div_ceil(BATCHES as usize).max(1);
         let step = options.spread / BATCHES;
         for (at, batch) in (0..).zip(sessions.chunks(batch)) {
             let jitter = step.mul_f64(jitter(at));
             sleep_until((started + step * at + jitter).min(deadline)).await;
             for shared in batch {
-                close(shared, &options.frame);
+                drain(shared, frame);
             }
         }
         drop(sessions);
-        let _ = timeout_at(deadline, self.drained()).await;
-        let left: Vec<_> = lock(&self.sessions).values().cloned().collect();
-        let mut aborted = 0;
-        for shared in &left {
+        let last_words = deadline - LAST_WORDS.min(options.deadline / 8);
+        let _ = timeout_at(last_words, self.drained()).await;
+        for shared in self.snapshot() {
             let mut state = shared.lock();
-            // Where the handshake is through, only the peer's end of the connection was missing.
-            aborted += usize::from(!state.engine.is_closed());
-            state.engine.handle_kill();
+            state.engine.handle_server_close(frame.clone(), now());
             drop(state);
             shared.touch();
         }
-        drop(left);
+        let _ = timeout_at(deadline, self.drained()).await;
+        for shared in self.snapshot() {
+            shared.lock().engine.handle_kill();
+            shared.touch();
+        }
         // Aborting needs one turn of each session's task; a handler that blocks its thread is not
         // waited for.
         let _ = timeout_at(Instant::now() + Duration::from_secs(1), self.drained()).await;
-        let enrolled_since = self.enrolled.load(Ordering::Acquire) - enrolled_before;
-        let sessions = live_before + enrolled_since;
-        let report = ShutdownReport {
-            sessions,
-            closed: sessions.saturating_sub(aborted),
-            aborted,
-        };
+        let report = self.finish_draining();
         self.report.send_replace(Some(report));
         report
     }
 
-    pub(crate) async fn shut_down(&self) -> ShutdownReport {
+    /// Waits until a shutdown is through.
+    pub(crate) async fn wait_for_shutdown(&self) -> ShutdownReport {
         let mut watching = self.report.subscribe();
         // The sender lives as long as `self`, so the wait cannot fail.
         let report = watching.wait_for(Option::is_some).await;
         report.ok().and_then(|report| *report).unwrap_or_default()
+    }
+
+    fn snapshot(&self) -> Vec<Arc<Shared>> {
+        lock(&self.sessions).by_id.values().cloned().collect()
+    }
+
+    /// From here on no connection is taken. Of two shutdowns, the first one's account goes on.
+    fn begin_draining(&self, frame: &CloseFrame) -> Vec<Arc<Shared>> {
+        self.is_draining.store(true, Ordering::Release);
+        let mut sessions = lock(&self.sessions);
+        let (ended_before, closed_before) = match &sessions.draining {
+            Some(first) => (first.ended_before, first.closed_before),
+            None => (sessions.enrolled - sessions.by_id.len(), sessions.closed),
+        };
+        sessions.draining = Some(Draining {
+            frame: frame.clone(),
+            ended_before,
+            closed_before,
+        });
+        sessions.by_id.values().cloned().collect()
+    }
+
+    fn finish_draining(&self) -> ShutdownReport {
+        // Handlers that block their thread do not let their sessions end.
+        let blocked = self.snapshot();
+        let closed = blocked.iter().filter(|shared| is_closed(shared)).count();
+        let sessions = lock(&self.sessions);
+        let Some(draining) = &sessions.draining else {
+            return ShutdownReport::default();
+        };
+        let total = sessions.enrolled - draining.ended_before;
+        let closed = closed + sessions.closed - draining.closed_before;
+        ShutdownReport {
+            sessions: total,
+            closed,
+            aborted: total.saturating_sub(closed),
+            requests: self.live().saturating_sub(sessions.by_id.len()),
+        }
     }
 
     /// Waits until no connection is left.
@@ -261,11 +378,8 @@ impl Registry {
     }
 }
 
-fn close(shared: &Shared, frame: &CloseFrame) {
-    shared
-        .lock()
-        .engine
-        .handle_server_close(frame.clone(), now());
+fn drain(shared: &Shared, frame: &CloseFrame) {
+    shared.lock().engine.handle_drain(frame.clone(), now());
     shared.touch();
 }
 
@@ -340,15 +454,24 @@ impl fmt::Debug for Slot {
 /// A session's entry; dropped, it is removed.
 pub(crate) struct Enrolled {
     registry: Arc<Registry>,
-    id: ConnectionId,
+    shared: Arc<Shared>,
 }
 
 impl Drop for Enrolled {
     fn drop(&mut self) {
-        let removed = lock(&self.registry.sessions).remove(&self.id);
-        // May be the last reference, and must not fall while the map is locked.
+        let is_closed = is_closed(&self.shared);
+        let mut sessions = lock(&self.registry.sessions);
+        sessions.closed += usize::from(is_closed);
+        let removed = sessions.remove(self.shared.info.id);
+        drop(sessions);
+        // Nothing is dropped while the map is locked.
         drop(removed);
     }
+}
+
+/// Whether both close frames went over the wire.
+fn is_closed(shared: &Shared) -> bool {
+    shared.lock().engine.outcome().clean
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

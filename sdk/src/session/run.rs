@@ -1,31 +1,40 @@
 //! The one loop around the engine.
 
 use std::{
-    future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures::future::BoxFuture;
-use tokio::time::Sleep;
+use tokio::{task::unconstrained, time::Sleep};
 
 use crate::{
-    message::{CloseCode, CloseFrame, CloseOutcome, Error, ErrorKind, Result},
+    message::{
+        CloseCode, CloseFrame, CloseOutcome, Error, ErrorKind, Message, Phase, Result, catch,
+    },
     session::{
+        batch,
         clock::now,
         end::SessionEnd,
-        engine::{Engine, Stage},
+        engine::{InputRoom, Outgoing, Stage},
         notifier::Notifier,
         shared::{NativeRequest, Shared},
     },
-    wire::{Transport, Unfinished},
+    wire::{Traffic, Transport, Unfinished},
 };
 
-/// A session yields to its neighbours after this many rounds without a pause.
+/// A session yields to its neighbours after this many rounds without a pause,
 const MAX_ROUNDS: u32 = 32;
+
+/// or this many frames, of whatever kind,
+const MAX_FRAMES: usize = 256;
+
+/// or this much time: no round begins later.
+const SLICE: Duration = Duration::from_micros(500);
 
 /// One connection's life: a future that a driver runs on the connection's task.
 ///
@@ -45,7 +54,38 @@ pub struct Session<T: Transport> {
     sleep_waker: Option<Waker>,
     /// The last `poll_recv` was not `Pending`, so nothing will wake the task for input.
     input_unpolled: bool,
+    /// How much may be read, and when a timer is due, when the state was last looked at.
+    room: InputRoom,
+    deadline: Option<Instant>,
+    /// Taken from the queue, and not by the transport yet.
+    in_hand: VecDeque<Outgoing>,
     notifier: Notifier,
+}
+
+/// What a session may still do before it yields.
+struct Turn {
+    frames_left: usize,
+}
+
+/// How the peer's side ended.
+enum End {
+    Gone,
+    Violation(Error),
+}
+
+/// What became of a round's output.
+#[derive(Default)]
+struct Sent {
+    /// What the transport was handed, as it goes over the wire.
+    taken_bytes: u64,
+    /// What has not left the process.
+    unsent_bytes: usize,
+    /// What has gone over the connection so far, where the transport can tell.
+    traffic: Option<Traffic>,
+    /// The transport would take more.
+    is_unfinished: bool,
+    is_gone: bool,
+    panic: Option<Error>,
 }
 
 impl<T: Transport> Session<T> {
@@ -55,8 +95,15 @@ impl<T: Transport> Session<T> {
         handler: Option<BoxFuture<'static, Result<()>>>,
         ending: SessionEnd,
     ) -> Self {
+        let (room, deadline) = {
+            let state = shared.lock();
+            (state.engine.input_room(), state.engine.poll_timeout())
+        };
         Self {
             notifier: Notifier::new(Waker::from(Arc::clone(&shared)), ending),
+            room,
+            deadline,
+            in_hand: VecDeque::new(),
             shared,
             transport: Some(transport),
             handler,
@@ -67,51 +114,100 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Takes in what arrived and what time brought.
-    fn input(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let mut state = self.shared.lock();
-        let engine = &mut state.engine;
-        if let Some(transport) = &mut self.transport {
-            self.input_unpolled = true;
-            while engine.wants_input() {
-                match transport.poll_recv(cx) {
-                    Poll::Ready(Some(Ok(message))) => engine.handle_message(message, now),
-                    Poll::Ready(Some(Err(error))) if error.kind() == ErrorKind::Io => {
-                        engine.handle_gone();
-                    }
-                    Poll::Ready(Some(Err(violation))) => engine.handle_violation(violation, now),
-                    Poll::Ready(None) => engine.handle_gone(),
-                    Poll::Pending => {
-                        self.input_unpolled = false;
-                        break;
-                    }
+    /// Takes in what arrived and what time brought, and hears what others did.
+    fn input(&mut self, cx: &mut Context<'_>, now: Instant, is_touched: bool, turn: &mut Turn) {
+        let mut batch = batch::lend_incoming();
+        let mut has_news = is_touched;
+        loop {
+            let end = self.receive(cx, &mut batch, turn);
+            let is_due = self.deadline.is_some_and(|deadline| deadline <= now);
+            has_news |= !batch.is_empty() || end.is_some() || is_due;
+            if !has_news {
+                break;
+            }
+            let mut state = self.shared.lock();
+            let engine = &mut state.engine;
+            for message in batch.drain(..) {
+                engine.handle_message(message, now);
+            }
+            match end {
+                Some(End::Gone) => engine.handle_gone(),
+                Some(End::Violation(violation)) => engine.handle_violation(violation, now),
+                None => {}
+            }
+            self.room = engine.input_room();
+            if self.input_unpolled && self.room.messages > 0 && turn.frames_left > 0 {
+                // A rate limit lets one message through at a time.
+                continue;
+            }
+            if engine.poll_timeout().is_some_and(|at| at <= now) {
+                let transport = self.transport.as_ref();
+                let unfinished = transport.map_or_else(Unfinished::default, Transport::unfinished);
+                engine.handle_time(unfinished, now);
+                self.room = engine.input_room();
+            }
+            // Before the handler's turn, so that it can say a last word to an end that has begun.
+            self.notifier.tell(&self.shared, state);
+            break;
+        }
+        batch::give_back_incoming(batch);
+    }
+
+    /// Reads what there is room for. Nothing is locked: senders go on meanwhile.
+    fn receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: &mut Vec<Message>,
+        turn: &mut Turn,
+    ) -> Option<End> {
+        let transport = self.transport.as_mut()?;
+        self.input_unpolled = true;
+        if self.room.messages == 0 {
+            // Somebody may have read since.
+            self.room = self.shared.lock().engine.input_room();
+        }
+        let mut room = self.room;
+        while room.messages > 0 && room.bytes > 0 && turn.frames_left > 0 {
+            let message = match transport.poll_recv(cx) {
+                Poll::Ready(Some(Ok(message))) => message,
+                Poll::Ready(Some(Err(error))) if error.kind() != ErrorKind::Io => {
+                    return Some(End::Violation(error));
+                }
+                Poll::Ready(_) => return Some(End::Gone),
+                Poll::Pending => {
+                    self.input_unpolled = false;
+                    return None;
+                }
+            };
+            turn.frames_left -= 1;
+            match message {
+                Message::Ping(_) | Message::Pong(_) => {}
+                // Nothing that comes behind it counts.
+                Message::Close(_) => room.messages = 0,
+                _ => {
+                    room.messages -= 1;
+                    room.bytes = room.bytes.saturating_sub(message.payload_bytes());
                 }
             }
+            batch.push(message);
         }
-        if engine.poll_timeout().is_some_and(|at| at <= now) {
-            let transport = self.transport.as_ref();
-            let unfinished = transport.map_or_else(Unfinished::default, Transport::unfinished);
-            engine.handle_time(unfinished, now);
-        }
-        // Before the handler's turn, so that it can say a last word to an end that has begun.
-        self.notifier.tell(&self.shared, state);
+        None
     }
 
     /// Gives the handler its turn, if something woke it.
     fn run_handler(&mut self, now: Instant) {
         // Taken even if there is no handler any more: a wake for it must not keep the task awake.
-        if !self.shared.take_handler_woken() {
+        if !self.shared.bell.take_handler_call() {
             return;
         }
         let Some(handler) = &mut self.handler else {
             return;
         };
         let mut cx = Context::from_waker(self.notifier.handler_waker());
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut cx)));
-        let result = match polled {
+        let result = match catch(|| handler.as_mut().poll(&mut cx)) {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => result,
-            Err(panic) => Err(Error::panicked(panic)),
+            Err(panic) => Err(panic),
         };
         self.drop_handler();
         let (frame, failure) = match result {
@@ -120,61 +216,136 @@ impl<T: Transport> Session<T> {
         };
         // A handler that only passes on that its socket is closed did not fail.
         let failure = failure.filter(|error| error.kind() != ErrorKind::Closed);
-        self.shared
-            .lock()
-            .engine
-            .handle_handler_end(frame, failure, now);
+        let mut state = self.shared.lock();
+        state.engine.handle_handler_end(frame, failure, now);
     }
 
     fn drop_handler(&mut self) {
-        if let Some(handler) = self.handler.take() {
-            // A destructor of the application's may panic; it must not take the session along.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(handler)));
+        let Some(handler) = self.handler.take() else {
+            return;
+        };
+        // A destructor of the application's may panic; it must not take the session along.
+        if let Err(panic) = catch(|| drop(handler)) {
+            let panic = panic.in_phase(Phase::Handler);
+            self.shared.lock().engine.note_failure(panic);
         }
     }
 
     /// Sends what there is to send, and closes or drops the transport when it is time.
     fn output(&mut self, cx: &mut Context<'_>, now: Instant) -> NextStep {
+        let sent = self.transmit(cx);
         let mut state = self.shared.lock();
+        let engine = &mut state.engine;
+        if let Some(panic) = sent.panic {
+            engine.handle_panic(panic, now);
+        }
+        engine.handle_traffic(sent.traffic);
+        if sent.is_gone {
+            engine.handle_gone();
+        } else if self.transport.is_some() {
+            engine.handle_flush(sent.taken_bytes, sent.unsent_bytes, now);
+        }
+        if self.transport.is_some() && matches!(state.native, NativeRequest::Wanted(_)) {
+            drop(state);
+            self.make_native(cx);
+            state = self.shared.lock();
+        }
+        if state.engine.stage() == Stage::Closing && self.in_hand.is_empty() {
+            drop(state);
+            let is_closed = self.poll_close(cx);
+            state = self.shared.lock();
+            if is_closed {
+                state.engine.handle_transport_closed();
+            }
+        }
         let mut dropped = None;
         let mut gone_native = NativeRequest::None;
-        if let Some(transport) = &mut self.transport {
-            if let Err(_gone) = send(transport, &mut state.engine, cx, now) {
-                state.engine.handle_gone();
-            }
-            if matches!(state.native, NativeRequest::Wanted(_)) {
-                poll_native(transport, &mut state.native, cx);
-            }
-            if state.engine.stage() == Stage::Closing {
-                match transport.poll_close(cx) {
-                    Poll::Pending => {}
-                    Poll::Ready(_) => state.engine.handle_transport_closed(),
-                }
-            }
-            if state.engine.stage() == Stage::Dropped {
-                state.engine.handle_traffic(transport.traffic());
-                if transport.unsent_bytes() > 0 {
-                    transport.abort();
-                }
-                dropped = self.transport.take();
-                gone_native = std::mem::take(&mut state.native);
+        if state.engine.stage() == Stage::Dropped {
+            dropped = self.transport.take();
+            let traffic = dropped.as_ref().and_then(Transport::traffic);
+            state.engine.handle_traffic(traffic);
+            gone_native = std::mem::take(&mut state.native);
+            for message in self.in_hand.drain(..) {
+                state.engine.discard(message);
             }
         }
         if self.transport.is_none() && self.handler.is_some() {
             state.engine.start_handler_grace(now);
         }
         // Looked up under this lock, since what changes the state from here on touches it.
+        self.room = state.engine.input_room();
+        self.deadline = state.engine.poll_timeout();
         let next = NextStep {
-            wants_input: state.engine.wants_input() && self.transport.is_some(),
+            wants_input: self.room.messages > 0 && self.transport.is_some(),
+            wants_output: sent.is_unfinished && self.transport.is_some(),
             wants_rest: state.engine.wants_rest(),
-            deadline: state.engine.poll_timeout(),
         };
         self.notifier.tell(&self.shared, state);
-        drop(dropped);
+        if let Some(transport) = dropped {
+            self.drop_transport(transport);
+        }
         if let NativeRequest::Wanted(Some(waiting)) = gone_native {
             waiting.wake();
         }
         next
+    }
+
+    /// Takes messages out of the queue and hands them to the transport, until either has no more,
+    /// and flushes. Nothing is locked while they are encoded and written.
+    fn transmit(&mut self, cx: &mut Context<'_>) -> Sent {
+        let Some(transport) = &mut self.transport else {
+            return Sent::default();
+        };
+        if self.in_hand.capacity() == 0 {
+            self.in_hand = batch::lend_outgoing();
+        }
+        let (shared, in_hand) = (&self.shared, &mut self.in_hand);
+        // What is sent here has bounds of its own. Out of the task's budget, a handler that uses it
+        // up would see to it that nothing ever leaves.
+        let sending = unconstrained(poll_fn(|cx| {
+            Poll::Ready(send(transport, shared, in_hand, cx))
+        }));
+        let sent = match pin!(sending).poll(cx) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => Sent::default(),
+        };
+        if self.in_hand.is_empty() {
+            batch::give_back_outgoing(std::mem::take(&mut self.in_hand));
+        }
+        sent
+    }
+
+    fn make_native(&mut self, cx: &mut Context<'_>) {
+        let Some(transport) = &mut self.transport else {
+            return;
+        };
+        let Poll::Ready(made) = transport.poll_native(cx) else {
+            return;
+        };
+        let mut state = self.shared.lock();
+        let request = std::mem::replace(&mut state.native, NativeRequest::Made(made));
+        drop(state);
+        if let NativeRequest::Wanted(Some(waiting)) = request {
+            waiting.wake();
+        }
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> bool {
+        let transport = self.transport.as_mut();
+        transport.is_some_and(|transport| transport.poll_close(cx).is_ready())
+    }
+
+    /// Drops the connection. Unsent payloads may be dropped with it.
+    fn drop_transport(&self, mut transport: T) {
+        let dropped = catch(move || {
+            if transport.unsent_bytes() > 0 {
+                transport.abort();
+            }
+            drop(transport);
+        });
+        if let Err(panic) = dropped {
+            self.notifier.tell_failed(&panic.in_phase(Phase::Session));
+        }
     }
 
     fn is_over(&mut self) -> bool {
@@ -219,10 +390,11 @@ impl<T: Transport> Session<T> {
                 self.sleep_until = Some(deadline);
             }
         }
+        // Outside of the task's budget: without any left, the timer would not be set.
         let fired = self
             .sleep
             .as_mut()
-            .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+            .is_some_and(|sleep| pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready());
         if fired {
             self.sleep_until = None;
             self.sleep_waker = None;
@@ -236,9 +408,9 @@ impl<T: Transport> Session<T> {
 /// What a session does after a round.
 struct NextStep {
     wants_input: bool,
+    wants_output: bool,
     /// The engine has memory to give back.
     wants_rest: bool,
-    deadline: Option<Instant>,
 }
 
 impl<T: Transport + Unpin> Future for Session<T> {
@@ -246,24 +418,32 @@ impl<T: Transport + Unpin> Future for Session<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseOutcome> {
         let this = self.get_mut();
-        this.shared.enter(cx.waker());
+        this.shared.bell.enter(cx.waker());
+        let mut turn = Turn {
+            frames_left: MAX_FRAMES,
+        };
+        let mut began = None;
         let mut wants_rest = false;
         let mut is_at_rest = false;
         for _ in 0..MAX_ROUNDS {
             let now = now();
-            this.shared.look();
-            this.input(cx, now);
+            if turn.frames_left == 0 || now >= *began.get_or_insert(now) + SLICE {
+                break;
+            }
+            let is_touched = this.shared.bell.look();
+            this.input(cx, now, is_touched, &mut turn);
             this.run_handler(now);
             // The output serves what the handler just did; only what comes later needs a round.
-            this.shared.look();
+            this.shared.bell.look();
             let next = this.output(cx, now);
             if this.is_over() {
                 return Poll::Ready(this.finish());
             }
             wants_rest = next.wants_rest;
             is_at_rest = !((next.wants_input && this.input_unpolled)
-                || this.sleep(cx, next.deadline, now)
-                || !this.shared.leave());
+                || next.wants_output
+                || this.sleep(cx, this.deadline, now)
+                || !this.shared.bell.leave());
             if is_at_rest {
                 break;
             }
@@ -287,9 +467,14 @@ impl<T: Transport> Drop for Session<T> {
         if self.notifier.is_done() {
             return;
         }
-        self.transport = None;
+        if let Some(transport) = self.transport.take() {
+            self.drop_transport(transport);
+        }
         self.drop_handler();
         let mut state = self.shared.lock();
+        for message in self.in_hand.drain(..) {
+            state.engine.discard(message);
+        }
         state.engine.handle_abort();
         // Whoever reads or writes in another task must not wait for ever.
         self.notifier.tell(&self.shared, state);
@@ -306,39 +491,86 @@ impl<T: Transport> std::fmt::Debug for Session<T> {
     }
 }
 
+/// How many messages and payload bytes are taken from the queue at a time.
+const BATCH_MESSAGES: usize = 256;
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// How many times before the input is looked at again.
+const MAX_BATCHES: usize = 4;
+
 fn send<T: Transport>(
     transport: &mut T,
-    engine: &mut Engine,
+    shared: &Shared,
+    in_hand: &mut VecDeque<Outgoing>,
     cx: &mut Context<'_>,
-    now: Instant,
-) -> Result<()> {
-    while engine.has_output() {
-        if transport.poll_ready(cx)?.is_pending() {
-            engine.handle_traffic(transport.traffic());
-            engine.handle_flush(transport.unsent_bytes(), now);
-            return Ok(());
-        }
-        match engine.poll_transmit() {
-            Some(message) => transport.start_send(message)?,
-            None => break,
-        }
-    }
-    let flushed = transport.poll_flush(cx)?;
-    engine.handle_traffic(transport.traffic());
+) -> Sent {
+    let mut sent = Sent::default();
+    let flushed = send_all(transport, shared, in_hand, &mut sent, cx);
+    let in_hand = in_hand.iter().map(Outgoing::payload_bytes);
+    let held_bytes = transport.unsent_bytes() + in_hand.sum::<usize>();
     match flushed {
-        Poll::Ready(()) => engine.handle_flush(0, now),
+        Ok(true) => {}
         // What waits may be below the transport, in a buffer of the connection's.
-        Poll::Pending => engine.handle_flush(transport.unsent_bytes().max(1), now),
+        Ok(false) => sent.unsent_bytes = held_bytes.max(1),
+        Err(_gone) => sent.is_gone = true,
     }
-    Ok(())
+    sent.traffic = transport.traffic();
+    sent
 }
 
-fn poll_native<T: Transport>(transport: &mut T, request: &mut NativeRequest, cx: &mut Context<'_>) {
-    if let Poll::Ready(made) = transport.poll_native(cx)
-        && let NativeRequest::Wanted(Some(waiting)) =
-            std::mem::replace(request, NativeRequest::Made(made))
-    {
-        // The handler's waker takes no lock.
-        waiting.wake();
+/// Whether everything has left.
+fn send_all<T: Transport>(
+    transport: &mut T,
+    shared: &Shared,
+    in_hand: &mut VecDeque<Outgoing>,
+    sent: &mut Sent,
+    cx: &mut Context<'_>,
+) -> Result<bool> {
+    for _ in 0..MAX_BATCHES {
+        // A transport that is full leaves the queue as it is: what waits there can be reordered and
+        // dropped.
+        if transport.unsent_bytes() > 0 && transport.poll_ready(cx)?.is_pending() {
+            return Ok(false);
+        }
+        // What was left in hand is not all there is.
+        sent.is_unfinished = !in_hand.is_empty() || take_batch(shared, in_hand);
+        while let Some(message) = in_hand.pop_front() {
+            if transport.poll_ready(cx)?.is_pending() {
+                in_hand.push_front(message);
+                return Ok(false);
+            }
+            let before = transport.unsent_bytes();
+            // Where the payload is copied it is dropped too, by code of the application's perhaps.
+            match catch(|| start_send(transport, message)) {
+                Ok(taken) => taken?,
+                Err(panic) => sent.panic = Some(panic),
+            }
+            sent.taken_bytes += transport.unsent_bytes().saturating_sub(before) as u64;
+        }
+        if !sent.is_unfinished {
+            break;
+        }
+    }
+    Ok(transport.poll_flush(cx)?.is_ready())
+}
+
+/// Takes what is sent next; `true` if there is more.
+fn take_batch(shared: &Shared, in_hand: &mut VecDeque<Outgoing>) -> bool {
+    let mut state = shared.lock();
+    let mut bytes = 0;
+    while bytes < BATCH_BYTES && in_hand.len() < BATCH_MESSAGES {
+        let Some(message) = state.engine.poll_transmit() else {
+            break;
+        };
+        bytes += message.payload_bytes();
+        in_hand.push_back(message);
+    }
+    state.engine.has_output()
+}
+
+fn start_send<T: Transport>(transport: &mut T, message: Outgoing) -> Result<()> {
+    match message {
+        Outgoing::Own(message) => transport.start_send(message),
+        Outgoing::Shared(shared) => transport.start_send_shared(&shared),
     }
 }

@@ -1,20 +1,23 @@
 //! What can only write.
 
-use std::{fmt, pin::pin, sync::Arc};
+use std::{fmt, future::poll_fn, sync::Arc, task::Poll, time::SystemTime};
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
 
 use crate::{
-    message::{CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, Message, Result},
-    policy::SlowClient,
+    message::{
+        CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, Message, Result, SharedMessage,
+    },
+    policy::{LONGEST, SlowClient},
     session::{
         clock::now,
-        engine::{Admission, backpressure},
+        engine::{Admission, Delivery},
         gap::Gap,
         info::SessionInfo,
-        shared::{Shared, State},
+        line::Place,
+        shared::{Line, Shared, State},
     },
 };
 
@@ -64,7 +67,8 @@ impl Sender {
     }
 
     /// Queues a text or binary message under the route's slow-client policy; with the default one
-    /// it waits for room, and the write deadline ends the wait.
+    /// it waits for room, first come first served, and the write deadline ends the wait. A loop
+    /// that sends without ever waiting yields now and then, so that what it sent can leave.
     ///
     /// # Errors
     ///
@@ -76,6 +80,7 @@ impl Sender {
     /// Atomic: the message is queued whole or, if the future is dropped before it completes, not
     /// at all.
     pub async fn send(&self, message: impl Into<Message>) -> Result<()> {
+        consume_budget().await;
         match self.start_send(message.into(), None)? {
             Admission::Done => Ok(()),
             Admission::Wait(message) => self.send_when_room(message).await,
@@ -108,17 +113,25 @@ impl Sender {
         key: impl Into<ByteString>,
         message: impl Into<Message>,
     ) -> Result<()> {
-        let admission = self
-            .shared
-            .lock()
-            .engine
-            .write_latest(message.into(), &key.into(), now);
+        let sent = self.shared.lock().send_latest(&key.into(), message.into());
         // A refusal may have begun the end.
         self.shared.touch();
-        match admission? {
-            Admission::Done => Ok(()),
-            Admission::Wait(_) => Err(backpressure()),
-        }
+        sent
+    }
+
+    /// Queues a message that many sockets are sent, or says at once that there is no room; it
+    /// keeps its place among what is sent otherwise. Nobody waits for a slow socket among many:
+    /// where the route's policy is to wait, the message is dropped for this one and counted in
+    /// its [gap](Self::take_gap).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send); `WHARF_BACKPRESSURE` only under the policies that refuse.
+    pub fn try_send_shared(&self, message: &SharedMessage) -> Result<Delivery> {
+        let delivery = self.shared.lock().write_shared(message);
+        // A refusal may have begun the end.
+        self.shared.touch();
+        delivery
     }
 
     /// Queues a ping with this payload, ahead of data.
@@ -149,6 +162,24 @@ impl Sender {
         Ok(())
     }
 
+    /// Drops the connection without a close handshake, and what is queued and the handler with it.
+    /// The peer sees 1006. Idempotent.
+    pub fn terminate(&self) {
+        self.shared.lock().engine.handle_kill();
+        self.shared.touch();
+    }
+
+    /// Lets the session go on until its principal's renewed credential expires; `None` if it does
+    /// not. Nothing changes once the end has begun.
+    pub fn renew(&self, expires_at: impl Into<Option<SystemTime>>) {
+        let expires_at = expires_at.into().map(|at| {
+            let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+            now() + left.min(LONGEST)
+        });
+        self.shared.lock().engine.renew(expires_at);
+        self.shared.touch();
+    }
+
     /// Waits until everything written has been handed to the operating system, or the session has
     /// ended.
     ///
@@ -156,8 +187,7 @@ impl Sender {
     ///
     /// Cancel-safe.
     pub async fn flush(&self) {
-        self.wait_for(&self.shared.room, |state| {
-            state.is_flush_wanted = true;
+        self.wait_for(Line::Flush, |state| {
             (state.engine.is_flushed() || state.engine.is_closed()).then_some(())
         })
         .await;
@@ -169,10 +199,8 @@ impl Sender {
     ///
     /// Cancel-safe.
     pub async fn closing(&self) {
-        self.wait_for(&self.shared.ending, |state| {
-            state.engine.is_closing().then_some(())
-        })
-        .await;
+        self.wait_for(Line::End, |state| state.engine.is_closing().then_some(()))
+            .await;
     }
 
     /// Waits until the close handshake is over or the connection is gone.
@@ -181,10 +209,8 @@ impl Sender {
     ///
     /// Cancel-safe.
     pub async fn closed(&self) {
-        self.wait_for(&self.shared.ending, |state| {
-            state.engine.is_closed().then_some(())
-        })
-        .await;
+        self.wait_for(Line::End, |state| state.engine.is_closed().then_some(()))
+            .await;
     }
 
     /// Tells the app's observers of something that failed and does not end the session.
@@ -219,6 +245,14 @@ impl Sender {
         })
     }
 
+    /// Begins the end for the server.
+    pub(crate) fn disconnect(&self, frame: CloseFrame) {
+        let mut state = self.shared.lock();
+        state.engine.handle_server_close(frame, now());
+        drop(state);
+        self.shared.touch();
+    }
+
     /// How the session ended; before that, how it would if the connection broke now.
     pub(crate) fn outcome(&self) -> CloseOutcome {
         self.shared.lock().engine.outcome()
@@ -239,7 +273,7 @@ impl Sender {
         message: Message,
         policy: Option<SlowClient>,
     ) -> Result<Admission> {
-        let admission = self.shared.lock().engine.write(message, policy, now);
+        let admission = self.shared.lock().write(message, policy);
         // A refusal may have begun the end.
         self.shared.touch();
         admission
@@ -247,37 +281,44 @@ impl Sender {
 
     pub(super) async fn send_when_room(&self, message: Message) -> Result<()> {
         let mut waiting = Some(message);
-        self.wait_for(&self.shared.room, |state| {
-            let message = waiting.take()?;
-            match state.engine.write(message, None, now) {
-                Ok(Admission::Wait(message)) => {
-                    state.want_room(message.payload_bytes());
-                    waiting = Some(message);
-                    None
-                }
-                Ok(Admission::Done) => Some(Ok(())),
-                Err(error) => Some(Err(error)),
+        let mut place = Place::new(&self.shared, Line::Room);
+        poll_fn(|cx| {
+            let Some(message) = waiting.take() else {
+                return Poll::Ready(Ok(()));
+            };
+            let mut state = self.shared.lock();
+            let admission = state.write_in_turn(message, &mut place.ticket, cx.waker());
+            let next = state.call_writer();
+            drop(state);
+            if let Some(next) = next {
+                next.wake();
             }
+            let sent = match admission {
+                Ok(Admission::Wait(message)) => {
+                    waiting = Some(message);
+                    return Poll::Pending;
+                }
+                Ok(Admission::Done) => Ok(()),
+                Err(error) => Err(error),
+            };
+            self.shared.touch();
+            Poll::Ready(sent)
         })
         .await
-        .inspect(|()| self.shared.touch())
     }
 
-    /// Looks at the state whenever `notify` rings, until `check` yields.
-    async fn wait_for<T>(
-        &self,
-        notify: &Notify,
-        mut check: impl FnMut(&mut State) -> Option<T>,
-    ) -> T {
-        loop {
-            let mut rung = pin!(notify.notified());
-            // Listen first, look second: what happens in between rings.
-            rung.as_mut().enable();
-            if let Some(found) = check(&mut self.shared.lock()) {
-                return found;
+    /// Looks at the state whenever the line is called, until `check` yields.
+    async fn wait_for<T>(&self, line: Line, mut check: impl FnMut(&mut State) -> Option<T>) -> T {
+        let mut place = Place::new(&self.shared, line);
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if let Some(found) = check(&mut state) {
+                return Poll::Ready(found);
             }
-            rung.await;
-        }
+            place.wait(&mut state, cx);
+            Poll::Pending
+        })
+        .await
     }
 }
 

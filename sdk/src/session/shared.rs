@@ -1,20 +1,21 @@
 //! What a session's task and the handler's side of it share.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    ops::{Deref, DerefMut},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Wake, Waker},
 };
 
-use futures::task::AtomicWaker;
-use tokio::sync::Notify;
-
 use crate::{
-    message::Result,
-    policy::Limits,
-    session::{engine::Engine, info::SessionInfo},
+    message::{Message, Phase, Result, SharedMessage, catch},
+    policy::{Limits, SlowClient},
+    session::{
+        bell::Bell,
+        clock::now,
+        engine::{Admission, Delivery, Engine, Outgoing, backpressure},
+        info::SessionInfo,
+        waiters::{Ticket, Waiters},
+    },
     wire::NativeSocket,
 };
 
@@ -23,18 +24,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) info: Arc<SessionInfo>,
     pub(crate) limits: Arc<Limits>,
-    /// Wakes the session's task.
-    task: AtomicWaker,
-    /// The session's task is running and will look at the two flags below before it sleeps.
-    is_running: AtomicBool,
-    /// The state was changed from outside the session's task.
-    is_touched: AtomicBool,
-    /// The handler's future wants to be polled.
-    is_handler_woken: AtomicBool,
-    /// Writers wait here for room, or for everything to be flushed.
-    pub(crate) room: Notify,
-    /// Told when the end begins and when it is complete.
-    pub(crate) ending: Notify,
+    pub(crate) bell: Bell,
 }
 
 #[derive(Debug)]
@@ -43,35 +33,94 @@ pub(crate) struct State {
     /// Who waits in `read`. Kept, so that a waiting reader costs no clone a message.
     pub(crate) reader: Option<Waker>,
     pub(crate) is_reader_waiting: bool,
-    /// The smallest payload that a writer waits to find room for.
-    pub(crate) wanted_room: Option<usize>,
-    /// Somebody waits for everything to be flushed.
-    pub(crate) is_flush_wanted: bool,
-    /// Who waits in a method of the socket's `Sink`.
-    pub(crate) sink: Option<Waker>,
+    /// Who waits for room in the send queue.
+    pub(crate) writers: Waiters,
+    /// Who waits for everything written to have left.
+    pub(crate) flushers: Waiters,
+    /// Who waits for the end to begin, or to be over.
+    pub(crate) enders: Waiters,
     pub(crate) native: NativeRequest,
 }
 
+/// What can be waited for, beside a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    Room,
+    Flush,
+    End,
+}
+
 impl State {
-    /// Makes the session ring when a payload of this size fits.
-    pub(crate) fn want_room(&mut self, payload_bytes: usize) {
-        let wanted = self.wanted_room.unwrap_or(payload_bytes);
-        self.wanted_room = Some(wanted.min(payload_bytes));
+    pub(crate) fn line(&mut self, line: Line) -> &mut Waiters {
+        match line {
+            Line::Room => &mut self.writers,
+            Line::Flush => &mut self.flushers,
+            Line::End => &mut self.enders,
+        }
     }
 
-    /// Whether what somebody waits for has come; the wish is then fulfilled.
-    pub(crate) fn take_fulfilled(&mut self) -> bool {
-        let has_room = self
-            .wanted_room
-            .is_some_and(|bytes| self.engine.has_room(bytes));
-        let is_flushed = self.is_flush_wanted && self.engine.is_flushed();
-        if has_room {
-            self.wanted_room = None;
+    /// Queues a message, behind those that wait for room.
+    pub(crate) fn write(
+        &mut self,
+        message: Message,
+        policy: Option<SlowClient>,
+    ) -> Result<Admission> {
+        let is_behind_others = !self.writers.is_empty();
+        self.engine.write(message, policy, is_behind_others, now)
+    }
+
+    /// The same for a message that many sessions send.
+    pub(crate) fn write_shared(&mut self, message: &SharedMessage) -> Result<Delivery> {
+        let is_behind_others = !self.writers.is_empty();
+        self.engine.write_shared(message, is_behind_others, now)
+    }
+
+    /// Queues a message that waits for room, if its turn has come; else it keeps its place in the
+    /// line, or takes one.
+    pub(crate) fn write_in_turn(
+        &mut self,
+        message: Message,
+        ticket: &mut Option<Ticket>,
+        waker: &Waker,
+    ) -> Result<Admission> {
+        let is_turn = match *ticket {
+            Some(ticket) => !self.writers.holds(ticket),
+            None => self.writers.is_empty(),
+        };
+        let bytes = message.payload_bytes();
+        let admission = self.engine.write(message, None, !is_turn, now)?;
+        match (&admission, *ticket) {
+            (Admission::Done, _) => *ticket = None,
+            (Admission::Wait(_), None) => *ticket = Some(self.writers.join(bytes, waker)),
+            (Admission::Wait(_), Some(_)) if is_turn => {
+                *ticket = Some(self.writers.rejoin(bytes, waker));
+            }
+            (Admission::Wait(_), Some(ticket)) => self.writers.renew(ticket, waker),
         }
-        if is_flushed {
-            self.is_flush_wanted = false;
+        Ok(admission)
+    }
+
+    /// Calls whoever is next in the line for room, if there is room for it. Whoever is called calls
+    /// the next: one at a time, so that none is woken in vain.
+    pub(crate) fn call_writer(&mut self) -> Option<Waker> {
+        let bytes = self.writers.first_payload_bytes()?;
+        self.engine
+            .has_room(bytes)
+            .then(|| self.writers.call_first())?
+    }
+
+    pub(crate) fn send_latest(
+        &mut self,
+        key: &bytestring::ByteString,
+        message: Message,
+    ) -> Result<()> {
+        match self.engine.write_latest(message, key, now)? {
+            Admission::Done => Ok(()),
+            Admission::Wait(message) => {
+                self.engine.discard(message);
+                Err(backpressure())
+            }
         }
-        has_room || is_flushed
     }
 }
 
@@ -84,6 +133,55 @@ pub(crate) enum NativeRequest {
     Made(Result<Box<dyn NativeSocket>>),
 }
 
+/// The locked state. What is discarded meanwhile is dropped once the lock is released, for it may
+/// run the application's code.
+#[derive(Debug)]
+pub(crate) struct Locked<'a> {
+    // In this order: the lock goes first.
+    state: MutexGuard<'a, State>,
+    discarded: Discarded<'a>,
+}
+
+#[derive(Debug)]
+struct Discarded<'a> {
+    shared: &'a Shared,
+    messages: Vec<Outgoing>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.discarded.messages = self.state.engine.take_discarded();
+    }
+}
+
+impl Drop for Discarded<'_> {
+    fn drop(&mut self) {
+        for message in self.messages.drain(..) {
+            if let Err(panic) = catch(|| drop(message)) {
+                self.shared
+                    .lock()
+                    .engine
+                    .note_failure(panic.in_phase(Phase::Session));
+                self.shared.bell.touch();
+            }
+        }
+    }
+}
+
 impl Shared {
     pub(crate) fn new(engine: Engine, info: Arc<SessionInfo>, limits: Arc<Limits>) -> Self {
         Self {
@@ -91,94 +189,50 @@ impl Shared {
                 engine,
                 reader: None,
                 is_reader_waiting: false,
-                wanted_room: None,
-                is_flush_wanted: false,
-                sink: None,
+                writers: Waiters::default(),
+                flushers: Waiters::default(),
+                enders: Waiters::default(),
                 native: NativeRequest::None,
             }),
             info,
             limits,
-            task: AtomicWaker::new(),
-            is_running: AtomicBool::new(false),
-            is_touched: AtomicBool::new(false),
-            is_handler_woken: AtomicBool::new(true),
-            room: Notify::new(),
-            ending: Notify::new(),
+            bell: Bell::new(),
         }
     }
 
-    /// Locks the state. No waker is called while it is held; of the application's, only payloads are
-    /// dropped.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // The engine does not panic; were it to, other sessions must not.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the state. Nothing slow happens while it is held, no waker is called, and nothing of
+    /// the application's is dropped.
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked {
+            // The engine does not panic; were it to, other sessions must not.
+            state: self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            discarded: Discarded {
+                shared: self,
+                messages: Vec::new(),
+            },
+        }
     }
 
     /// Makes the session's task look at the state. Call it after the lock is released.
     pub(crate) fn touch(&self) {
-        // If the flag is still up, the task has not looked since the lock was held, and will.
-        if self.is_touched.load(Ordering::Relaxed) {
-            return;
-        }
-        self.is_touched.store(true, Ordering::SeqCst);
-        self.wake_task();
-    }
-
-    pub(crate) fn wake_handler(&self) {
-        self.is_handler_woken.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn take_handler_woken(&self) -> bool {
-        self.is_handler_woken.load(Ordering::SeqCst)
-            && self.is_handler_woken.swap(false, Ordering::SeqCst)
+        self.bell.touch();
     }
 
     /// Lets go of every waker: the handler's own would keep this alive for ever, and the task's
     /// would keep the task's memory for as long as somebody holds a sender.
     pub(crate) fn let_go(&self) {
         let mut state = self.lock();
-        let wakers = (
-            state.reader.take(),
-            state.sink.take(),
-            std::mem::take(&mut state.native),
-        );
+        let reader = state.reader.take();
+        let native = std::mem::take(&mut state.native);
+        let lines = [Line::Room, Line::Flush, Line::End];
+        let waiting: Vec<_> = lines
+            .into_iter()
+            .flat_map(|line| state.line(line).call_all())
+            .collect();
         drop(state);
-        drop(wakers);
-        drop(self.task.take());
-    }
-
-    /// The session's task begins to run, woken by `waker`.
-    pub(crate) fn enter(&self, waker: &Waker) {
-        self.task.register(waker);
-        self.is_running.store(true, Ordering::SeqCst);
-    }
-
-    /// The session's task is about to look at the state.
-    pub(crate) fn look(&self) {
-        if self.is_touched.load(Ordering::Relaxed) {
-            self.is_touched.store(false, Ordering::SeqCst);
-        }
-    }
-
-    /// Whether there is a reason to look again.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.is_touched.load(Ordering::SeqCst) || self.is_handler_woken.load(Ordering::SeqCst)
-    }
-
-    /// The session's task is about to sleep; `false` if something came in between.
-    pub(crate) fn leave(&self) -> bool {
-        self.is_running.store(false, Ordering::SeqCst);
-        if self.is_pending() {
-            self.is_running.store(true, Ordering::SeqCst);
-            return false;
-        }
-        true
-    }
-
-    fn wake_task(&self) {
-        if !self.is_running.load(Ordering::SeqCst) {
-            self.task.wake();
-        }
+        drop((reader, native));
+        waiting.into_iter().for_each(Waker::wake);
+        self.bell.let_go();
     }
 }
 
@@ -189,7 +243,6 @@ impl Wake for Shared {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.wake_handler();
-        self.wake_task();
+        self.bell.call_handler();
     }
 }

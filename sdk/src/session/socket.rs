@@ -6,12 +6,13 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use futures::{Sink, Stream, stream};
+use tokio::task::coop::{consume_budget, poll_proceed};
 
 use crate::{
     message::{CloseCode, CloseOutcome, ConnectionId, Error, ErrorKind, Message, Result},
@@ -21,8 +22,10 @@ use crate::{
         engine::{Admission, Engine},
         gap::Gap,
         info::SessionInfo,
+        line,
         sender::Sender,
-        shared::{NativeRequest, Shared, State},
+        shared::{Line, NativeRequest, Shared},
+        waiters::Ticket,
     },
     wire::NativeSocket,
 };
@@ -69,6 +72,8 @@ pub struct Socket {
     native: Mutex<Option<Box<dyn NativeSocket>>>,
     /// Taken by the `Sink`, and waiting for room.
     outgoing: Option<Message>,
+    /// Where the `Sink` waits, if it does.
+    waits_in: Option<(Line, Ticket)>,
 }
 
 impl Socket {
@@ -77,6 +82,7 @@ impl Socket {
             sender: Sender::new(shared),
             native: Mutex::new(None),
             outgoing: None,
+            waits_in: None,
         }
     }
 
@@ -106,6 +112,10 @@ impl Socket {
             }
             return Poll::Ready(item.transpose());
         }
+        if state.engine.handle_waiting_reader(now) {
+            // It has finished what a shutdown waited for.
+            self.shared().touch();
+        }
         match &mut state.reader {
             Some(reader) => reader.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
@@ -115,7 +125,7 @@ impl Socket {
     }
 
     /// Queues a text or binary message, waiting for room if the route's policy says so. It leaves
-    /// at the latest when the handler yields.
+    /// at the latest when the handler yields, which a loop that only writes does now and then.
     ///
     /// # Errors
     ///
@@ -130,6 +140,7 @@ impl Socket {
         if let Some(native) = self.native_mut() {
             native.sync();
         }
+        consume_budget().await;
         self.send_outgoing().await?;
         match self.sender.start_send(message.into(), None)? {
             Admission::Done => Ok(()),
@@ -145,6 +156,12 @@ impl Socket {
     /// `WHARF_PING_TOO_LARGE` over 125 bytes, `WHARF_CLOSED` after the end.
     pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<()> {
         self.sender.ping(payload)
+    }
+
+    /// Lets the session go on until its principal's renewed credential expires; `None` if it does
+    /// not.
+    pub fn renew(&mut self, expires_at: impl Into<Option<SystemTime>>) {
+        self.sender.renew(expires_at);
     }
 
     /// Flushes what is queued, closes with this code and reason, and waits until the peer has
@@ -327,37 +344,62 @@ impl Socket {
 
     /// Queues what the sink has taken.
     fn poll_outgoing(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        while let Some(message) = &self.outgoing {
-            let bytes = message.payload_bytes();
-            ready!(self.poll_until(
-                cx,
-                |state| state.want_room(bytes),
-                |engine| engine.has_room(bytes)
-            ));
-            if let Some(message) = self.outgoing.take() {
-                // Another sender may have taken the room in between.
-                if let Admission::Wait(message) = self.sender.start_send(message, None)? {
-                    self.outgoing = Some(message);
-                }
+        let Some(message) = self.outgoing.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut ticket = self.take_place(Line::Room);
+        let shared = Arc::clone(self.shared());
+        let mut state = shared.lock();
+        let admission = state.write_in_turn(message, &mut ticket, cx.waker());
+        let next = state.call_writer();
+        drop(state);
+        if let Some(next) = next {
+            next.wake();
+        }
+        self.waits_in = ticket.map(|ticket| (Line::Room, ticket));
+        match admission {
+            Ok(Admission::Wait(message)) => {
+                self.outgoing = Some(message);
+                Poll::Pending
+            }
+            sent => {
+                shared.touch();
+                Poll::Ready(sent.map(drop))
             }
         }
-        Poll::Ready(Ok(()))
     }
 
-    /// Waits for the engine to be ready, after making a wish.
+    /// Waits in a line until the engine is ready.
     fn poll_until(
-        &self,
+        &mut self,
         cx: &Context<'_>,
-        wish: impl FnOnce(&mut State),
+        line: Line,
         is_ready: impl Fn(&Engine) -> bool,
     ) -> Poll<()> {
-        let mut state = self.shared().lock();
+        let mut ticket = self.take_place(line);
+        let shared = Arc::clone(self.shared());
+        let mut state = shared.lock();
         if is_ready(&state.engine) {
+            if let Some(ticket) = ticket {
+                state.line(line).leave(ticket);
+            }
             return Poll::Ready(());
         }
-        wish(&mut state);
-        state.sink = Some(cx.waker().clone());
+        line::wait(&mut state, line, &mut ticket, cx);
+        self.waits_in = ticket.map(|ticket| (line, ticket));
         Poll::Pending
+    }
+
+    /// The place where the sink waits, if it is in this line; one in another it gives up.
+    fn take_place(&mut self, line: Line) -> Option<Ticket> {
+        match self.waits_in.take() {
+            Some((held, ticket)) if held == line => Some(ticket),
+            Some((held, ticket)) => {
+                line::give_up(self.shared(), held, ticket);
+                None
+            }
+            None => None,
+        }
     }
 
     fn poll_make_native(&self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
@@ -383,6 +425,9 @@ impl AsRef<Sender> for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
+        if let Some((line, ticket)) = self.waits_in.take() {
+            line::give_up(self.shared(), line, ticket);
+        }
         let mut state = self.shared().lock();
         state.engine.leave(now);
         state.is_reader_waiting = false;
@@ -417,7 +462,11 @@ impl Sink<Message> for Socket {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.get_mut().poll_outgoing(cx)
+        // Whoever only feeds yields now and then, as writers do.
+        let budget = ready!(poll_proceed(cx));
+        ready!(self.get_mut().poll_outgoing(cx))?;
+        budget.made_progress();
+        Poll::Ready(Ok(()))
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
@@ -432,15 +481,14 @@ impl Sink<Message> for Socket {
         let this = self.get_mut();
         ready!(this.poll_outgoing(cx))?;
         let is_flushed = |engine: &Engine| engine.is_flushed() || engine.is_closed();
-        this.poll_until(cx, |state| state.is_flush_wanted = true, is_flushed)
-            .map(Ok)
+        this.poll_until(cx, Line::Flush, is_flushed).map(Ok)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_outgoing(cx))?;
         this.sender.start_close(CloseCode::NORMAL, "")?;
-        this.poll_until(cx, |_| {}, Engine::is_closed).map(Ok)
+        this.poll_until(cx, Line::End, Engine::is_closed).map(Ok)
     }
 }
 

@@ -76,7 +76,8 @@ impl SessionParts {
             self.hooks,
             Arc::clone(&shared.info),
             started,
-            (enrolled, self.slot, self.guards),
+            self.guards,
+            (enrolled, self.slot),
         );
         end.tell_upgraded();
         (shared, end)

@@ -16,7 +16,7 @@ use super::{
     pool,
 };
 use crate::{
-    message::{Error, ErrorKind, Message, Result},
+    message::{Error, ErrorKind, Message, Result, SharedMessage},
     policy::DeflateParams,
     wire::{
         bridge::{NativePipe, PipeEnd},
@@ -38,6 +38,9 @@ const KEEP_BYTES: usize = 4 * 1024;
 /// With this much of a frame missing, reads take up to [`LARGE_READ_BYTES`].
 const LARGE_FRAME_BYTES: usize = 16 * 1024;
 const LARGE_READ_BYTES: usize = 128 * 1024;
+
+/// How many reads one message gets before the task yields.
+const MAX_READS: u32 = 8;
 
 /// A buffer that has grown beyond this is not kept for the little that is left in it.
 const LARGE_BYTES: usize = 128 * 1024;
@@ -267,7 +270,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
-        loop {
+        for _ in 0..MAX_READS {
             if !matches!(self.native, Native::None | Native::Factory(..)) {
                 ready!(self.poll_bridge(cx))?;
             }
@@ -283,6 +286,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
                 return Poll::Ready(None);
             }
         }
+        // A large message, or one of very many fragments: neighbours are served in between.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -303,6 +309,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
 
     fn start_send(&mut self, message: Message) -> Result<()> {
         self.outbox.push(message);
+        Ok(())
+    }
+
+    fn start_send_shared(&mut self, message: &SharedMessage) -> Result<()> {
+        self.outbox.push_shared(message);
         Ok(())
     }
 

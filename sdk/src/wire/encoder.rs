@@ -1,8 +1,11 @@
 //! Frames out.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::{message::CloseFrame, wire::frame::OpCode};
+use crate::{
+    message::{CloseFrame, Message},
+    wire::frame::OpCode,
+};
 
 /// Masked payloads are copied this much at a time, so that what is masked is still in the cache.
 /// A multiple of the key's length: every piece begins with its first byte.
@@ -16,7 +19,8 @@ pub(super) fn put_head(out: &mut BytesMut, first: u8, payload_bytes: usize) {
     put_head_with(out, first, 0, payload_bytes);
 }
 
-/// Writes a frame with this first byte; with a key, masked by it. The payload may be shared and stays as it is.
+/// Writes a frame with this first byte; with a key, masked by it. The payload may be shared and
+/// stays as it is.
 pub(super) fn put_frame(out: &mut BytesMut, first: u8, key: Option<[u8; 4]>, payload: &[u8]) {
     match key {
         None => {
@@ -25,6 +29,19 @@ pub(super) fn put_frame(out: &mut BytesMut, first: u8, key: Option<[u8; 4]>, pay
         }
         Some(key) => encode_client_frame(out, first, key, payload),
     }
+}
+
+/// The frame that a server sends for a text or binary message.
+pub(super) fn server_frame(message: &Message) -> Bytes {
+    let (opcode, payload) = match message {
+        Message::Text(text) => (OpCode::Text, text.as_bytes().as_ref()),
+        Message::Binary(bytes) => (OpCode::Binary, &bytes[..]),
+        // Refused long before: only text and binary are shared.
+        _ => return Bytes::new(),
+    };
+    let mut frame = BytesMut::with_capacity(MAX_HEAD_BYTES + payload.len());
+    put_frame(&mut frame, opcode.whole(), None, payload);
+    frame.freeze()
 }
 
 /// Writes a close frame; without one, an empty close.

@@ -12,7 +12,7 @@ use tokio::io::AsyncWrite;
 
 use super::{encoder, pool};
 use crate::{
-    message::Message,
+    message::{Message, SharedMessage},
     policy::DeflateParams,
     wire::{
         deflate::{Deflater, Framed},
@@ -32,13 +32,19 @@ const HIGH_WATER_BYTES: usize = 64 * 1024;
 const HIGH_WATER_BY_REFERENCE_BYTES: usize = 256 * 1024;
 
 /// How many pieces one vectored write is offered.
-const MAX_SLICES: usize = 16;
+const MAX_SLICES: usize = 64;
+
+/// With this many pieces, the transport asks for a flush before it takes more.
+const HIGH_WATER_PIECES: usize = 4 * MAX_SLICES;
 
 #[derive(Debug)]
 pub(super) struct Outbox {
     role: Role,
-    /// Before `tail`, in order.
+    /// The piece that is being written: one alone needs no list.
+    front: Bytes,
+    /// Between `front` and `tail`, in order.
     chunks: VecDeque<Bytes>,
+    /// The bytes of `front` and `chunks`.
     chunk_bytes: usize,
     /// What is still being appended to.
     tail: BytesMut,
@@ -52,6 +58,7 @@ impl Outbox {
     pub(super) fn new(role: Role) -> Self {
         Self {
             role,
+            front: Bytes::new(),
             chunks: VecDeque::new(),
             chunk_bytes: 0,
             tail: BytesMut::new(),
@@ -85,6 +92,7 @@ impl Outbox {
         self.tail.len() >= HIGH_WATER_BYTES
             || self.len() >= HIGH_WATER_BY_REFERENCE_BYTES
             || self.deflating_bytes() > 0
+            || self.chunks.len() >= HIGH_WATER_PIECES
     }
 
     /// Appends a message, by reference where its payload is large and not masked.
@@ -102,6 +110,19 @@ impl Outbox {
             }
             // Refused long before: `write` takes text and binary only.
             Message::Unknown(_) => debug_assert!(false, "unknown frames are never written"),
+        }
+    }
+
+    /// Appends a message that many connections send: by reference, whatever its size, where the
+    /// frame is the same for all of them. A slow connection then holds no copy of it either.
+    pub(super) fn push_shared(&mut self, message: &SharedMessage) {
+        let deflater = self.deflater.as_ref();
+        let is_deflated = deflater.is_some_and(|deflater| deflater.wants(message.payload_bytes()));
+        match self.role {
+            Role::Server if !is_deflated => {
+                self.push_chunk(message.plain_frame(encoder::server_frame));
+            }
+            _ => self.push(message.message().clone()),
         }
     }
 
@@ -136,11 +157,17 @@ impl Outbox {
         io: &mut IO,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.chunks.is_empty() {
+        while !self.front.is_empty() {
+            if self.chunks.is_empty() && self.tail.is_empty() {
+                let written = ready!(Pin::new(&mut *io).poll_write(cx, &self.front))?;
+                self.advance(nonzero(written)?);
+                self.written_bytes += written as u64;
+                continue;
+            }
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let pieces = self
-                .chunks
-                .iter()
+            let pieces = [&self.front]
+                .into_iter()
+                .chain(&self.chunks)
                 .map(|chunk| &chunk[..])
                 .chain([&self.tail[..]]);
             let mut used = 0;
@@ -171,7 +198,7 @@ impl Outbox {
 
     /// Gives buffers back that hold nothing.
     pub(super) fn rest(&mut self) {
-        if self.chunks.is_empty() {
+        if self.front.is_empty() {
             self.chunks.shrink_to(0);
             if self.tail.is_empty() && self.tail.capacity() > 0 {
                 pool::give_back(std::mem::take(&mut self.tail));
@@ -185,15 +212,15 @@ impl Outbox {
     }
 
     fn advance(&mut self, mut written: usize) {
-        while let Some(chunk) = self.chunks.front_mut() {
-            if written < chunk.len() {
-                chunk.advance(written);
-                self.chunk_bytes -= written;
+        while !self.front.is_empty() {
+            let count = written.min(self.front.len());
+            self.chunk_bytes -= count;
+            written -= count;
+            self.front.advance(count);
+            if !self.front.is_empty() {
                 return;
             }
-            written -= chunk.len();
-            self.chunk_bytes -= chunk.len();
-            self.chunks.pop_front();
+            self.front = self.chunks.pop_front().unwrap_or_default();
         }
         self.tail.advance(written);
     }
@@ -251,10 +278,18 @@ impl Outbox {
 
     /// Appends bytes from where they are, behind what is copied together so far.
     fn push_chunk(&mut self, chunk: Bytes) {
-        let before = self.tail.split().freeze();
+        let before = match self.tail.is_empty() {
+            true => Bytes::new(),
+            false => self.tail.split().freeze(),
+        };
         for chunk in [before, chunk] {
-            if !chunk.is_empty() {
-                self.chunk_bytes += chunk.len();
+            if chunk.is_empty() {
+                continue;
+            }
+            self.chunk_bytes += chunk.len();
+            if self.front.is_empty() {
+                self.front = chunk;
+            } else {
                 self.chunks.push_back(chunk);
             }
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    message::{Message, Result},
+    message::{Message, Result, SharedMessage},
     wire::native::NativeSocket,
 };
 
@@ -52,6 +52,16 @@ pub trait Transport: fmt::Debug {
     ///
     /// Kind `Io` when the connection failed.
     fn start_send(&mut self, message: Message) -> Result<()>;
+
+    /// The same for a message that many connections send: one that can share its encoding with
+    /// them does.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Io` when the connection failed.
+    fn start_send_shared(&mut self, message: &SharedMessage) -> Result<()> {
+        self.start_send(message.message().clone())
+    }
 
     /// Hands everything that was taken to the operating system.
     ///
@@ -129,8 +139,8 @@ pub struct Capabilities {
     /// [`Message::Unknown`]; if not, they are violations.
     pub unknown_frames: bool,
     /// Whether the session owns the connection, and one whose peer does not read can be dropped at
-    /// once. Where it does not, what a peer sends behind the end cannot be discarded either: it may
-    /// make a reset of the end, and the peer lose what it had not read by then.
+    /// once. Where it does not, what a peer sends behind the end cannot be discarded either: late
+    /// input may make TCP reset the connection, and the peer loses our last frames.
     pub abort: bool,
     /// Whether messages can be compressed (permessage-deflate).
     pub compression: bool,

@@ -1,6 +1,8 @@
 //! Every way in which a session ends because of its handler.
 
-use wharf_sdk::{BoxError, Error, Path, Result, Route, Socket, State};
+use wharf_sdk::{
+    BoxError, Context, Error, Next, Path, Result, Route, Socket, State, middleware::from_fn,
+};
 
 use crate::{Host, Notes, Site, client::Frame};
 
@@ -156,6 +158,61 @@ pub async fn destructor_panics(host: &dyn Host) {
     bystander.expect_echo("unharmed").await;
     bystander.close().await;
     site.expect_no_connections().await;
+}
+
+/// A panic whose payload panics in its own drop is a panic like any other.
+pub async fn panic_payload_panics(host: &dyn Host) {
+    struct Grenade;
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            std::panic::panic_any("as it should");
+        }
+    }
+    let throws = async |_socket: Socket| -> Result<()> { std::panic::panic_any(Grenade) };
+    let site = Site::of(host, |app| {
+        app.route(Route::new("/throws", throws))
+            .route(Route::new("/echo", crate::fixture::echo))
+    })
+    .await;
+    let mut neighbour = site.open("/echo").await;
+    site.open("/throws").await.expect_close(1011).await;
+    site.events
+        .only("failed")
+        .await
+        .expect_error("WHARF_PANIC", "handler");
+    neighbour.expect_echo("unharmed").await;
+}
+
+/// What a context holds for its session may panic when it is dropped: observers are told, the
+/// session has ended as it had, and nothing of it is left.
+pub async fn guard_panics(host: &dyn Host) {
+    struct Guard;
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            std::panic::panic_any("as it should");
+        }
+    }
+    let holds = from_fn(async |mut context: Context, next: Next| {
+        context.hold(Guard);
+        context.hold(Guard);
+        Ok(next.run(context).await)
+    });
+    let site = Site::of(host, |app| {
+        app.route(Route::new("/held", crate::fixture::echo).middleware(holds))
+            .route(Route::new("/echo", crate::fixture::echo))
+    })
+    .await;
+    let mut neighbour = site.open("/echo").await;
+    site.open("/held").await.close().await;
+    site.events
+        .only("closed")
+        .await
+        .expect_outcome(1000, true, "peer");
+    for failed in site.events.wait_for("failed", 2).await {
+        failed.expect_error("WHARF_PANIC", "session");
+    }
+    site.expect_connections(1).await;
+    neighbour.expect_echo("unharmed").await;
 }
 
 /// A handler that passes on the error of writing to a closed socket did not fail.

@@ -184,6 +184,31 @@ pub async fn while_a_write_is_stuck(host: &dyn Host) {
         .expect_outcome(1006, false, "server");
 }
 
+/// However many pings the handler sends, the session's own leaves and its pong counts.
+pub async fn beside_pings_of_the_handlers(host: &dyn Host) {
+    let pings = async |mut socket: Socket| -> Result<()> {
+        loop {
+            for _ in 0..64 {
+                socket.ping("handler")?;
+            }
+            sleep(BEAT / 10).await;
+        }
+    };
+    let route = Route::new("/pings", pings).heartbeat(BEAT, BEAT);
+    let site = Site::of(host, |app| app.route(route)).await;
+    let mut client = site.open("/pings").await;
+    let mut beats = 0;
+    while beats < 4 {
+        let frame = client.recv().await.expect("the healthy peer was dropped");
+        assert_eq!(frame.opcode, opcode::PING);
+        if frame.payload != "handler" {
+            client.send(Frame::pong(frame.payload)).await;
+            beats += 1;
+        }
+    }
+    assert!(site.events.of("failed").is_empty());
+}
+
 /// The defaults are 25 s of silence and 20 s for the pong.
 pub async fn defaults(host: &dyn Host) {
     let site = Site::fixture(host).await;

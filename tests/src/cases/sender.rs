@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use wharf_sdk::{Configure, Error, Result, Route, SlowClient, Socket, State};
+use wharf_sdk::{
+    Configure, Error, Message, Result, Route, SharedMessage, SlowClient, Socket, State,
+};
 
 use crate::{Host, Notes, Site, client::Frame};
 
@@ -26,6 +28,66 @@ pub async fn from_another_task(host: &dyn Host) {
     let mut client = site.open("/ticks").await;
     for number in 0..10 {
         client.expect_text(&format!("tick {number}")).await;
+    }
+    client.close().await;
+}
+
+/// Very many tasks that wait for room are served in the order in which they came.
+pub async fn many_wait(host: &dyn Host) {
+    const TASKS: usize = 2_000;
+    let crowd = async |mut socket: Socket| -> Result<()> {
+        let sender = socket.sender();
+        sender.send("first").await?;
+        for number in 0..TASKS {
+            let sender = sender.clone();
+            tokio::spawn(async move { sender.send(number.to_string()).await });
+        }
+        while socket.read().await?.is_some() {}
+        Ok(())
+    };
+    let route = Route::new("/crowd", crowd).queue_messages(1);
+    let site = Site::of(host, |app| app.route(route)).await;
+    let mut client = site.open("/crowd").await;
+    client.expect_text("first").await;
+    let mut seen = vec![false; TASKS];
+    for _ in 0..TASKS {
+        let frame = client.recv().await.expect("a frame");
+        let number: usize = frame.as_text().parse().expect("a number");
+        assert!(!std::mem::replace(&mut seen[number], true), "sent twice");
+    }
+    client.close().await;
+}
+
+/// A message that many sockets are sent is the same for all, keeps its place among a session's
+/// own, and waits for none of them.
+pub async fn shared_with_others(host: &dyn Host) {
+    let (notes, mut noted) = Notes::new();
+    let shares = async |State(notes): State<Notes>, mut socket: Socket| -> Result<()> {
+        let sender = socket.sender();
+        let small = SharedMessage::new("news");
+        let large = SharedMessage::new(vec![7; 20_000]);
+        while let Some(message) = socket.read().await? {
+            socket.write(message).await?;
+            for message in [&small, &large, &small] {
+                notes.add(format!("{:?}", sender.try_send_shared(message)?));
+            }
+            let control = SharedMessage::new(Message::Ping("".into()));
+            let refused = sender.try_send_shared(&control).expect_err("no data");
+            notes.add(refused.code());
+        }
+        Ok(())
+    };
+    let route = Route::new("/shares", shares).queue_messages(3);
+    let site = Site::of(host, |app| app.state(notes).route(route)).await;
+    let mut client = site.open("/shares").await;
+    for _ in 0..2 {
+        client.send_text("own").await;
+        client.expect_text("own").await;
+        client.expect_text("news").await;
+        client.expect_binary(&[7; 20_000]).await;
+        for note in ["Queued", "Queued", "Dropped", "WHARF_CONTROL_WRITE"] {
+            noted.expect(note).await;
+        }
     }
     client.close().await;
 }

@@ -192,7 +192,7 @@ pub async fn in_batches(host: &dyn Host) {
     let clients = open_many(&site, 40).await;
     let handle = site.app.handle();
     let options = ShutdownOptions::within(PATIENCE).spread_over(Duration::from_secs(1));
-    let shutdown = tokio::spawn(async move { handle.shutdown_with(options).await });
+    let shutdown = tokio::spawn(async move { handle.shutdown(options).await });
     let (sender, mut arrivals) = mpsc::unbounded_channel();
     join_all(clients.into_iter().map(|mut client| {
         let sender = sender.clone();
@@ -229,7 +229,7 @@ pub async fn with_another_frame(host: &dyn Host) {
     let frame = CloseFrame::new(1012, "back in 5 s").expect("sendable");
     let options = ShutdownOptions::within(PATIENCE).with_frame(frame);
     let handle = site.app.handle();
-    let shutdown = tokio::spawn(async move { handle.shutdown_with(options).await });
+    let shutdown = tokio::spawn(async move { handle.shutdown(options).await });
     assert_eq!(client.expect_close(1012).await, "back in 5 s");
     shutdown.await.expect("a report");
 }
@@ -318,7 +318,150 @@ pub async fn mixed_company(host: &dyn Host) {
     unanswering.expect_close_frame(1001).await;
     unanswering.expect_end().await;
     let report = shutdown.await.expect("a report");
-    assert_eq!((report.sessions, report.closed, report.aborted), (3, 3, 0));
+    assert_eq!(
+        (report.sessions, report.closed, report.aborted),
+        (3, 2, 1),
+        "one did not answer"
+    );
+}
+
+/// A handler that is at work on a message finishes it, and what it writes leaves; one that waits
+/// for a message is closed meanwhile.
+pub async fn finishes_the_message(host: &dyn Host) {
+    let (notes, mut noted) = Notes::new();
+    let works = async |State(notes): State<Notes>, mut socket: Socket| -> Result<()> {
+        while let Some(message) = socket.read().await? {
+            notes.add("at work");
+            let closing = socket.sender();
+            tokio::select! {
+                () = closing.closing() => notes.add("told"),
+                () = sleep(PATIENCE) => notes.add("never told"),
+            }
+            sleep(Duration::from_millis(700)).await;
+            socket.write(message).await?;
+        }
+        notes.add("over");
+        Ok(())
+    };
+    let site = Site::of(host, |app| {
+        app.state(notes)
+            .route(Route::new("/works", works))
+            .route(Route::new("/echo", echo))
+    })
+    .await;
+    let mut works = site.open("/works").await;
+    let mut waits = site.open("/echo").await;
+    waits.expect_echo("before").await;
+    works.send_text("bid").await;
+    noted.expect("at work").await;
+    let handle = site.app.handle();
+    let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
+    noted.expect("told").await;
+    works.send_text("too late").await;
+    waits.expect_close(1001).await;
+    works.expect_text("bid").await;
+    works.expect_close(1001).await;
+    noted.expect("over").await;
+    let report = shutdown.await.expect("a report");
+    assert_eq!((report.sessions, report.closed, report.aborted), (2, 2, 0));
+    site.events.wait_for("closed", 2).await;
+    assert!(site.events.of("failed").is_empty());
+}
+
+/// A handler that does not finish its message is closed shortly before the deadline, with the
+/// same code.
+pub async fn closes_busy_sessions_in_the_end(host: &dyn Host) {
+    let busy = async |mut socket: Socket| {
+        let _ = socket.read().await;
+        sleep(2 * PATIENCE).await;
+    };
+    let site = Site::of(host, |app| app.route(Route::new("/busy", busy))).await;
+    let mut client = site.open("/busy").await;
+    client.send_text("work").await;
+    sleep(Duration::from_millis(200)).await;
+    let handle = site.app.handle();
+    let started = Instant::now();
+    let shutdown = tokio::spawn(async move { handle.shutdown(Duration::from_millis(1600)).await });
+    client.expect_close(1001).await;
+    assert!(
+        started.elapsed() > Duration::from_millis(1000),
+        "it had time"
+    );
+    let report = shutdown.await.expect("a report");
+    assert_eq!((report.sessions, report.closed, report.aborted), (1, 1, 0));
+}
+
+/// A notice goes before the close frame, to those that are at work too.
+pub async fn notice(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open("/echo").await;
+    client.expect_echo("before").await;
+    let options = ShutdownOptions::within(PATIENCE).notice("back in 5 s");
+    let handle = site.app.handle();
+    let shutdown = tokio::spawn(async move { handle.shutdown(options).await });
+    client.expect_text("back in 5 s").await;
+    client.expect_close(1001).await;
+    assert_eq!(shutdown.await.expect("a report").closed, 1);
+}
+
+/// The report counts what happened, and two shutdowns at once report the same.
+pub async fn reports_what_happened(host: &dyn Host) {
+    let site = Site::of(host, |app| {
+        app.close_timeout(Duration::from_millis(300))
+            .route(Route::new("/echo", echo))
+    })
+    .await;
+    let mut polite = site.open("/echo").await;
+    let silent = [site.open("/echo").await, site.open("/echo").await];
+    site.events.wait_for("upgraded", 3).await;
+    let handle = site.app.handle();
+    let other = site.app.handle();
+    let first = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
+    polite.expect_close(1001).await;
+    let second = other.shutdown(PATIENCE).await;
+    let first = first.await.expect("a report");
+    assert_eq!((first.sessions, first.closed, first.aborted), (3, 1, 2));
+    assert_eq!(first, second);
+    drop(silent);
+}
+
+/// The app's handle lists its sessions, finds one, writes to it and drops it.
+pub async fn sessions_by_name(host: &dyn Host) {
+    let verify = async |token: String| Ok(Some(Principal::new(token)));
+    let site = Site::of(host, |app| {
+        let route = Route::new("/member", echo)
+            .middleware(bearer(verify))
+            .require_auth();
+        app.route(route).route(Route::new("/echo", echo))
+    })
+    .await;
+    let request =
+        |name: &str| Request::upgrade("/member").with("Authorization", format!("Bearer {name}"));
+    let mut anybody = site.open("/echo").await;
+    let mut alice = site.open_with(request("alice")).await;
+    let mut again = site.open_with(request("alice")).await;
+    site.events.wait_for("upgraded", 3).await;
+    let handle = site.app.handle();
+    let mut routes: Vec<_> = handle
+        .sessions()
+        .iter()
+        .map(|session| session.info().route.to_string())
+        .collect();
+    routes.sort();
+    assert_eq!(routes.len(), 3);
+    let sessions = handle.sessions_of("alice");
+    assert_eq!(sessions.len(), 2);
+    assert!(sessions[0].id() < sessions[1].id(), "the oldest is first");
+    let first = handle.session(sessions[0].id()).expect("it is live");
+    first.send("hello").await.expect("open");
+    alice.expect_text("hello").await;
+    first.terminate();
+    alice.expect_end().await;
+    site.expect_connections(2).await;
+    assert!(handle.session(first.id()).is_none());
+    assert_eq!(handle.sessions_of("alice").len(), 1);
+    again.expect_echo("still here").await;
+    anybody.expect_echo("still here").await;
 }
 
 async fn open_many(site: &Site, count: usize) -> Vec<Client> {

@@ -192,6 +192,31 @@ pub async fn credential_expiry(host: &dyn Host) {
         .expect_error("WHARF_CREDENTIAL_EXPIRED", "session");
 }
 
+/// A credential that is renewed keeps its session, until the new one expires.
+pub async fn renewed_credential(host: &dyn Host) {
+    let renews = async |mut socket: Socket| -> Result<()> {
+        while let Some(message) = socket.read().await? {
+            socket.renew(SystemTime::now() + Duration::from_millis(1500));
+            socket.write(message).await?;
+        }
+        Ok(())
+    };
+    let site = Site::of(host, |app| {
+        let verify = async |_| {
+            let expiry = SystemTime::now() + Duration::from_millis(700);
+            Ok(Some(Principal::new("alice").expiring_at(expiry)))
+        };
+        app.middleware(bearer(verify))
+            .route(Route::new("/renews", renews).require_auth())
+    })
+    .await;
+    let request = Request::upgrade("/renews").with("Authorization", "Bearer token");
+    let mut client = site.open_with(request).await;
+    client.expect_echo("a new token").await;
+    client.expect_silence(Duration::from_millis(1000)).await;
+    client.expect_close(1008).await;
+}
+
 /// One that has expired already ends it at once.
 pub async fn expired_credential(host: &dyn Host) {
     let site = Site::of(host, |app| {

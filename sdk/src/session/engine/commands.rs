@@ -7,9 +7,11 @@ use bytestring::ByteString;
 
 use super::state::Engine;
 use crate::{
-    message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Phase, Result},
+    message::{
+        CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Phase, Result, SharedMessage,
+    },
     policy::SlowClient,
-    session::engine::queue::Removed,
+    session::engine::{outgoing::Outgoing, queue::Removed},
 };
 
 /// What became of a message that was to be written.
@@ -19,6 +21,16 @@ pub(crate) enum Admission {
     Done,
     /// There is no room; try again when there is.
     Wait(Message),
+}
+
+/// What became of a message that many sockets were sent.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is queued.
+    Queued,
+    /// There was no room: it was dropped for this socket, and is part of its gap.
+    Dropped,
 }
 
 /// The largest payload of a ping.
@@ -34,6 +46,7 @@ impl Engine {
                 if let Ok(message) = &item {
                     self.inbound_bytes -= message.payload_bytes();
                 }
+                self.is_at_work = true;
                 Some(Some(item))
             }
             None if self.input_ended => Some(None),
@@ -41,17 +54,22 @@ impl Engine {
         }
     }
 
-    /// Queues a message under the route's slow-client policy, or the given one. The clock is read
-    /// only when a refusal begins the end.
+    /// Queues a message under the route's slow-client policy, or the given one. Where others wait
+    /// for room before it, there is none for it. The clock is read only when a refusal begins the
+    /// end.
     pub(crate) fn write(
         &mut self,
         message: Message,
         policy: Option<SlowClient>,
+        is_behind_others: bool,
         now: impl Fn() -> Instant,
     ) -> Result<Admission> {
-        self.check_write(&message, &now)?;
+        if let Err(refusal) = self.check_write(&message, &now) {
+            self.queue.discard(message);
+            return Err(refusal);
+        }
         let bytes = message.payload_bytes();
-        if self.queue.has_room(bytes, self.unsent_bytes) {
+        if !is_behind_others && self.queue.has_room(bytes, self.unsent_bytes) {
             self.queue.push(message);
             return Ok(Admission::Done);
         }
@@ -66,7 +84,10 @@ impl Engine {
         key: &ByteString,
         now: impl Fn() -> Instant,
     ) -> Result<Admission> {
-        self.check_write(&message, &now)?;
+        if let Err(refusal) = self.check_write(&message, &now) {
+            self.queue.discard(message);
+            return Err(refusal);
+        }
         let (bytes, behind) = (message.payload_bytes(), self.unsent_bytes);
         if self.queue.has_room(bytes, behind) || self.queue.has_room_in_place(key, bytes, behind) {
             let removed = self.queue.push_latest(message, key.clone());
@@ -76,21 +97,59 @@ impl Engine {
         self.write_without_room(message, Some(key), self.limits.slow_client, now)
     }
 
+    /// Queues a message that many sessions send. Nobody waits for a slow one among them: where the
+    /// policy is to wait, the message is dropped.
+    pub(crate) fn write_shared(
+        &mut self,
+        message: &SharedMessage,
+        is_behind_others: bool,
+        now: impl Fn() -> Instant,
+    ) -> Result<Delivery> {
+        self.check_write(message.message(), &now)?;
+        let bytes = message.payload_bytes();
+        let behind = self.unsent_bytes;
+        if !is_behind_others && self.queue.has_room(bytes, behind) {
+            self.queue.push(Outgoing::Shared(message.clone()));
+            return Ok(Delivery::Queued);
+        }
+        match self.limits.slow_client {
+            SlowClient::DropOldest if self.queue.can_make_room(bytes, behind) => {
+                let removed = self.queue.make_room(bytes, behind);
+                self.count_removed(removed);
+                self.queue.push(Outgoing::Shared(message.clone()));
+                Ok(Delivery::Queued)
+            }
+            SlowClient::Wait | SlowClient::DropNewest | SlowClient::DropOldest => {
+                self.count_removed(Removed {
+                    messages: 1,
+                    bytes: bytes as u64,
+                });
+                Ok(Delivery::Dropped)
+            }
+            SlowClient::Error => Err(backpressure()),
+            SlowClient::Close => Err(self.close_for_slowness(now)),
+        }
+    }
+
     /// Queues a ping of the handler's, ahead of data.
     pub(crate) fn ping(&mut self, payload: Bytes) -> Result<()> {
-        if payload.len() > MAX_PING_BYTES {
-            return Err(Error::new(
+        let refusal = if payload.len() > MAX_PING_BYTES {
+            Err(Error::new(
                 ErrorKind::InvalidInput,
                 "WHARF_PING_TOO_LARGE",
                 format!(
                     "a ping of {} bytes does not fit; send at most {MAX_PING_BYTES}",
                     payload.len()
                 ),
-            ));
+            ))
+        } else {
+            self.check_open()
+        };
+        match refusal {
+            Ok(()) => self.queue.push_control(Message::Ping(payload)),
+            Err(_) => self.queue.discard(Message::Ping(payload)),
         }
-        self.check_open()?;
-        self.queue.push_control(Message::Ping(payload));
-        Ok(())
+        refusal
     }
 
     /// Begins the end for the handler.
@@ -103,6 +162,9 @@ impl Engine {
     pub(crate) fn leave(&mut self, now: impl Fn() -> Instant) {
         self.reader_gone = true;
         self.drop_inbound();
+        if self.draining.is_some() {
+            self.handle_waiting_reader(&now);
+        }
         if self.ends_when_left {
             let frame = CloseFrame::cut(CloseCode::GOING_AWAY, "");
             self.begin_close(frame, Initiator::Handler, now());
@@ -120,6 +182,11 @@ impl Engine {
         self.end.refuses_writes() || self.queue.has_room(payload_bytes, self.unsent_bytes)
     }
 
+    /// Whether writing is over.
+    pub(crate) fn refuses_writes(&self) -> bool {
+        self.end.refuses_writes()
+    }
+
     /// Does what the slow-client policy says with a message that finds the queue full.
     fn write_without_room(
         &mut self,
@@ -131,7 +198,10 @@ impl Engine {
         let bytes = message.payload_bytes();
         match policy {
             SlowClient::Wait => return Ok(Admission::Wait(message)),
-            SlowClient::Error => return Err(backpressure()),
+            SlowClient::Error => {
+                self.queue.discard(message);
+                return Err(backpressure());
+            }
             SlowClient::DropOldest if self.queue.can_make_room(bytes, self.unsent_bytes) => {
                 if let Some(key) = key {
                     let replaced = self.queue.remove(key);
@@ -144,21 +214,30 @@ impl Engine {
                     None => self.queue.push(message),
                 }
             }
-            // Under drop-oldest, everything older is past recall here.
-            SlowClient::DropNewest | SlowClient::DropOldest => self.count_removed(Removed {
-                messages: 1,
-                bytes: bytes as u64,
-            }),
+            // Under drop-oldest, nothing older is still queued: the new message is dropped.
+            SlowClient::DropNewest | SlowClient::DropOldest => {
+                self.queue.discard(message);
+                self.count_removed(Removed {
+                    messages: 1,
+                    bytes: bytes as u64,
+                });
+            }
             SlowClient::Close => {
-                let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");
-                self.failures.push(backpressure().in_phase(Phase::Session));
-                self.begin_close(frame, Initiator::Server, now());
-                // One message too many is one failure; the next writer hears that it is closed.
-                self.end.refuse_writes();
-                return Err(backpressure());
+                self.queue.discard(message);
+                return Err(self.close_for_slowness(now));
             }
         }
         Ok(Admission::Done)
+    }
+
+    /// Closes a session whose peer reads too slowly.
+    fn close_for_slowness(&mut self, now: impl Fn() -> Instant) -> Error {
+        let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");
+        self.failures.push(backpressure().in_phase(Phase::Session));
+        self.begin_close(frame, Initiator::Server, now());
+        // One message too many is one failure; the next writer hears that it is closed.
+        self.end.refuse_writes();
+        backpressure()
     }
 
     fn check_write(&mut self, message: &Message, now: impl Fn() -> Instant) -> Result<()> {

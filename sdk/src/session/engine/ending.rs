@@ -8,7 +8,7 @@ use super::{
     end::{Begun, Stage},
     state::Engine,
 };
-use crate::message::{CloseCode, CloseFrame, CloseOutcome, Initiator};
+use crate::message::{CloseCode, CloseFrame, CloseOutcome, Initiator, Message};
 use crate::session::timer::Timer;
 
 /// How long what a peer still sends is discarded after the last frame to it, so that the frame is
@@ -18,7 +18,7 @@ const LINGER: Duration = Duration::from_secs(1);
 impl Engine {
     /// Whether the end has begun, by whomever.
     pub(crate) fn is_closing(&self) -> bool {
-        self.end.has_begun()
+        self.end.has_begun() || self.draining.is_some()
     }
 
     /// Whether the close handshake is over, or the connection is.
@@ -49,18 +49,16 @@ impl Engine {
     /// end has begun.
     pub(super) fn begin_close(&mut self, frame: CloseFrame, initiator: Initiator, now: Instant) {
         if self.end.has_begun() {
-            return;
+            return self.queue.discard(Message::Close(Some(frame)));
         }
+        self.draining = None;
         self.end.begun = Some(Begun {
             code: frame.code(),
             reason: frame.reason().clone(),
             initiator,
         });
         self.end.queued = Some(Some(frame));
-        if let Some(message) = self.stalled.take() {
-            // Its tokens do not matter any more.
-            self.deliver(Ok(message));
-        }
+        self.deliver_stalled();
         self.timers.stop_all();
         self.timers
             .set(Timer::Close, now + self.limits.close_timeout);
@@ -80,6 +78,7 @@ impl Engine {
         if self.end.has_begun() {
             return;
         }
+        self.draining = None;
         let (code, reason) = match &frame {
             Some(frame) => (frame.code(), frame.reason().clone()),
             None => (CloseCode::NO_STATUS, ByteString::new()),
@@ -111,6 +110,8 @@ impl Engine {
                 initiator,
             });
         }
+        self.draining = None;
+        self.heartbeat.is_due = false;
         self.end.is_aborted = true;
         self.end_input();
         self.queue.clear();
@@ -136,6 +137,7 @@ impl Engine {
 
     pub(super) fn end_input(&mut self) {
         self.input_ended = true;
-        self.stalled = None;
+        let stalled = self.stalled.take();
+        self.discard_inbound(stalled);
     }
 }

@@ -19,6 +19,10 @@ const MAX_REPORTED: usize = 64;
 impl Engine {
     /// A message came.
     pub(crate) fn handle_message(&mut self, message: Message, now: Instant) {
+        if self.input_ended {
+            // Somebody else ended the session while this was being read.
+            return self.queue.discard(message);
+        }
         self.heard_at = now;
         match message {
             Message::Ping(payload) => {
@@ -72,8 +76,10 @@ impl Engine {
         self.counts.wire_bytes_out = traffic.sent_bytes;
     }
 
-    /// The transport was flushed, or `unsent_bytes` are stuck in it.
-    pub(crate) fn handle_flush(&mut self, unsent_bytes: usize, now: Instant) {
+    /// What the transport was handed since the last call takes `taken_bytes` on the wire, and
+    /// `unsent_bytes` are stuck in it.
+    pub(crate) fn handle_flush(&mut self, taken_bytes: u64, unsent_bytes: usize, now: Instant) {
+        self.taken_bytes += taken_bytes;
         self.unsent_bytes = unsent_bytes;
         if !self.tells_traffic {
             self.counts.wire_bytes_out = self.taken_bytes.saturating_sub(unsent_bytes as u64);
@@ -85,9 +91,7 @@ impl Engine {
             }
             return;
         }
-        if unsent_bytes == 0 {
-            self.note_flushed_ping(now);
-        }
+        self.note_flushed_ping(now);
         if unsent_bytes == 0 && !self.has_output() {
             self.timers.stop(Timer::Write);
             return;
@@ -153,18 +157,80 @@ impl Engine {
         failure: Option<Error>,
         now: Instant,
     ) {
+        let has_failed = failure.is_some();
         if let Some(failure) = failure {
             self.failures.push(failure.in_phase(Phase::Handler));
         }
         self.reader_gone = true;
         self.drop_inbound();
-        self.stalled = None;
-        self.begin_close(frame, Initiator::Handler, now);
+        let stalled = self.stalled.take();
+        self.discard_inbound(stalled);
+        match self.draining.take() {
+            // It is through with its message, which is what the shutdown waited for.
+            Some(drained) if !has_failed => {
+                self.begin_close(*drained, Initiator::Server, now);
+            }
+            _ => self.begin_close(frame, Initiator::Handler, now),
+        }
+    }
+
+    /// The server shuts down: the handler may finish the message that it is at, and no other is
+    /// delivered.
+    pub(crate) fn handle_drain(&mut self, frame: CloseFrame, now: Instant) {
+        if self.end.has_begun() || self.draining.is_some() {
+            return;
+        }
+        if !self.is_at_work() {
+            return self.begin_close(frame, Initiator::Server, now);
+        }
+        self.draining = Some(Box::new(frame));
+        self.deliver_stalled();
+        for timer in [Timer::Idle, Timer::FirstMessage, Timer::Rate] {
+            self.timers.stop(timer);
+        }
+    }
+
+    /// Whether the handler has read a message and not come back for the next.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.is_at_work && !self.reader_gone
+    }
+
+    /// The handler waits for a message and there is none; `true` if that is the end.
+    pub(crate) fn handle_waiting_reader(&mut self, now: impl Fn() -> Instant) -> bool {
+        self.is_at_work = false;
+        match self.draining.take() {
+            Some(frame) => {
+                self.begin_close(*frame, Initiator::Server, now());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The application's code panicked where the session ran it.
+    pub(crate) fn handle_panic(&mut self, error: Error, now: Instant) {
+        self.failures.push(error.in_phase(Phase::Session));
+        let frame = CloseFrame::cut(CloseCode::INTERNAL, "");
+        self.begin_close(frame, Initiator::Server, now);
+    }
+
+    /// Something of the application's failed, and the session goes on.
+    pub(crate) fn note_failure(&mut self, error: Error) {
+        self.failures.push(error);
     }
 
     /// The server wants the session to end: a shutdown, a disconnect.
     pub(crate) fn handle_server_close(&mut self, frame: CloseFrame, now: Instant) {
         self.begin_close(frame, Initiator::Server, now);
+    }
+
+    /// The principal's credential is good until then.
+    pub(crate) fn renew(&mut self, expires_at: Option<Instant>) {
+        match expires_at {
+            _ if self.end.has_begun() => {}
+            Some(at) => self.timers.set(Timer::Credential, at),
+            None => self.timers.stop(Timer::Credential),
+        }
     }
 
     /// The session's task was dropped.
@@ -192,9 +258,11 @@ impl Engine {
 
     /// Takes a data or unknown message through the rate limit.
     fn admit(&mut self, message: Message, now: Instant) {
-        if self.end.is_close_sent() {
-            // Only the peer's close is waited for; what comes before it is counted and discarded.
-            return self.count_in(&message);
+        if self.end.is_close_sent() || self.draining.is_some() {
+            // Only the peer's close is waited for, or the handler; what comes before is counted and
+            // discarded.
+            self.count_in(&message);
+            return self.queue.discard(message);
         }
         self.timers.stop(Timer::FirstMessage);
         self.data_at = now;
@@ -232,7 +300,7 @@ impl Engine {
     pub(super) fn deliver(&mut self, item: Result<Message, Error>) {
         // After our own close the handler is done with the peer's data.
         if self.reader_gone || self.input_ended || self.end.is_close_sent() {
-            return;
+            return self.discard_inbound(item.ok());
         }
         if let Ok(message) = &item {
             self.inbound_bytes += message.payload_bytes();
@@ -246,8 +314,24 @@ impl Engine {
         }
     }
 
+    pub(super) fn discard_inbound(&mut self, message: Option<Message>) {
+        if let Some(message) = message {
+            self.queue.discard(message);
+        }
+    }
+
+    /// Delivers the message that waits for tokens: they do not matter any more.
+    pub(super) fn deliver_stalled(&mut self) {
+        if let Some(message) = self.stalled.take() {
+            self.count_in(&message);
+            self.deliver(Ok(message));
+        }
+    }
+
     pub(super) fn drop_inbound(&mut self) {
-        self.inbound.clear();
+        for item in std::mem::take(&mut self.inbound) {
+            self.discard_inbound(item.ok());
+        }
         self.inbound_bytes = 0;
         self.compact_inbound = 0;
     }

@@ -8,6 +8,9 @@ use crate::wire::Unfinished;
 pub(super) struct Heartbeat {
     /// Counts pings, so that no two in a session carry the same payload.
     pub(super) serial: u64,
+    /// A ping waits to be sent. It has a place of its own: nothing pushes it out.
+    pub(super) is_due: bool,
+    /// The ping whose pong is waited for.
     pub(super) ping: Ping,
     pub(super) round_trip: Option<Duration>,
     /// What the silence timer last saw of a message under way.
@@ -18,8 +21,11 @@ pub(super) struct Heartbeat {
 pub(super) enum Ping {
     #[default]
     None,
-    /// Queued, or in the transport's buffer: the pong clock does not run.
+    /// Not handed to the transport yet.
     Unsent,
+    /// In the transport's buffer until this many bytes of the session's have left: the pong clock
+    /// does not run.
+    Leaving(u64),
     SentAt(Instant),
 }
 

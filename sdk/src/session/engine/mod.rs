@@ -16,6 +16,7 @@ mod end;
 mod ending;
 mod events;
 mod heartbeat;
+mod outgoing;
 mod pinging;
 mod progress;
 #[cfg(any(test, fuzzing))]
@@ -25,9 +26,10 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use self::counts::Counts;
+pub use self::{commands::Delivery, counts::Counts};
 pub(crate) use self::{
     commands::{Admission, backpressure},
     end::Stage,
-    state::Engine,
+    outgoing::Outgoing,
+    state::{Engine, InputRoom},
 };

@@ -15,6 +15,9 @@ use crate::{
     wire::Unfinished,
 };
 
+/// What a ping of ours takes on the wire.
+const PING_BYTES: u64 = 10;
+
 impl Engine {
     /// Starts the silence over, where no ping is out. Messages do not move the deadline; when it
     /// passes, the last one tells whether there was silence.
@@ -43,8 +46,7 @@ impl Engine {
         }
         self.sleep();
         self.heartbeat.serial += 1;
-        let payload = Bytes::copy_from_slice(&self.heartbeat.payload());
-        self.queue.push_control(Message::Ping(payload));
+        self.heartbeat.is_due = true;
         if self.is_input_held() {
             // The handler does not read, so the pong cannot be either, and its clock must not run.
             // The ping still finds out whether there is a peer.
@@ -53,9 +55,25 @@ impl Engine {
         self.heartbeat.ping = Ping::Unsent;
     }
 
-    /// The ping has left: the pong clock starts.
+    /// Our ping, ahead of everything else that waits.
+    pub(super) fn take_due_ping(&mut self) -> Option<Message> {
+        if !std::mem::take(&mut self.heartbeat.is_due) {
+            return None;
+        }
+        let payload = Bytes::copy_from_slice(&self.heartbeat.payload());
+        if self.heartbeat.ping == Ping::Unsent {
+            let before = self.counts.wire_bytes_out + self.unsent_bytes as u64;
+            let end = before + PING_BYTES;
+            self.heartbeat.ping = Ping::Leaving(end);
+        }
+        Some(Message::Ping(payload))
+    }
+
+    /// Starts the pong clock once the ping has left.
     pub(super) fn note_flushed_ping(&mut self, now: Instant) {
-        if self.heartbeat.ping == Ping::Unsent && !self.queue.has_control() {
+        if let Ping::Leaving(end) = self.heartbeat.ping
+            && (self.counts.wire_bytes_out >= end || self.unsent_bytes == 0)
+        {
             self.heartbeat.ping = Ping::SentAt(now);
             self.timers
                 .set(Timer::Pong, now + self.limits.heartbeat_timeout);
@@ -69,7 +87,7 @@ impl Engine {
         match self.heartbeat.ping {
             Ping::None => return,
             // It left with the first bytes of a buffer that is not empty yet.
-            Ping::Unsent => {}
+            Ping::Unsent | Ping::Leaving(_) => {}
             Ping::SentAt(sent) => {
                 self.heartbeat.round_trip = Some(now.saturating_duration_since(sent));
             }
@@ -86,7 +104,7 @@ impl Engine {
         // complete there was room.
         let is_behind = match self.heartbeat.ping {
             Ping::SentAt(sent) => self.data_at <= sent,
-            Ping::None | Ping::Unsent => true,
+            Ping::None | Ping::Unsent | Ping::Leaving(_) => true,
         };
         let is_arriving = is_behind && has_grown(mark, unfinished, self.limits.heartbeat_timeout);
         if self.is_input_held() || is_arriving {

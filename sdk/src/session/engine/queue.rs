@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytestring::ByteString;
 
+use super::outgoing::Outgoing;
 use crate::message::Message;
 
 /// Unsent answers to pings beyond this many: the oldest are dropped, since answering the latest
@@ -18,14 +19,18 @@ pub(crate) struct SendQueue {
     data: VecDeque<Entry>,
     bytes: usize,
     control: VecDeque<Message>,
-    /// How many of `data` and `control`, from the front, hold nothing but themselves.
+    /// How many of `data` and `control`, from the front, own a compact copy of their payload
+    /// instead of pinning a read buffer.
     compact_data: usize,
     compact_control: usize,
+    /// What was dropped. Payloads may run the application's code when they are, so that happens
+    /// behind the lock under which the queue is changed.
+    discarded: Vec<Outgoing>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    message: Message,
+    message: Outgoing,
     /// Messages with the same key stand for the same thing; the latest is enough.
     key: Option<ByteString>,
 }
@@ -47,7 +52,17 @@ impl SendQueue {
             control: VecDeque::new(),
             compact_data: 0,
             compact_control: 0,
+            discarded: Vec::new(),
         }
+    }
+
+    /// Keeps what is not sent until it can be dropped.
+    pub(crate) fn discard(&mut self, message: impl Into<Outgoing>) {
+        self.discarded.push(message.into());
+    }
+
+    pub(crate) fn take_discarded(&mut self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.discarded)
     }
 
     /// Payload bytes waiting.
@@ -77,12 +92,13 @@ impl SendQueue {
                 <= self.max_bytes
     }
 
-    pub(crate) fn push(&mut self, message: Message) {
-        self.push_entry(message, None);
+    pub(crate) fn push(&mut self, message: impl Into<Outgoing>) {
+        self.push_entry(message.into(), None);
     }
 
     /// Puts a message in the place of a waiting one with the same key, or behind all.
-    pub(crate) fn push_latest(&mut self, message: Message, key: ByteString) -> Removed {
+    pub(crate) fn push_latest(&mut self, message: impl Into<Outgoing>, key: ByteString) -> Removed {
+        let message = message.into();
         let Some(at) = self.position_of(&key) else {
             self.push_entry(message, Some(key));
             return Removed::default();
@@ -90,7 +106,8 @@ impl SendQueue {
         let entry = &mut self.data[at];
         let old_bytes = entry.message.payload_bytes();
         self.bytes = self.bytes - old_bytes + message.payload_bytes();
-        entry.message = message;
+        let replaced = std::mem::replace(&mut entry.message, message);
+        self.discarded.push(replaced);
         self.compact_data = self.compact_data.min(at);
         Removed {
             messages: 1,
@@ -129,6 +146,7 @@ impl SendQueue {
         }
         let bytes = entry.message.payload_bytes();
         self.bytes -= bytes;
+        self.discarded.push(entry.message);
         Removed {
             messages: 1,
             bytes: bytes as u64,
@@ -147,19 +165,20 @@ impl SendQueue {
             let Some(message) = self.pop_data() else {
                 break;
             };
-            let bytes = message.payload_bytes();
             removed.messages += 1;
-            removed.bytes += bytes as u64;
+            removed.bytes += message.payload_bytes() as u64;
+            self.discarded.push(message);
         }
         removed
     }
 
     pub(crate) fn push_control(&mut self, message: Message) {
         if self.control.len() == MAX_CONTROL {
-            // Our own pings stay: their pongs are waited for.
+            // The handler's pings stay as long as there are pongs: it waits for their answers.
             let is_pong = |message: &Message| matches!(message, Message::Pong(_));
             let oldest = self.control.iter().position(is_pong).unwrap_or_default();
-            self.control.remove(oldest);
+            let dropped = self.control.remove(oldest);
+            self.discarded.extend(dropped.map(Outgoing::Own));
             if oldest < self.compact_control {
                 self.compact_control -= 1;
             }
@@ -172,7 +191,7 @@ impl SendQueue {
         self.control.pop_front()
     }
 
-    pub(crate) fn pop_data(&mut self) -> Option<Message> {
+    pub(crate) fn pop_data(&mut self) -> Option<Outgoing> {
         let entry = self.data.pop_front()?;
         self.bytes -= entry.message.payload_bytes();
         self.compact_data = self.compact_data.saturating_sub(1);
@@ -181,8 +200,10 @@ impl SendQueue {
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.data = VecDeque::new();
-        self.control = VecDeque::new();
+        let data = std::mem::take(&mut self.data).into_iter();
+        let control = std::mem::take(&mut self.control).into_iter();
+        self.discarded.extend(data.map(|entry| entry.message));
+        self.discarded.extend(control.map(Outgoing::Own));
         self.bytes = 0;
         self.compact_data = 0;
         self.compact_control = 0;
@@ -221,7 +242,7 @@ impl SendQueue {
             .position(|entry| entry.key.as_ref() == Some(key))
     }
 
-    fn push_entry(&mut self, message: Message, key: Option<ByteString>) {
+    fn push_entry(&mut self, message: Outgoing, key: Option<ByteString>) {
         self.bytes += message.payload_bytes();
         self.data.push_back(Entry { message, key });
     }
@@ -264,7 +285,7 @@ mod tests {
         let removed = queue.make_room(4, 0);
         assert_eq!((removed.messages, removed.bytes), (1, 4));
         queue.push(Message::text("4444"));
-        assert_eq!(queue.pop_data(), Some(Message::text("2222")));
+        assert_eq!(queue.pop_data(), Some(Message::text("2222").into()));
         assert_eq!(queue.bytes(), 6);
     }
 
@@ -278,7 +299,7 @@ mod tests {
             1
         );
         assert_eq!(queue.bytes(), 5);
-        assert_eq!(queue.pop_data(), Some(Message::text("a22")));
+        assert_eq!(queue.pop_data(), Some(Message::text("a22").into()));
     }
 
     #[test]

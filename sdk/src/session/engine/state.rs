@@ -10,10 +10,11 @@ use super::{
     counts::Counts,
     end::{End, Stage},
     heartbeat::Heartbeat,
+    outgoing::Outgoing,
     queue::{Removed, SendQueue},
 };
 use crate::{
-    message::{Error, Message, Result},
+    message::{CloseFrame, Error, Message, Result},
     policy::{Bucket, Limits},
     session::timer::{Timer, TimerTable},
     wire::Unfinished,
@@ -41,7 +42,8 @@ pub(crate) struct Engine {
 
     pub(super) inbound: VecDeque<Result<Message>>,
     pub(super) inbound_bytes: usize,
-    /// How many of them, from the front, hold nothing but themselves.
+    /// How many of them, from the front, own a compact copy of their payload instead of pinning a
+    /// read buffer.
     pub(super) compact_inbound: usize,
     /// Nothing more will be pushed to `inbound`.
     pub(super) input_ended: bool,
@@ -49,6 +51,11 @@ pub(crate) struct Engine {
     pub(super) reader_gone: bool,
     /// The socket is all there is on this side: the end begins when it is dropped.
     pub(super) ends_when_left: bool,
+    /// The handler has read a message and not come back for the next.
+    pub(super) is_at_work: bool,
+    /// What to close with once the handler is through with its message: the server is shutting
+    /// down.
+    pub(super) draining: Option<Box<CloseFrame>>,
     pub(super) bucket: Option<Bucket>,
     /// The message that waits for tokens.
     pub(super) stalled: Option<Message>,
@@ -60,7 +67,9 @@ pub(crate) struct Engine {
     pub(super) idle_mark: Unfinished,
 
     pub(super) queue: SendQueue,
+    /// Bytes that were taken from the queue and have not left the process.
     pub(super) unsent_bytes: usize,
+    /// Bytes that the transport was handed, as they go over the wire.
     pub(super) taken_bytes: u64,
     /// How much had been sent when the write deadline was last set.
     pub(super) sent_mark: u64,
@@ -100,6 +109,8 @@ impl Engine {
             input_ended: false,
             reader_gone: false,
             ends_when_left: false,
+            is_at_work: false,
+            draining: None,
             bucket: limits.rate_limit.map(|limit| Bucket::new(limit, now)),
             stalled: None,
             heard_at: now,
@@ -127,6 +138,25 @@ impl Engine {
         !self.input_ended && !self.is_input_held() && self.stage() == Stage::Running
     }
 
+    /// How much the loop may read before it looks again. What others do meanwhile only ends it.
+    pub(crate) fn input_room(&self) -> InputRoom {
+        if !self.wants_input() {
+            return InputRoom::default();
+        }
+        let is_metered = self.bucket.is_some();
+        InputRoom {
+            // The one that is over the rate holds back what is behind it.
+            messages: if is_metered {
+                1
+            } else {
+                READ_AHEAD_MESSAGES
+                    .saturating_sub(self.inbound.len())
+                    .max(1)
+            },
+            bytes: READ_AHEAD_BYTES.saturating_sub(self.inbound_bytes).max(1),
+        }
+    }
+
     /// Whether reading waits for the handler or for tokens: the peer is not to blame for silence.
     pub(super) fn is_input_held(&self) -> bool {
         if self.end.is_close_sent() {
@@ -143,8 +173,9 @@ impl Engine {
         !self.inbound.is_empty() || self.input_ended
     }
 
-    /// The next message to hand to the transport.
-    pub(crate) fn poll_transmit(&mut self) -> Option<Message> {
+    /// The next message to hand to the transport. It counts as unsent until
+    /// [`handle_flush`](Self::handle_flush) says what became of it.
+    pub(crate) fn poll_transmit(&mut self) -> Option<Outgoing> {
         if self.end.is_close_sent() || self.end.is_aborted() {
             return None;
         }
@@ -152,18 +183,19 @@ impl Engine {
             // The handler had its turn; what it writes from now on would delay the close forever.
             self.end.refuse_writes();
         }
-        let message = match self.queue.pop_control() {
-            Some(control) => control,
+        let control = self.take_due_ping().or_else(|| self.queue.pop_control());
+        let message = match control {
+            Some(control) => control.into(),
             None => match self.queue.pop_data() {
                 Some(data) => {
                     self.counts.messages_out += 1;
                     self.counts.bytes_out += data.payload_bytes() as u64;
                     data
                 }
-                None => Message::Close(self.end.take_close()?),
+                None => Message::Close(self.end.take_close()?).into(),
             },
         };
-        self.taken_bytes += wire_bytes(message.payload_bytes());
+        self.unsent_bytes += message.payload_bytes();
         Some(message)
     }
 
@@ -171,7 +203,21 @@ impl Engine {
     pub(crate) fn has_output(&self) -> bool {
         !self.end.is_close_sent()
             && !self.end.is_aborted()
-            && (self.queue.has_control() || self.queue.has_data() || self.end.is_close_queued())
+            && (self.has_control() || self.queue.has_data() || self.end.is_close_queued())
+    }
+
+    fn has_control(&self) -> bool {
+        self.heartbeat.is_due || self.queue.has_control()
+    }
+
+    /// Keeps a message that is not sent until it can be dropped.
+    pub(crate) fn discard(&mut self, message: impl Into<Outgoing>) {
+        self.queue.discard(message);
+    }
+
+    /// What was dropped under the lock, to be dropped behind it.
+    pub(crate) fn take_discarded(&mut self) -> Vec<Outgoing> {
+        self.queue.take_discarded()
     }
 
     /// When to call [`handle_time`](Self::handle_time) at the latest.
@@ -240,7 +286,17 @@ impl Engine {
     }
 }
 
+/// How much may be read ahead.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct InputRoom {
+    /// Data messages; none if nothing is to be read.
+    pub(crate) messages: usize,
+    /// Their payload bytes; the last one may exceed them.
+    pub(crate) bytes: usize,
+}
+
 /// What a message of this size takes on the wire.
+#[cfg(any(test, fuzzing))]
 pub(super) fn wire_bytes(payload_bytes: usize) -> u64 {
     let head = match payload_bytes {
         0..=125 => 2,

@@ -10,7 +10,7 @@ use std::{
 
 use super::{end::*, state::*, *};
 use crate::{
-    message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Result},
+    message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Result, SharedMessage},
     policy::{Configure, Policy, RateLimit, RatePolicy, SlowClient},
     wire::Unfinished,
 };
@@ -21,6 +21,8 @@ struct Rig {
     engine: Engine,
     /// What has arrived of a message under way.
     unfinished: Unfinished,
+    /// What was taken since the last flush takes on the wire.
+    taken_bytes: u64,
     now: Instant,
 }
 
@@ -35,6 +37,7 @@ impl Rig {
         Self {
             engine: Engine::new(Arc::new(limits), None, now),
             unfinished: Unfinished::default(),
+            taken_bytes: 0,
             now,
         }
     }
@@ -45,13 +48,26 @@ impl Rig {
 
     fn write(&mut self, text: &str) -> Result<Admission> {
         let now = self.now;
-        self.engine.write(Message::text(text), None, || now)
+        self.engine.write(Message::text(text), None, false, || now)
+    }
+
+    fn transmit(&mut self) -> Option<Message> {
+        let sent = self.engine.poll_transmit()?;
+        self.taken_bytes += wire_bytes(sent.payload_bytes());
+        Some(sent.message().clone())
+    }
+
+    /// The transport says how much is stuck in it.
+    fn flush_but(&mut self, unsent_bytes: usize) {
+        let taken_bytes = std::mem::take(&mut self.taken_bytes);
+        self.engine
+            .handle_flush(taken_bytes, unsent_bytes, self.now);
     }
 
     /// Sends everything, and says that it reached the peer.
     fn flush(&mut self) -> Vec<Message> {
-        let sent: Vec<_> = std::iter::from_fn(|| self.engine.poll_transmit()).collect();
-        self.engine.handle_flush(0, self.now);
+        let sent: Vec<_> = std::iter::from_fn(|| self.transmit()).collect();
+        self.flush_but(0);
         sent
     }
 
@@ -199,15 +215,12 @@ fn writers_cannot_delay_the_close_forever() {
     let mut rig = Rig::new(quiet());
     rig.engine.handle_server_close(frame(1001), rig.now);
     rig.write("answer").expect("the handler's turn");
-    assert_eq!(rig.engine.poll_transmit(), Some(Message::text("answer")));
+    assert_eq!(rig.transmit(), Some(Message::text("answer")));
     assert_eq!(
         rig.write("more").expect_err("closing").code(),
         "WHARF_CLOSED"
     );
-    assert_eq!(
-        rig.engine.poll_transmit(),
-        Some(Message::Close(Some(frame(1001))))
-    );
+    assert_eq!(rig.transmit(), Some(Message::Close(Some(frame(1001)))));
 }
 
 #[test]
@@ -247,17 +260,130 @@ fn only_the_pong_of_this_ping_counts() {
 fn the_pong_clock_starts_when_the_ping_is_flushed() {
     let mut rig = Rig::new(Policy::new().write_deadline(100 * SECOND));
     rig.pass(25 * SECOND);
-    assert!(rig.engine.poll_transmit().is_some());
-    rig.engine.handle_flush(8, rig.now);
+    assert!(rig.transmit().is_some());
+    rig.flush_but(8);
     rig.pass(30 * SECOND);
     assert_eq!(
         rig.engine.stage(),
         Stage::Running,
         "the ping is still in our buffer"
     );
-    rig.engine.handle_flush(0, rig.now);
+    rig.flush_but(0);
     rig.pass(20 * SECOND);
     assert_eq!(rig.engine.stage(), Stage::Dropped);
+}
+
+#[test]
+fn pings_of_the_handlers_never_push_the_heartbeats_out() {
+    let mut rig = Rig::new(Policy::new());
+    let now = rig.now;
+    let ping = |rig: &mut Rig| {
+        for n in 0..100u8 {
+            rig.engine.ping(Bytes::from(vec![n])).expect("room");
+        }
+    };
+    ping(&mut rig);
+    rig.now = now;
+    // Nothing is sent in between: the turn that finds the silence has pings of the handler's.
+    rig.engine.handle_time(rig.unfinished, now + 25 * SECOND);
+    rig.now = now + 25 * SECOND;
+    ping(&mut rig);
+    let sent = rig.flush();
+    let own = ping_payload(&sent[..1]);
+    assert_eq!(own.len(), 8, "our ping is ahead of the handler's");
+    rig.receive(Message::Pong(own));
+    rig.pass(24 * SECOND);
+    assert_eq!(rig.engine.stage(), Stage::Running);
+}
+
+#[test]
+fn the_pong_clock_starts_with_the_ping_and_not_with_what_is_behind_it() {
+    let mut rig = Rig::new(Policy::new().write_deadline(100 * SECOND));
+    rig.pass(25 * SECOND);
+    rig.write("behind the ping").expect("room");
+    while rig.transmit().is_some() {}
+    rig.flush_but(10);
+    // The ping has left; 10 bytes of the text have not.
+    rig.pass(20 * SECOND);
+    assert_eq!(rig.failure_codes(), ["WHARF_HEARTBEAT_TIMEOUT"]);
+}
+
+#[test]
+fn what_is_dropped_waits_until_the_lock_is_released() {
+    let mut rig = Rig::new(
+        quiet()
+            .queue_messages(1)
+            .slow_client(SlowClient::DropOldest),
+    );
+    rig.write("old").expect("room");
+    rig.write("new").expect("in its place");
+    rig.engine
+        .ping(Bytes::from(vec![0; 126]))
+        .expect_err("too large");
+    rig.engine.handle_gone();
+    rig.write("late").expect_err("closed");
+    let discarded = rig.engine.take_discarded();
+    let discarded: Vec<_> = discarded.iter().map(Outgoing::payload_bytes).collect();
+    assert_eq!(discarded, [3, 126, 3, 4]);
+}
+
+#[test]
+fn what_many_sessions_send_never_waits_and_keeps_its_place() {
+    let mut rig = Rig::new(quiet().queue_messages(2));
+    let news = SharedMessage::new("news");
+    let now = rig.now;
+    rig.write("before").expect("room");
+    let mut send = |is_behind| rig.engine.write_shared(&news, is_behind, || now);
+    assert_eq!(send(true).expect("open"), Delivery::Dropped, "others wait");
+    assert_eq!(send(false).expect("open"), Delivery::Queued);
+    assert_eq!(send(false).expect("open"), Delivery::Dropped, "it is full");
+    assert_eq!(rig.engine.take_gap().bytes, 8);
+    assert_eq!(
+        rig.flush(),
+        [Message::text("before"), Message::text("news")]
+    );
+}
+
+#[test]
+fn a_drain_waits_for_the_message_that_the_handler_is_at() {
+    let mut rig = Rig::new(quiet().idle_timeout(SECOND));
+    rig.receive("work");
+    rig.receive("more work");
+    assert!(rig.engine.read().is_some());
+    rig.engine.handle_drain(frame(1001), rig.now);
+    assert!(rig.engine.is_closing(), "who asks is told at once");
+    rig.receive("too late");
+    rig.receive(Message::Ping("still here".into()));
+    assert_eq!(rig.flush(), [Message::Pong("still here".into())]);
+    rig.pass(10 * SECOND);
+    rig.write("done").expect("a drain lets the handler write");
+    assert!(rig.engine.read().is_some(), "it came before the drain");
+    assert!(rig.engine.read().is_none());
+    let now = rig.now;
+    assert!(rig.engine.handle_waiting_reader(|| now));
+    assert_eq!(
+        rig.flush(),
+        [Message::text("done"), Message::Close(Some(frame(1001)))]
+    );
+    assert_eq!(rig.outcome(), (1001, false, Initiator::Server));
+}
+
+#[test]
+fn a_drain_closes_at_once_where_the_handler_waits() {
+    let mut rig = Rig::new(quiet());
+    rig.receive("work");
+    assert!(rig.engine.read().is_some());
+    assert!(rig.engine.read().is_none());
+    rig.engine.handle_waiting_reader(Instant::now);
+    rig.engine.handle_drain(frame(1001), rig.now);
+    assert_eq!(rig.flush(), [Message::Close(Some(frame(1001)))]);
+
+    let mut rig = Rig::new(quiet());
+    rig.receive("work");
+    assert!(rig.engine.read().is_some());
+    rig.engine.handle_drain(frame(1001), rig.now);
+    rig.engine.handle_handler_end(frame(1000), None, rig.now);
+    assert_eq!(rig.flush(), [Message::Close(Some(frame(1001)))]);
 }
 
 #[test]
@@ -278,10 +404,10 @@ fn a_handler_that_does_not_read_is_not_the_peers_silence() {
 fn a_pong_that_overtakes_our_buffer_counts() {
     let mut rig = Rig::new(Policy::new().write_deadline(100 * SECOND));
     rig.pass(25 * SECOND);
-    let ping = rig.engine.poll_transmit().expect("a ping");
-    rig.engine.handle_flush(1000, rig.now);
+    let ping = rig.transmit().expect("a ping");
+    rig.flush_but(1000);
     rig.receive(Message::Pong(ping_payload(&[ping])));
-    rig.engine.handle_flush(0, rig.now);
+    rig.flush_but(0);
     rig.pass(24 * SECOND);
     assert_eq!(rig.engine.stage(), Stage::Running);
 }
@@ -290,10 +416,10 @@ fn a_pong_that_overtakes_our_buffer_counts() {
 fn a_close_that_never_left_is_not_clean() {
     let mut rig = Rig::new(quiet());
     rig.write("stuck").expect("room");
-    assert!(rig.engine.poll_transmit().is_some());
+    assert!(rig.transmit().is_some());
     rig.receive(Message::Close(Some(frame(1000))));
-    assert!(rig.engine.poll_transmit().is_some());
-    rig.engine.handle_flush(7, rig.now);
+    assert!(rig.transmit().is_some());
+    rig.flush_but(7);
     rig.pass(5 * SECOND);
     assert_eq!(rig.outcome(), (1000, false, Initiator::Peer));
 }
@@ -319,15 +445,15 @@ fn read_ahead_is_bounded_in_messages_and_bytes() {
 fn a_stuck_write_ends_at_its_deadline_and_progress_extends_it() {
     let mut rig = Rig::new(quiet());
     rig.engine
-        .write(Message::binary(vec![0; 100_000]), None, Instant::now)
+        .write(Message::binary(vec![0; 100_000]), None, false, Instant::now)
         .expect("room");
-    assert!(rig.engine.poll_transmit().is_some());
-    rig.engine.handle_flush(90_000, rig.now);
+    assert!(rig.transmit().is_some());
+    rig.flush_but(90_000);
     rig.pass(9 * SECOND);
-    rig.engine.handle_flush(50_000, rig.now);
+    rig.flush_but(50_000);
     rig.pass(9 * SECOND);
     assert_eq!(rig.engine.stage(), Stage::Running, "40,000 bytes moved");
-    rig.engine.handle_flush(49_000, rig.now);
+    rig.flush_but(49_000);
     rig.pass(SECOND);
     assert_eq!(
         rig.engine.stage(),
@@ -358,6 +484,7 @@ fn idle_first_message_age_and_credential_close_with_their_codes() {
     let limits = Arc::new(quiet().resolve("/").expect("valid"));
     let mut rig = Rig {
         unfinished: Unfinished::default(),
+        taken_bytes: 0,
         engine: Engine::new(limits, Some(now + SECOND), now),
         now,
     };
@@ -425,11 +552,11 @@ fn slow_client_policies() {
 fn bytes_behind_the_queue_count() {
     let mut rig = Rig::new(quiet().queue_bytes(10).slow_client(SlowClient::Error));
     rig.write("12345678").expect("room");
-    assert!(rig.engine.poll_transmit().is_some());
-    rig.engine.handle_flush(8, rig.now);
+    assert!(rig.transmit().is_some());
+    rig.flush_but(8);
     assert_eq!(rig.engine.queued_bytes(), 8);
     rig.write("123").expect_err("8 + 3 is over 10");
-    rig.engine.handle_flush(0, rig.now);
+    rig.flush_but(0);
     rig.write("123").expect("room");
 }
 
@@ -439,7 +566,7 @@ fn control_messages_cannot_be_written_and_cost_nothing() {
     for message in [Message::Ping("".into()), Message::Close(None)] {
         let error = rig
             .engine
-            .write(message, None, Instant::now)
+            .write(message, None, false, Instant::now)
             .expect_err("control");
         assert_eq!(error.code(), "WHARF_CONTROL_WRITE");
     }
@@ -490,7 +617,7 @@ fn rate_policies() {
 fn a_transport_that_takes_nothing_has_a_deadline_even_for_a_pong() {
     let mut rig = Rig::new(quiet().write_deadline(SECOND));
     rig.receive(Message::Ping("p".into()));
-    rig.engine.handle_flush(0, rig.now);
+    rig.flush_but(0);
     rig.pass(SECOND);
     assert_eq!(rig.failure_codes(), ["WHARF_WRITE_DEADLINE"]);
 }
@@ -719,7 +846,9 @@ fn what_waits_holds_nothing_but_itself() {
         rig.receive(Message::Binary(slice(round)));
         rig.receive(Message::Ping(slice(round + 10)));
         let written = Message::Binary(slice(round + 20));
-        rig.engine.write(written, None, || now).expect("room");
+        rig.engine
+            .write(written, None, false, || now)
+            .expect("room");
         let keyed = Message::Binary(slice(round + 30));
         rig.engine
             .write_latest(keyed, &"key".into(), || now)

@@ -127,6 +127,14 @@ impl Life {
         self.check();
     }
 
+    pub(super) fn drain(&mut self, frame: CloseFrame) {
+        let is_over = self.engine.is_closing();
+        self.engine.handle_drain(frame, self.now);
+        assert!(self.engine.is_closing());
+        self.promises.drained(is_over);
+        self.check();
+    }
+
     pub(super) fn read(&mut self) {
         if !self.promises.has_reader() {
             return;
@@ -134,6 +142,10 @@ impl Life {
         let is_readable = self.engine.is_readable();
         let read = self.engine.read();
         assert_eq!(is_readable, read.is_some());
+        if read.is_none() {
+            let now = self.now;
+            self.engine.handle_waiting_reader(|| now);
+        }
         self.promises.read(read, &self.engine);
         self.check();
     }
@@ -143,7 +155,7 @@ impl Life {
         let behind_bytes = self.engine.unsent_bytes;
         let expected = self.promises.write(&message, None, effective, behind_bytes);
         let now = self.now;
-        let written = self.engine.write(message, policy, || now);
+        let written = self.engine.write(message, policy, false, || now);
         self.compare(&expected, written, effective);
     }
 
@@ -296,23 +308,27 @@ impl Life {
             Output::Broken => return self.engine.handle_gone(),
         };
         connection.is_stuck = matches!(output, Output::Stuck { .. });
+        let mut taken_bytes = 0;
         for _ in 0..messages {
-            let Some(message) = self.engine.poll_transmit() else {
+            let Some(outgoing) = self.engine.poll_transmit() else {
                 assert!(!self.engine.has_output());
                 break;
             };
+            let message = outgoing.message();
+            taken_bytes += wire_bytes(message.payload_bytes());
             connection.unsent_bytes += wire_bytes(message.payload_bytes()) as usize;
-            if let Message::Ping(payload) = &message {
+            if let Message::Ping(payload) = message {
                 connection.last_ping = payload.clone();
             }
-            self.promises.transmitted(&message, &self.engine);
+            self.promises.transmitted(message, &self.engine);
         }
         connection.unsent_bytes = connection.unsent_bytes.saturating_sub(bytes);
         if connection.is_stuck && !self.engine.has_output() {
             // What waits may be below the transport.
             connection.unsent_bytes = connection.unsent_bytes.max(1);
         }
-        self.engine.handle_flush(connection.unsent_bytes, self.now);
+        self.engine
+            .handle_flush(taken_bytes, connection.unsent_bytes, self.now);
         self.check();
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Promises {
     inbound: VecDeque<Option<Message>>,
     reader_gone: bool,
     read_ended: bool,
+    /// Nothing more is delivered: the handler finishes what it has.
+    drains: bool,
     close_sent: bool,
     peer_closed: bool,
     refuses_writes: bool,
@@ -59,6 +61,7 @@ impl Promises {
             inbound: VecDeque::new(),
             reader_gone: false,
             read_ended: false,
+            drains: false,
             close_sent: false,
             peer_closed: false,
             refuses_writes: false,
@@ -82,6 +85,10 @@ impl Promises {
         }
         let is_data = message.is_data() || matches!(message, Message::Unknown(_));
         if !was_open || !(is_data || self.limits.control_frames) {
+            return;
+        }
+        if is_data && engine.draining.is_some() {
+            assert!(self.drains, "a message was dropped in silence");
             return;
         }
         // A rate limit may put an error in its place, or close instead; which, its own tests say.
@@ -122,6 +129,11 @@ impl Promises {
                 assert!(item.ok() == expected, "messages changed or their order did");
             }
         }
+    }
+
+    /// The server shuts down; `is_over` says whether the end had begun.
+    pub(super) fn drained(&mut self, is_over: bool) {
+        self.drains |= !is_over;
     }
 
     /// Nobody reads any more.
@@ -287,6 +299,10 @@ impl Promises {
             return;
         }
         let is_set = |timer| engine.timers.is_set(timer);
+        if engine.draining.is_some() {
+            // The shutdown has a deadline.
+            return;
+        }
         if engine.is_closing() {
             assert!(is_set(Timer::Close), "a close without a deadline");
             return;
@@ -360,7 +376,7 @@ impl Promises {
             "an outcome of {code}"
         );
         assert!(!outcome.clean || (self.close_sent && self.peer_closed));
-        if !engine.is_closing() {
+        if !engine.end.has_begun() {
             assert!(self.end.is_none(), "the end was taken back");
             return;
         }

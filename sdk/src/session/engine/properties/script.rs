@@ -160,6 +160,7 @@ impl Script {
             101..=116 => self.write(u)?,
             117..=120 => self.life.take_gap(),
             121..=124 => self.life.take_failures(),
+            125 if u.ratio(1, 2)? => self.life.drain(frame(u)?),
             125 => self.life.close_as_server(frame(u)?),
             126 => self.life.kill(),
             _ => self.life.abort(),
