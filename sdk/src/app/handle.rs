@@ -99,12 +99,6 @@ impl AppHandle {
         self.inner.registry.wait_for_shutdown().await
     }
 
-    /// All sessions that are live now: what is known of each is [`Sender::info`], and what can be
-    /// done with it are the sender's methods.
-    pub fn sessions(&self) -> Vec<Sender> {
-        self.inner.registry.sessions()
-    }
-
     /// Closes one connection; `false` if it is not there (any more).
     ///
     /// # Errors

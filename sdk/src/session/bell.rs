@@ -45,7 +45,7 @@ impl Bell {
 
     /// Makes the session's task poll the handler.
     pub(crate) fn call_handler(&self) {
-        self.is_handler_called.store(true, Ordering::Release);
+        self.is_handler_called.swap(true, Ordering::AcqRel);
         self.wake_task();
     }
 
