@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs outside WebSocket clients against a running fixture server.
 #
-#   tests/clients/run.sh <base-url> [python|node|browser|autobahn|autobahn-full|autobahn-deflate|chat ...]
+#   tests/clients/run.sh <base-url> [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat ...]
 #
 # `chat` is for the chat example instead of the fixture: two pages of a browser talk to each other.
 # WHARF_AUTOBAHN_STRICT=1 lets a NON-STRICT Autobahn case fail the run.
@@ -13,12 +13,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
 
-usage="usage: $0 ws://HOST:PORT [python|node|browser|autobahn|autobahn-full|autobahn-deflate|chat ...]"
+usage="usage: $0 ws://HOST:PORT [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat ...]"
 base=${1:-}
 [[ $base =~ ^ws://[^/]+/?$ ]] || die "$usage"
 base=${base%/}
 shift
-[[ $# -gt 0 ]] || set -- python node browser
+[[ $# -gt 0 ]] || set -- python node browser inspect
 
 install_ws() {
   local folder=$cache/node
@@ -49,6 +49,12 @@ run_browser() {
   node "$here/browser/client.mjs" "$base"
 }
 
+run_inspect() {
+  need_node 18
+  need_browser
+  node "$here/browser/inspect.mjs" "$base"
+}
+
 run_chat() {
   need_node 18
   need_browser
@@ -70,7 +76,7 @@ run_autobahn_deflate() {
 }
 
 for client in "$@"; do
-  [[ $client =~ ^(python|node|browser|autobahn|autobahn-full|autobahn-deflate|chat)$ ]] || die "no client '$client'. $usage"
+  [[ $client =~ ^(python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat)$ ]] || die "no client '$client'. $usage"
 done
 
 failed=()

@@ -13,6 +13,10 @@ pub use self::front::{bind, serve};
 #[cfg(feature = "axum")]
 pub use wharf_axum as axum;
 
+/// A page that shows the app's sockets as they live.
+#[cfg(feature = "inspector")]
+pub use wharf_inspector as inspector;
+
 /// The actix driver: servers, and mounting into an application that exists already.
 #[cfg(feature = "actix")]
 pub use wharf_actix as actix;

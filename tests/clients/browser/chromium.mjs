@@ -167,6 +167,35 @@ class Page {
     await this.#command("Network.emulateNetworkConditions", { offline, ...unlimited });
   }
 
+  /** The page as a PNG. */
+  async screenshot() {
+    const { data } = await this.#command("Page.captureScreenshot", { format: "png" });
+    return Buffer.from(data, "base64");
+  }
+
+  async size(width, height) {
+    await this.#command("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false });
+  }
+
+  /** As somebody who prefers `light` or `dark`. */
+  async scheme(value) {
+    await this.#command("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
+  }
+
+  /** Types into whatever has the focus. */
+  async type(text) {
+    await this.#command("Input.insertText", { text });
+  }
+
+  /** Presses a key, as a person would: Enter or Tab. */
+  async press(key) {
+    const windowsVirtualKeyCode = { Enter: 13, Tab: 9 }[key];
+    const text = key === "Enter" ? "\r" : undefined;
+    for (const type of ["keyDown", "keyUp"]) {
+      await this.#command("Input.dispatchKeyEvent", { type, key, code: key, windowsVirtualKeyCode, text });
+    }
+  }
+
   /** The value that the expression's promise resolves to; in it, `print(line)` calls `print`. */
   async run(expression, print) {
     this.#listen("Runtime.bindingCalled", ({ payload }) => print(payload));
