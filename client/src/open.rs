@@ -110,10 +110,7 @@ async fn attempt(settings: &Settings, target: &Target, headers: &HeaderMap) -> R
     let exchange = exchange(&mut stream, &request, &mut buffer);
     let head = within(settings.timeouts.handshake, dial::HANDSHAKE, exchange).await?;
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
-        let reading = handshake::read_body(&mut stream, &mut buffer, &head.headers);
-        // What does not come in time is left out.
-        let body = tokio::time::timeout(settings.timeouts.handshake, reading).await;
-        let body = body.unwrap_or_default();
+        let body = handshake::read_body(&mut stream, &mut buffer, &head.headers).await;
         return Ok(Attempt::Rejected(Rejected::new(
             head.status,
             head.headers,

@@ -20,18 +20,6 @@ base=${base%/}
 shift
 [[ $# -gt 0 ]] || set -- python node browser inspect
 
-install_ws() {
-  local folder=$cache/node
-  if installed "$folder/pins.json" "$here/node/package-lock.json"; then return; fi
-  say "creating $folder"
-  command -v npm >/dev/null || die "no npm. Debian, Ubuntu: apt-get install npm"
-  mkdir -p "$folder"
-  cp "$here/node/package.json" "$here/node/package-lock.json" "$folder/"
-  npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error ||
-    die "npm could not install $here/node/package-lock.json (see above)"
-  cp "$here/node/package-lock.json" "$folder/pins.json"
-}
-
 run_python() {
   one_at_a_time python_env "$cache/python" "$here/python/requirements.txt"
   "$cache/python/bin/python" "$here/python/client.py" "$base"

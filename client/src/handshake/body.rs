@@ -1,13 +1,21 @@
 //! The body of an answer that is no 101, as much of it as is worth keeping.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, header};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    time::{Instant, timeout_at},
+};
 
 /// More of a body is not kept.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Reads the body; `buffer` holds what came behind the head. What is cut off, damaged or too much
+/// A refusal is not held up for longer than this by the words that explain it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Reads the body; `buffer` holds what came behind the head. What is late, damaged or too much
 /// is left out: it only explains a refusal.
 pub(crate) async fn read_body<IO>(io: &mut IO, buffer: &mut BytesMut, headers: &HeaderMap) -> Bytes
 where
@@ -18,10 +26,11 @@ where
         Some(bytes) if !is_chunked => bytes.min(MAX_BODY_BYTES),
         _ => MAX_BODY_BYTES,
     };
+    let until = Instant::now() + PATIENCE;
     while buffer.len() < wanted && !(is_chunked && has_ended(buffer)) {
-        match io.read_buf(buffer).await {
-            Ok(0) | Err(_) => break,
-            Ok(_) => {}
+        match timeout_at(until, io.read_buf(buffer)).await {
+            Ok(Ok(1..)) => {}
+            _ => break,
         }
     }
     if is_chunked {
@@ -91,6 +100,16 @@ mod tests {
         );
         let huge = b"ffffffffffffffff\r\nab";
         assert_eq!(read(("transfer-encoding", "chunked"), huge).await, "ab");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_late_is_left_out() {
+        let (mut client, mut server) = tokio::io::duplex(64);
+        tokio::io::AsyncWriteExt::write_all(&mut server, b"some")
+            .await
+            .expect("room");
+        let body = read_body(&mut client, &mut BytesMut::new(), &HeaderMap::new()).await;
+        assert_eq!(body, "some");
     }
 
     #[tokio::test]
