@@ -147,10 +147,10 @@ async fn events_are_told_in_order_and_the_close_once() {
             async {}
         });
     let mut client = host(Route::new("/", events)).connect("/").await;
-    client.ping("12".into()).await.unwrap();
+    client.ping("12").await;
     client.send_text("hello").await;
     client.expect_text("seen").await;
-    client.close_with(4000, "bye").await.unwrap();
+    client.close(4000, "bye").await;
     client.expect_end().await;
     let told = told.lock().unwrap().clone();
     assert_eq!(told, ["open", "ping 2", "hello", "close 4000"]);
@@ -215,7 +215,7 @@ async fn combinators_of_futures_work() {
     client.send_text("two").await;
     client.expect_text("ONE").await;
     client.expect_text("TWO").await;
-    client.close_with(1000, "").await.unwrap();
+    client.close(1000, "").await;
     client.expect_end().await;
 }
 
@@ -234,7 +234,7 @@ async fn a_split_socket_reads_and_writes_from_two_tasks() {
     let mut client = host(Route::new("/", split)).connect("/").await;
     client.send_text("over there").await;
     client.expect_text("over there").await;
-    client.close_with(1000, "").await.unwrap();
+    client.close(1000, "").await;
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
 use futures::future::BoxFuture;
 use tokio::time::sleep;
 use wharf_sdk::{
-    App, Configure, Error, Events, Route, WebSocketExt,
+    App, Configure, Error, Events, Route,
     http::StatusCode,
     testing::{TestHost, TestSocket, Violation},
 };
@@ -47,7 +47,7 @@ type Script = for<'a> fn(&'a mut TestSocket, &'a App) -> BoxFuture<'a, ()>;
 const ENDS: [(&str, Script, u16); 12] = [
     (
         "the peer closes",
-        |client, _| Box::pin(async { client.close_with(4000, "bye").await.unwrap() }),
+        |client, _| Box::pin(async { client.close(4000, "bye").await }),
         4000,
     ),
     (

@@ -350,6 +350,11 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "Beyond the tables",
+        "trait",
+        "a handler on the trait, boxed or borrowed, does all that one on the socket does",
+    ),
+    row(
+        "Beyond the tables",
         "native",
         "the framework's own socket, or a polite refusal",
     ),

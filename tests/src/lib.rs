@@ -68,7 +68,7 @@ pub use wharf_sdk::async_trait;
 pub(crate) use self::suite::__case_list;
 pub use self::{
     client::Client,
-    host::{Answer, Host, MemoryHost, NativePing, Request, Running, TcpServer},
+    host::{Answer, Host, MemoryHost, NativeUse, Request, Running, TcpServer},
     site::{Notes, NotesReader, Site},
     suite::{CASES, InProgress, check},
 };

@@ -244,7 +244,6 @@ macro_rules! for_each_case {
                 control_messages_are_refused: "control-write",
                 ping: "control-write",
                 over_the_outbound_limit: "outbound-size",
-                through_the_trait: "write",
                 flushed_when_the_handler_returns: "write",
             }
             fairness {
@@ -425,8 +424,16 @@ macro_rules! for_each_case {
                 write_deadline: "compression-counts",
                 native: "compression-native",
             }
+            on_the_trait {
+                says_what_it_is_on: "trait",
+                every_method: "trait",
+                however_it_is_taken: "trait",
+                typed: "trait",
+                unknown_is_told: "trait",
+            }
             native {
                 reaches_the_frameworks_socket: "native",
+                reads_through_it: "native",
                 of_another_type: "native",
                 unknown_is_delivered: "unknown",
             }

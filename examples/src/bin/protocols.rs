@@ -1,11 +1,15 @@
-//! Subprotocols, and an HTTP answer for who is no WebSocket client.
+//! A handler on the trait, which names no type of Wharf's own but what it is: a `WebSocket`. And
+//! subprotocols, and an HTTP answer for who is no WebSocket client.
 
 use wharf::{Subprotocols, http::StatusCode, prelude::*, response};
 
-async fn chat(mut socket: Socket) -> Result<()> {
+async fn chat(socket: &mut dyn WebSocket) -> Result<()> {
     let subprotocol = socket.subprotocol().unwrap_or("none").to_owned();
     socket.write(subprotocol).await?;
     while let Some(message) = socket.read().await? {
+        if message.as_text() == Some("bye") {
+            return socket.close(4000, "as you wish").await;
+        }
         socket.write(message).await?;
     }
     Ok(())

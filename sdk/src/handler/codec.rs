@@ -53,7 +53,7 @@ use crate::message::{
 /// # }
 /// ```
 pub trait Codec<In, Out>: Send + Sync + 'static {
-    /// Decodes a text or binary message.
+    /// Decodes a message: text, binary, or one of a kind that the protocol does not name.
     ///
     /// # Errors
     ///

@@ -1,19 +1,21 @@
 //! Comforts on every socket.
 
-use std::future::Future;
+use std::{any::TypeId, future::Future};
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::task::AbortHandle;
 
 use crate::{
-    codec::{self},
-    handler::websocket::WebSocket,
-    message::{CloseCode, CloseFrame, Message, MessageKind, Result},
+    handler::{codec, websocket::WebSocket},
+    message::{CloseCode, ConnectionId, Error, ErrorKind, Message, MessageKind, Result},
     policy::DecodeErrors,
+    session::Gap,
 };
 
-/// Reads and writes of one kind, on anything that is a [`WebSocket`].
+/// What a [`Socket`](crate::Socket) can do and a trait object cannot say by itself, and reads and
+/// writes of one kind, on anything that is a [`WebSocket`].
 ///
 /// What a message of the wrong kind or shape does is the route's
 /// [`DecodeErrors`] policy; by default the read returns a typed error.
@@ -25,12 +27,162 @@ use crate::{
 ///
 /// async fn shout(socket: &mut dyn WebSocket) -> Result<()> {
 ///     while let Some(text) = socket.read_text().await? {
-///         socket.write_text(text.to_uppercase()).await?;
+///         socket.write(text.to_uppercase()).await?;
 ///     }
 ///     Ok(())
 /// }
 /// ```
 pub trait WebSocketExt: WebSocket {
+    /// Queues a text or binary message, waiting for room if the route's policy says so. It leaves
+    /// at the latest when the handler yields.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CONTROL_WRITE` for other kinds (nothing is sent, the socket stays usable),
+    /// `WHARF_OUTBOUND_TOO_LARGE`, `WHARF_BACKPRESSURE`, `WHARF_CLOSED`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Atomic: queued whole, or not at all.
+    fn write(
+        &mut self,
+        message: impl Into<Message> + Send,
+    ) -> impl Future<Output = Result<()>> + Send {
+        self.write_message(message.into())
+    }
+
+    /// Queues a ping with this payload, ahead of data.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_PING_TOO_LARGE` over 125 bytes, `WHARF_CLOSED` after the end.
+    fn ping(&mut self, payload: impl Into<Bytes>) -> Result<()> {
+        self.sender().ping(payload)
+    }
+
+    /// Flushes what is queued, closes with this code and reason, and waits until the peer has
+    /// answered or the close timeout has passed. Idempotent.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CLOSE_CODE` and `WHARF_CLOSE_REASON` for what may not be sent; the socket stays
+    /// usable.
+    ///
+    /// # Cancel safety
+    ///
+    /// Begun when it is called, it goes on if the future is dropped.
+    fn close(
+        &mut self,
+        code: impl Into<CloseCode>,
+        reason: impl Into<ByteString>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let sender = self.sender();
+        let begun = sender.start_close(code, reason);
+        async move {
+            begun?;
+            sender.closed().await;
+            Ok(())
+        }
+    }
+
+    /// Waits until the end of the session has begun: abandon work then. It borrows nothing, so that
+    /// a `select!` can wait for it beside a read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    fn closing(&self) -> impl Future<Output = ()> + Send + use<Self> {
+        let sender = self.sender();
+        async move { sender.closing().await }
+    }
+
+    /// Whether the end of the session has begun.
+    fn is_closing(&self) -> bool {
+        self.sender().is_closing()
+    }
+
+    /// Waits until the close handshake is over or the connection is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    fn closed(&self) -> impl Future<Output = ()> + Send + use<Self> {
+        let sender = self.sender();
+        async move { sender.closed().await }
+    }
+
+    /// Runs a future beside the handler, on a task of its own that ends with the session.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wharf_sdk::{Result, Socket, WebSocketExt};
+    ///
+    /// async fn clock(mut socket: Socket) -> Result<()> {
+    ///     let sender = socket.sender();
+    ///     socket.spawn(async move {
+    ///         loop {
+    ///             let _ = sender.send("tick").await;
+    ///             tokio::time::sleep(Duration::from_secs(1)).await;
+    ///         }
+    ///     });
+    ///     while socket.read().await?.is_some() {}
+    ///     Ok(())
+    /// }
+    /// # wharf_sdk::Route::new("/", clock);
+    /// ```
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let sender = self.sender();
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = sender.closed() => {}
+                () = future => {}
+            }
+        });
+        task.abort_handle()
+    }
+
+    /// The connection's id.
+    fn id(&self) -> ConnectionId {
+        self.info().id
+    }
+
+    /// The selected subprotocol.
+    fn subprotocol(&self) -> Option<&str> {
+        self.info().subprotocol.as_deref()
+    }
+
+    /// What was dropped since the last call, if anything was.
+    fn take_gap(&mut self) -> Option<Gap> {
+        self.sender().take_gap()
+    }
+
+    /// The part of the framework's own socket that is a `T`, such as
+    /// `axum::extract::ws::WebSocket` or `actix_ws::Session`.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_NO_NATIVE` where the driver has none or it is something else.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    fn native_as<T: 'static>(&mut self) -> impl Future<Output = Result<&mut T>> + Send {
+        async move {
+            let native = self.native().await?;
+            let name = native.type_name();
+            let part = native.part(TypeId::of::<T>());
+            part.and_then(|part| part.downcast_mut()).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Unsupported,
+                    "WHARF_NO_NATIVE",
+                    "the native socket of this driver is another type",
+                )
+                .with_context("native", name)
+            })
+        }
+    }
+
     /// The next message, which must be text; `None` once the session ends.
     ///
     /// # Errors
@@ -93,7 +245,7 @@ pub trait WebSocketExt: WebSocket {
         &mut self,
         text: impl Into<ByteString> + Send,
     ) -> impl Future<Output = Result<()>> + Send {
-        self.write(Message::Text(text.into()))
+        self.write_message(Message::Text(text.into()))
     }
 
     /// Queues a binary message.
@@ -109,7 +261,7 @@ pub trait WebSocketExt: WebSocket {
         &mut self,
         bytes: impl Into<Bytes> + Send,
     ) -> impl Future<Output = Result<()>> + Send {
-        self.write(Message::Binary(bytes.into()))
+        self.write_message(Message::Binary(bytes.into()))
     }
 
     /// Queues a value as JSON text.
@@ -126,25 +278,7 @@ pub trait WebSocketExt: WebSocket {
         value: &T,
     ) -> impl Future<Output = Result<()>> + Send {
         let message = codec::encode_json(value);
-        async move { self.write(message?).await }
-    }
-
-    /// Closes with this code and reason; see [`WebSocket::close`].
-    ///
-    /// # Errors
-    ///
-    /// `WHARF_CLOSE_CODE` and `WHARF_CLOSE_REASON` for what may not be sent.
-    ///
-    /// # Cancel safety
-    ///
-    /// Begun at the first poll, it goes on if the future is dropped.
-    fn close_with(
-        &mut self,
-        code: impl Into<CloseCode> + Send,
-        reason: impl Into<ByteString> + Send,
-    ) -> impl Future<Output = Result<()>> + Send {
-        let frame = CloseFrame::new(code, reason);
-        async move { self.close(frame?).await }
+        async move { self.write_message(message?).await }
     }
 }
 
@@ -163,17 +297,17 @@ where
         let message = match socket.read().await? {
             None => return Ok(None),
             // Routes that ask for control frames see them through `read`.
-            Some(message) if !message.is_data() => continue,
+            Some(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => continue,
             Some(message) => message,
         };
         let error = match decode(message) {
             Ok(value) => return Ok(Some(value)),
             Err(error) => error,
         };
-        match (socket.decode_errors(), error.close_frame()) {
-            (DecodeErrors::Answer, _) => socket.write(codec::answer(&error)).await?,
+        match (socket.limits().decode_errors, error.close_frame()) {
+            (DecodeErrors::Answer, _) => socket.write_message(codec::answer(&error)).await?,
             (DecodeErrors::Close, Some(frame)) => {
-                socket.close(frame.clone()).await?;
+                socket.close(frame.code(), frame.reason().clone()).await?;
                 return Err(error);
             }
             _ => return Err(error),

@@ -6,6 +6,7 @@ use http::Extensions;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    handler::websocket::WebSocket,
     message::{Error, ErrorKind, Result},
     request::{Context, Principal},
     session::Socket,
@@ -79,7 +80,8 @@ pub trait FromContext: Sized {
 /// A handler's last argument, made from its socket.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a socket",
-    note = "the last argument of a handler is `Socket`, or something made from it"
+    note = "the last argument of a handler is `Socket`, `Box<dyn WebSocket>`, `Typed<In, Out>`, or a \
+            type of yours that implements `FromSocket`"
 )]
 pub trait FromSocket {
     /// Makes it.
@@ -89,6 +91,12 @@ pub trait FromSocket {
 impl FromSocket for Socket {
     fn from_socket(socket: Socket) -> Self {
         socket
+    }
+}
+
+impl FromSocket for Box<dyn WebSocket> {
+    fn from_socket(socket: Socket) -> Self {
+        Box::new(socket)
     }
 }
 

@@ -6,8 +6,11 @@ use futures::future::BoxFuture;
 use http::Extensions;
 
 use crate::{
-    handler::event_snapshot::EventSnapshot,
-    handler::extract::{FromContext, FromSocket},
+    handler::{
+        event_snapshot::EventSnapshot,
+        extract::{FromContext, FromSocket},
+        websocket::WebSocket,
+    },
     message::{BoxError, Error, Result},
     request::Context,
     session::Socket,
@@ -161,11 +164,76 @@ macro_rules! impl_handler {
     };
 }
 
-impl_handler!();
-impl_handler!(A1);
-impl_handler!(A1, A2);
-impl_handler!(A1, A2, A3);
-impl_handler!(A1, A2, A3, A4);
-impl_handler!(A1, A2, A3, A4, A5);
-impl_handler!(A1, A2, A3, A4, A5, A6);
-impl_handler!(A1, A2, A3, A4, A5, A6, A7);
+/// A handler that borrows its socket: `async fn(…, &mut dyn WebSocket)`.
+#[derive(Debug)]
+#[allow(unnameable_types, reason = "nobody needs to")]
+pub struct Borrowing<Args>(PhantomData<fn() -> Args>);
+
+/// What such a function is for one lifetime: its future's type depends on it, and a bound for all
+/// lifetimes cannot name that otherwise.
+#[allow(unnameable_types, reason = "nobody needs to")]
+pub trait BorrowsSocket<'a, Args> {
+    /// What it returns.
+    type Future: Future<Output: HandlerOutput> + Send + 'a;
+
+    /// Calls it.
+    fn call(&self, args: Args, socket: &'a mut (dyn WebSocket + 'a)) -> Self::Future;
+}
+
+macro_rules! impl_borrowing_handler {
+    ($($arg:ident),*) => {
+        #[allow(non_snake_case, unused_variables, reason = "the shortest handler takes no arguments")]
+        impl<'a, F, Fut, $($arg),*> BorrowsSocket<'a, ($($arg,)*)> for F
+        where
+            F: Fn($($arg,)* &'a mut (dyn WebSocket + 'a)) -> Fut,
+            Fut: Future<Output: HandlerOutput> + Send + 'a,
+        {
+            type Future = Fut;
+
+            fn call(&self, ($($arg,)*): ($($arg,)*), socket: &'a mut (dyn WebSocket + 'a)) -> Fut {
+                self($($arg,)* socket)
+            }
+        }
+
+        #[allow(non_snake_case, unused_variables, reason = "the shortest handler takes no arguments")]
+        impl<F, $($arg),*> Handler<Borrowing<($($arg,)*)>> for F
+        where
+            F: for<'a> BorrowsSocket<'a, ($($arg,)*)> + Clone + Send + Sync + 'static,
+            $($arg: FromContext + Send + 'static,)*
+        {
+            fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>> {
+                Box::pin(async move {
+                    $(let $arg = $arg::from_context(context).await?;)*
+                    let handler = self.clone();
+                    let prepared: Prepared = Box::new(move |mut socket| {
+                        Box::pin(async move {
+                            handler.call(($($arg,)*), &mut socket).await.into_result()
+                        })
+                    });
+                    Ok(prepared)
+                })
+            }
+
+            fn check(&self, state: &Extensions) -> Result<()> {
+                $($arg::check(state)?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+macro_rules! impl_handlers {
+    ($($arg:ident),*) => {
+        impl_handler!($($arg),*);
+        impl_borrowing_handler!($($arg),*);
+    };
+}
+
+impl_handlers!();
+impl_handlers!(A1);
+impl_handlers!(A1, A2);
+impl_handlers!(A1, A2, A3);
+impl_handlers!(A1, A2, A3, A4);
+impl_handlers!(A1, A2, A3, A4, A5);
+impl_handlers!(A1, A2, A3, A4, A5, A6);
+impl_handlers!(A1, A2, A3, A4, A5, A6, A7);

@@ -1,17 +1,18 @@
 //! Sockets of values.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, future::Future, marker::PhantomData};
 
 use bytestring::ByteString;
 
 use crate::{
     handler::{
         codec::{Codec, Json},
-        ext::read_as,
+        ext::{WebSocketExt, read_as},
         extract::FromSocket,
+        websocket::WebSocket,
     },
     message::{CloseCode, ConnectionId, Result},
-    session::{Sender, Socket},
+    session::{Gap, Sender, SessionInfo, Socket},
 };
 
 /// A socket that reads `In` and writes `Out`, as JSON text unless another [`Codec`] is named.
@@ -36,12 +37,35 @@ use crate::{
 /// let route = Route::new("/game", game);
 /// # let _ = route;
 /// ```
-pub struct Typed<In, Out, C = Json> {
-    socket: Socket,
+///
+/// It stands over any [`WebSocket`]: [`Typed::over`] puts it over one that came as a trait object.
+pub struct Typed<In, Out, C = Json, S = Socket> {
+    socket: S,
     types: PhantomData<fn(Out, C) -> In>,
 }
 
-impl<In: Send, Out, C: Codec<In, Out>> Typed<In, Out, C> {
+impl<In: Send, Out, C: Codec<In, Out>, S: WebSocket> Typed<In, Out, C, S> {
+    /// Speaks these types over a socket.
+    ///
+    /// ```
+    /// use wharf_sdk::{Json, Result, Typed, WebSocket};
+    ///
+    /// async fn double(socket: Box<dyn WebSocket>) -> Result<()> {
+    ///     let mut numbers: Typed<u32, u32, Json, _> = Typed::over(socket);
+    ///     while let Some(number) = numbers.read().await? {
+    ///         numbers.write(&(number * 2)).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # wharf_sdk::Route::new("/", double);
+    /// ```
+    pub fn over(socket: S) -> Self {
+        Self {
+            socket,
+            types: PhantomData,
+        }
+    }
+
     /// The next value; `None` once the session ends. What does not decode is treated as the
     /// route's [`DecodeErrors`](crate::DecodeErrors) say.
     ///
@@ -68,7 +92,7 @@ impl<In: Send, Out, C: Codec<In, Out>> Typed<In, Out, C> {
     /// Atomic: queued whole, or not at all.
     pub async fn write(&mut self, value: &Out) -> Result<()> {
         let message = C::encode(value)?;
-        self.socket.write(message).await
+        self.socket.write_message(message).await
     }
 
     /// Closes; see [`Socket::close`].
@@ -101,27 +125,55 @@ impl<In: Send, Out, C: Codec<In, Out>> Typed<In, Out, C> {
         self.socket.id()
     }
 
+    /// What is known of the session.
+    pub fn info(&self) -> &SessionInfo {
+        self.socket.info()
+    }
+
+    /// Waits until the end of the session has begun; see [`WebSocketExt::closing`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub fn closing(&self) -> impl Future<Output = ()> + Send + use<In, Out, C, S> {
+        self.socket.closing()
+    }
+
+    /// Waits until everything written has been handed to the operating system.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn flush(&mut self) {
+        self.socket.flush().await;
+    }
+
+    /// What was dropped since the last call, if anything was.
+    pub fn take_gap(&mut self) -> Option<Gap> {
+        self.socket.take_gap()
+    }
+
     /// The socket below.
-    pub fn socket(&mut self) -> &mut Socket {
+    pub fn socket(&mut self) -> &mut S {
         &mut self.socket
     }
 
     /// The socket below, for good.
-    pub fn into_socket(self) -> Socket {
+    pub fn into_socket(self) -> S {
         self.socket
     }
 }
 
-impl<In, Out, C> FromSocket for Typed<In, Out, C> {
+impl<In, Out, C, S: FromSocket> FromSocket for Typed<In, Out, C, S> {
     fn from_socket(socket: Socket) -> Self {
         Self {
-            socket,
+            socket: S::from_socket(socket),
             types: PhantomData,
         }
     }
 }
 
-impl<In, Out, C> fmt::Debug for Typed<In, Out, C> {
+impl<In, Out, C, S: fmt::Debug> fmt::Debug for Typed<In, Out, C, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Typed").field(&self.socket).finish()
     }

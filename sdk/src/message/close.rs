@@ -215,7 +215,7 @@ impl fmt::Display for Initiator {
 ///
 /// ```
 /// use wharf_sdk::{CloseCode, Initiator};
-/// # use wharf_sdk::{App, Result, Route, Socket, WebSocketExt, testing::{Recorder, TestHost}};
+/// # use wharf_sdk::{App, Result, Route, Socket, testing::{Recorder, TestHost}};
 /// # async fn echo(mut socket: Socket) -> Result<()> {
 /// #     while let Some(message) = socket.read().await? {
 /// #         socket.write(message).await?;
@@ -228,7 +228,7 @@ impl fmt::Display for Initiator {
 /// # let app = App::builder().observer(recorder.clone()).route(Route::new("/echo", echo)).build()?;
 /// # let host = TestHost::new(app);
 /// let mut client = host.connect("/echo").await;
-/// client.close_with(4000, "bye").await?;
+/// client.close(4000, "bye").await;
 /// client.expect_end().await;
 /// # tokio::task::yield_now().await;
 ///

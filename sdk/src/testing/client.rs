@@ -2,7 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
 use http::Response;
@@ -13,10 +12,9 @@ use tokio::{
 
 use super::{inbox::ChannelInbox, line::Line};
 use crate::{
-    handler::WebSocket,
-    message::{CloseFrame, Error, ErrorKind, Message, Result},
+    message::{CloseCode, CloseFrame, Message},
     policy::DeflateParams,
-    wire::{Decoder, NativeSocket, OpCode, WireLimits, deflate::Deflater, encode_client_frame},
+    wire::{Decoder, OpCode, WireLimits, deflate::Deflater, encode_client_frame},
 };
 
 /// How long an expectation waits. Paused time makes it instant.
@@ -35,7 +33,7 @@ impl fmt::Display for Silence {
     }
 }
 
-/// A client's socket: a [`WebSocket`] with expectations and faults.
+/// A client's socket, with expectations and faults.
 ///
 /// It reads only when told to, so a test that does not read is a peer that does not. Pings are
 /// answered while it reads, unless it was made
@@ -54,7 +52,7 @@ impl fmt::Display for Silence {
 /// # async fn main() {
 /// async fn shout(mut socket: Socket) -> Result<()> {
 ///     while let Some(text) = socket.read_text().await? {
-///         socket.write_text(text.to_uppercase()).await?;
+///         socket.write(text.to_uppercase()).await?;
 ///     }
 ///     Ok(())
 /// }
@@ -63,7 +61,7 @@ impl fmt::Display for Silence {
 /// let mut client = TestHost::new(app).connect("/shout").await;
 /// client.send_text("hey").await;
 /// client.expect_text("HEY").await;
-/// client.close_with(1000, "bye").await.expect("a code that may be sent");
+/// client.close(1000, "bye").await;
 /// client.expect_end().await;
 /// # }
 /// ```
@@ -122,6 +120,50 @@ impl TestSocket {
     /// The 101.
     pub fn response(&self) -> &Response<()> {
         &self.response
+    }
+
+    /// The next text or binary message; `None` once the server closed or ended the connection.
+    ///
+    /// # Panics
+    ///
+    /// As [`next_frame`](Self::next_frame).
+    pub async fn read(&mut self) -> Option<Message> {
+        loop {
+            match self.next_frame().await {
+                None | Some(Message::Close(_)) => return None,
+                Some(message) if message.is_data() => return Some(message),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Sends a ping.
+    pub async fn ping(&mut self, payload: impl Into<Bytes>) {
+        self.send_frame(0x80 | OpCode::Ping.bits(), &payload.into())
+            .await;
+    }
+
+    /// Closes with this code and reason and waits for the server's close.
+    ///
+    /// # Panics
+    ///
+    /// If they may not be sent; [`send_frame`](Self::send_frame) sends anything.
+    pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) {
+        match CloseFrame::new(code, reason) {
+            Ok(frame) => self.queue_close(Some(&frame)),
+            Err(refused) => panic!("{refused}; send_frame sends anything"),
+        }
+        self.flush().await;
+        while self.close.is_none() && self.next_frame().await.is_some() {}
+    }
+
+    /// The subprotocol that the server selected.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.response
+            .headers()
+            .get("sec-websocket-protocol")?
+            .to_str()
+            .ok()
     }
 
     /// Sends a text message.
@@ -304,64 +346,5 @@ impl TestSocket {
             payload
         });
         self.queue_frame(0x80 | OpCode::Close.bits(), &payload);
-    }
-}
-
-#[async_trait]
-impl WebSocket for TestSocket {
-    async fn read(&mut self) -> Result<Option<Message>> {
-        loop {
-            match self.next_frame().await {
-                None | Some(Message::Close(_)) => return Ok(None),
-                Some(message) if message.is_data() => return Ok(Some(message)),
-                Some(_) => {}
-            }
-        }
-    }
-
-    async fn write(&mut self, message: Message) -> Result<()> {
-        if self.sent_close || !self.line.is_open() {
-            return Err(Error::closed());
-        }
-        match message {
-            Message::Text(text) => self.send_text(&text).await,
-            Message::Binary(bytes) => self.send_binary(&bytes).await,
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::InvalidInput,
-                    "WHARF_CONTROL_WRITE",
-                    "write text or binary; send_frame sends anything",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    async fn ping(&mut self, payload: Bytes) -> Result<()> {
-        self.send_frame(0x80 | OpCode::Ping.bits(), &payload).await;
-        Ok(())
-    }
-
-    async fn close(&mut self, frame: CloseFrame) -> Result<()> {
-        self.queue_close(Some(&frame));
-        self.flush().await;
-        while self.close.is_none() && self.next_frame().await.is_some() {}
-        Ok(())
-    }
-
-    fn subprotocol(&self) -> Option<&str> {
-        self.response
-            .headers()
-            .get("sec-websocket-protocol")?
-            .to_str()
-            .ok()
-    }
-
-    async fn native(&mut self) -> Result<&mut dyn NativeSocket> {
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "WHARF_NO_NATIVE",
-            "the in-memory host has no native socket; check capabilities().native first",
-        ))
     }
 }

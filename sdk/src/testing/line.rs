@@ -79,10 +79,6 @@ impl Line {
         !matches!(self.pace, Pace::Stopped)
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        self.stream.is_some()
-    }
-
     /// Ends the connection and forgets what was on its way.
     pub(super) fn cut(&mut self) {
         self.stream = None;

@@ -24,7 +24,7 @@
 //! | prepare a connection | [`TestHost::connect`], then [`origin`](Connect::origin), [`protocols`](Connect::protocols), [`bearer`](Connect::bearer), [`header`](Connect::header), [`peer`](Connect::peer), and `.await` |
 //! | see it refused | [`Connect::expect_rejected`] |
 //! | send a plain request | [`TestHost::http`] and [`Connect::send`] |
-//! | talk | [`TestSocket`]: `send_…`, `expect_…`, and all of [`WebSocketExt`](crate::WebSocketExt) |
+//! | talk | [`TestSocket`]: `send_…`, `expect_…`, [`ping`](TestSocket::ping), [`close`](TestSocket::close) |
 //! | be a bad peer | [`stop_reading`](TestSocket::stop_reading), [`stall`](TestSocket::stall), [`read_slowly`](TestSocket::read_slowly), [`resume`](TestSocket::resume), [`vanish`](TestSocket::vanish), [`violate`](TestSocket::violate), [`without_pongs`](Connect::without_pongs) |
 //! | see what observers were told | [`Recorder`] |
 //! | let hours pass | `#[tokio::test(start_paused = true)]` (tokio's feature `test-util`) and `tokio::time::sleep` |

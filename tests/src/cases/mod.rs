@@ -21,6 +21,7 @@ pub mod message;
 pub mod middleware;
 pub mod native;
 pub mod observers;
+pub mod on_the_trait;
 pub mod origin;
 pub mod path;
 pub mod peer_close;

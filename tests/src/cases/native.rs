@@ -24,6 +24,31 @@ pub async fn reaches_the_frameworks_socket(host: &dyn Host) {
     client.close().await;
 }
 
+/// What comes is read through the framework's own types, and what is written through them leaves.
+pub async fn reads_through_it(host: &dyn Host) {
+    let echo = host.native_echo();
+    assert_eq!(
+        echo.is_some(),
+        host.capabilities().native,
+        "native_echo is owed"
+    );
+    let Some(echo) = echo else { return };
+    let site = Site::of(host, |app| {
+        app.route(Route::new(
+            "/native",
+            move |mut socket: Socket| async move {
+                echo(&mut socket).await?;
+                crate::fixture::echo_on(&mut socket).await
+            },
+        ))
+    })
+    .await;
+    let mut client = site.open("/native").await;
+    client.expect_echo("through the framework").await;
+    client.expect_echo("portable again").await;
+    client.close().await;
+}
+
 /// Asking for another type than the framework's is a typed error, and the socket goes on.
 pub async fn of_another_type(host: &dyn Host) {
     let (notes, mut noted) = Notes::new();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use wharf_sdk::{Configure, Error, Message, Result, Route, Socket, State, WebSocket};
+use wharf_sdk::{Configure, Error, Result, Route, Socket, State};
 
 use crate::{Host, Notes, Site, client::Frame};
 
@@ -115,28 +115,6 @@ pub async fn over_the_outbound_limit(host: &dyn Host) {
         site.events.only("failed").await.error.as_deref(),
         Some("WHARF_OUTBOUND_TOO_LARGE")
     );
-}
-
-/// The trait's methods, called through a trait object, do what the socket's own do.
-pub async fn through_the_trait(host: &dyn Host) {
-    async fn serve(socket: &mut dyn WebSocket) -> Result<()> {
-        while let Some(message) = socket.read().await? {
-            let protocol = socket.subprotocol().unwrap_or("none").to_owned();
-            socket.write(message).await?;
-            socket.write(Message::text(protocol)).await?;
-        }
-        Ok(())
-    }
-    let site = Site::of(host, |app| {
-        app.route(Route::new("/dyn", async |mut socket: Socket| {
-            serve(&mut socket).await
-        }))
-    })
-    .await;
-    let mut client = site.open("/dyn").await;
-    client.expect_echo("through the trait").await;
-    client.expect_text("none").await;
-    client.close().await;
 }
 
 /// A queued message that the handler does not live to see leave is sent all the same.

@@ -12,7 +12,7 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::sync::{Notify, mpsc};
 use wharf_sdk::{
     App, Configure, ConnectionId, Context, Error, Message, Next, Observer, Result, Route,
-    SessionInfo, Socket, State, WebSocket,
+    SessionInfo, Socket, State, WebSocket, WebSocketExt,
     middleware::from_fn,
     observer::{Closed, Rejection},
 };

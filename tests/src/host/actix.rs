@@ -4,10 +4,13 @@ use std::net::TcpListener;
 
 use actix_web::{HttpServer, web};
 use async_trait::async_trait;
-use futures::FutureExt;
+use std::future::poll_fn;
+
+use futures::{FutureExt, StreamExt};
+use send_wrapper::SendWrapper;
 use wharf_sdk::{App, Error, Result, Socket, driver::Capabilities};
 
-use super::{Host, NativePing, Running, TcpServer};
+use super::{Host, NativeUse, Running, TcpServer};
 
 /// `wharf_actix::bind`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,8 +32,12 @@ impl Host for ActixHost {
         Box::new(TcpServer::start(start).await)
     }
 
-    fn native_ping(&self) -> Option<NativePing> {
+    fn native_ping(&self) -> Option<NativeUse> {
         Some(|socket| ping(socket).boxed())
+    }
+
+    fn native_echo(&self) -> Option<NativeUse> {
+        Some(|socket| echo(socket).boxed())
     }
 }
 
@@ -72,12 +79,28 @@ impl Host for ScopedActixHost {
         Box::new(self.start(app).await)
     }
 
-    fn native_ping(&self) -> Option<NativePing> {
+    fn native_ping(&self) -> Option<NativeUse> {
         ActixHost.native_ping()
+    }
+
+    fn native_echo(&self) -> Option<NativeUse> {
+        ActixHost.native_echo()
     }
 }
 
 async fn ping(socket: &mut Socket) -> Result<()> {
     let native = socket.native_as::<actix_ws::Session>().await?;
     native.ping(b"native").await.map_err(Error::handler)
+}
+
+async fn echo(socket: &mut Socket) -> Result<()> {
+    // The stream is bound to its thread, on which the host runs the handler.
+    let stream = socket.native_as::<actix_ws::MessageStream>().await?;
+    let mut stream = SendWrapper::new(stream);
+    let text = match poll_fn(move |cx| stream.poll_next_unpin(cx)).await {
+        Some(Ok(actix_ws::Message::Text(text))) => text,
+        other => return Err(Error::handler(format!("{other:?} is no text"))),
+    };
+    let session = socket.native_as::<actix_ws::Session>().await?;
+    session.text(text).await.map_err(Error::handler)
 }

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use tokio::net::TcpListener;
 use wharf_sdk::{App, Error, Result, Socket, driver::Capabilities};
 
-use super::{Host, NativePing, Running, TcpServer};
+use super::{Host, NativeUse, Running, TcpServer};
 
 /// `wharf_axum::bind`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,8 +34,12 @@ impl Host for AxumHost {
         Box::new(TcpServer::start(start).await)
     }
 
-    fn native_ping(&self) -> Option<NativePing> {
+    fn native_ping(&self) -> Option<NativeUse> {
         Some(|socket| ping(socket).boxed())
+    }
+
+    fn native_echo(&self) -> Option<NativeUse> {
+        Some(|socket| echo(socket).boxed())
     }
 }
 
@@ -69,8 +73,12 @@ impl Host for NestedAxumHost {
         Box::new(self.start(app).await)
     }
 
-    fn native_ping(&self) -> Option<NativePing> {
+    fn native_ping(&self) -> Option<NativeUse> {
         AxumHost.native_ping()
+    }
+
+    fn native_echo(&self) -> Option<NativeUse> {
+        AxumHost.native_echo()
     }
 }
 
@@ -78,6 +86,18 @@ async fn ping(socket: &mut Socket) -> Result<()> {
     let native = socket.native_as::<WebSocket>().await?;
     native
         .send(Message::Ping("native".into()))
+        .await
+        .map_err(Error::handler)
+}
+
+async fn echo(socket: &mut Socket) -> Result<()> {
+    let native = socket.native_as::<WebSocket>().await?;
+    let message = native
+        .recv()
+        .await
+        .ok_or_else(|| Error::handler("the end"))?;
+    native
+        .send(message.map_err(Error::handler)?)
         .await
         .map_err(Error::handler)
 }

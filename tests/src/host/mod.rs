@@ -45,7 +45,13 @@ pub trait Host: Send + Sync {
 
     /// How a handler sends a ping through the driver's own socket; owed if the capabilities say
     /// `native`.
-    fn native_ping(&self) -> Option<NativePing> {
+    fn native_ping(&self) -> Option<NativeUse> {
+        None
+    }
+
+    /// How a handler sends one text message back through the driver's own types, reading and
+    /// writing; owed if the capabilities say `native`.
+    fn native_echo(&self) -> Option<NativeUse> {
         None
     }
 
@@ -78,8 +84,8 @@ impl dyn Host + '_ {
     }
 }
 
-/// Sends a ping with the payload `native` through the driver's own socket.
-pub type NativePing = for<'a> fn(&'a mut Socket) -> BoxFuture<'a, Result<()>>;
+/// What is done through the driver's own socket.
+pub type NativeUse = for<'a> fn(&'a mut Socket) -> BoxFuture<'a, Result<()>>;
 
 /// A server that carries an app. Dropped, it stops at once.
 #[async_trait]
