@@ -30,13 +30,13 @@ pub use http;
 pub use self::app::asyncapi;
 pub use self::{
     app::{
-        App, AppBuilder, AppHandle, ErrorMapper, Group, Middleware, Next, Observer, Route,
-        RouteSnapshot, middleware, observer,
+        App, AppBuilder, AppHandle, Deprecation, ErrorMapper, Group, Middleware, Next, Observer,
+        Route, RouteSnapshot, middleware, observer,
     },
     driver::serve::StopSignals,
     handler::{
-        Channel, Events, Extension, Handler, HandlerOutput, Json, Path, Peer, Query, State, Typed,
-        TypedSender, WebSocket, WebSocketExt, channel, codec, extract,
+        Channel, Events, Extension, Handler, HandlerOutput, HandlerResult, Json, Path, Peer, Query,
+        State, Typed, TypedSender, WebSocket, WebSocketExt, channel, codec, extract,
     },
     message::{
         BoxError, CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, ErrorKind, Initiator,

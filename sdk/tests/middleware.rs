@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
-#[cfg(feature = "rate-limit")]
 use std::num::NonZeroU32;
 
 use http::{HeaderName, HeaderValue};
@@ -56,7 +55,6 @@ async fn a_header_is_added_to_the_101_and_to_refusals() {
     assert_eq!(refused.header("x-served-by"), Some("wharf"));
 }
 
-#[cfg(feature = "rate-limit")]
 #[tokio::test]
 async fn upgrades_beyond_the_rate_are_429_for_their_key_only() {
     use wharf_sdk::middleware::UpgradeRate;

@@ -83,6 +83,16 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "Handshake",
+        "guarded-fallback",
+        "an HTTP fallback may stand behind the route's middleware and authorization",
+    ),
+    row(
+        "Handshake",
+        "readable-refusals",
+        "where a route says so, a refusal is a socket that closes with 4000 and the status",
+    ),
+    row(
+        "Handshake",
         "middleware-panics",
         "middleware panics: 500, observers told, the server goes on",
     ),

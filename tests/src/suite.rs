@@ -116,6 +116,8 @@ macro_rules! for_each_case {
                 many_headers: "bad-input",
             }
             path {
+                raw_bytes: "path",
+                refused_by_build: "path",
                 parameters_are_decoded: "path",
                 headers_in_any_case: "path",
                 trailing_slash: "path",
@@ -154,6 +156,8 @@ macro_rules! for_each_case {
                 authorized: "principal",
                 fails_closed: "principal",
                 middleware_behind_it: "principal",
+                guards_fallbacks: "guarded-fallback",
+                readable_refusals: "readable-refusals",
                 inherited: "principal",
                 token_as_subprotocol: "principal",
             }
@@ -181,6 +185,7 @@ macro_rules! for_each_case {
                 handler_arguments: "problem",
             }
             plain {
+                deprecated: "plain",
                 fallbacks_see_the_context: "fallback",
                 fallback_panics: "fallback",
                 with_a_body: "fallback",

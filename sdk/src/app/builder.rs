@@ -8,12 +8,14 @@ use crate::{
     app::{
         app::{App, AppInner},
         definition::{Common, Group, Route, common_methods},
+        deprecation::TellDeprecated,
         entry::RouteEntry,
         mapper::ErrorMapper,
-        matcher::Matcher,
+        matcher::{Matcher, parameters},
         middleware::{AnyMiddleware, Authorize, Middleware},
         observer::{Observer, Observers},
     },
+    handler::extract::Provided,
     message::{Error, Result},
     policy::{AuthRule, Configure, Policy},
     request::TrustedProxies,
@@ -146,8 +148,8 @@ impl AppBuilder {
     ///
     /// # Errors
     ///
-    /// `WHARF_CONFIG`, naming the route and the value: a pattern that does not parse or clashes
-    /// with another, a limit of zero, limits that contradict each other, a principal that is
+    /// `WHARF_CONFIG`, naming the route and the value: a pattern that does not parse, is
+    /// written as other routers write it, or clashes with another, a `Path` that does not fit it, a limit of zero, limits that contradict each other, a principal that is
     /// required where nothing authenticates.
     pub fn build(self) -> Result<App> {
         for (name, cap) in [
@@ -167,7 +169,11 @@ impl AppBuilder {
             groups: self.groups,
         };
         add_group(whole, "", None, &Common::default(), &mut |route| {
-            route.handler.check(&self.state).map_err(|error| {
+            let provided = Provided {
+                state: &self.state,
+                params: &parameters(&route.pattern),
+            };
+            route.handler.check(&provided).map_err(|error| {
                 Error::config(format!("route {}: {}", route.pattern, error.message()))
             })?;
             let route = Arc::new(route);
@@ -244,7 +250,15 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
     let common = route.common.within(outer);
     let limits = common.policy.resolve(&pattern)?;
     let auth = common.auth.unwrap_or_default();
-    let mut middleware = common.middleware;
+    let mut middleware = Vec::new();
+    if let Some(deprecation) = &route.deprecation {
+        let headers = deprecation
+            .headers()
+            .map_err(|error| Error::config(format!("route {pattern}: {}", error.message())))?;
+        // Outermost, so that refusals have them as well.
+        middleware.push(AnyMiddleware::new(TellDeprecated(headers)));
+    }
+    middleware.extend(common.middleware);
     let is_authenticated = middleware.iter().any(AnyMiddleware::authenticates);
     if auth.required {
         if !is_authenticated {
@@ -270,5 +284,6 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         #[cfg(feature = "asyncapi")]
         described: route.described,
         event_streams: route.event_streams,
+        deprecation: route.deprecation,
     })
 }

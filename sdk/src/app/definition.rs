@@ -6,7 +6,8 @@ use std::{future::Future, sync::Arc};
 use crate::app::asyncapi::Described;
 use crate::{
     app::{
-        entry::AnyFallback,
+        deprecation::Deprecation,
+        entry::Fallback,
         middleware::{AnyMiddleware, Middleware},
     },
     handler::{AnyHandler, Handler, erase},
@@ -38,7 +39,8 @@ pub struct Route {
     pub(super) handler: AnyHandler,
     pub(super) common: Common,
     pub(super) name: Option<String>,
-    pub(super) fallback: Option<AnyFallback>,
+    pub(super) fallback: Option<Fallback>,
+    pub(super) deprecation: Option<Deprecation>,
     #[cfg(feature = "asyncapi")]
     pub(super) described: Described,
     pub(super) event_streams: bool,
@@ -165,6 +167,7 @@ impl Route {
             common: Common::default(),
             name: None,
             fallback: None,
+            deprecation: None,
             #[cfg(feature = "asyncapi")]
             described: Described::default(),
             event_streams: false,
@@ -198,14 +201,60 @@ impl Route {
     /// Answers plain requests to this path, of any method.
     ///
     /// It answers before origin check, middleware and authentication: `require_scopes` does not
-    /// protect it, and there is no principal. While the app is full or shutting down, it is 503
-    /// like everything else.
+    /// protect it, and there is no principal; [`guarded_fallback`](Self::guarded_fallback) stands
+    /// behind them. While the app is full or shutting down, it is 503 like everything else; when it
+    /// takes longer than the upgrade timeout, 504.
     pub fn fallback<F, Fut>(mut self, answer: F) -> Self
     where
         F: Fn(Context) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Response> + Send + 'static,
     {
-        self.fallback = Some(Arc::new(move |context| Box::pin(answer(context))));
+        self.fallback = Some(Fallback {
+            answer: Arc::new(move |context| Box::pin(answer(context))),
+            is_guarded: false,
+        });
+        self
+    }
+
+    /// Answers plain requests to this path, of any method, behind the route's middleware and
+    /// authorization: who may not connect does not get this answer either.
+    ///
+    /// Origins are not checked, which plain requests of other pages do not send reliably: what
+    /// changes something must check itself.
+    pub fn guarded_fallback<F, Fut>(mut self, answer: F) -> Self
+    where
+        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response> + Send + 'static,
+    {
+        self.fallback = Some(Fallback {
+            answer: Arc::new(move |context| Box::pin(answer(context))),
+            is_guarded: true,
+        });
+        self
+    }
+
+    /// Tells clients that the route will go: `Deprecation`, `Sunset` and `Link` headers on the 101
+    /// and on what refuses behind the handshake's checks, and a mark in the route snapshot. Days are
+    /// written as `2026-01-31`.
+    ///
+    /// ```
+    /// use wharf_sdk::{Route, Socket};
+    ///
+    /// let route = Route::new("/v1", async |_: Socket| {})
+    ///     .deprecated("2026-01-01", "2027-01-01", "https://docs.example/moving-to-v2");
+    /// # let _ = route;
+    /// ```
+    pub fn deprecated<'a>(
+        mut self,
+        since: &str,
+        sunset: impl Into<Option<&'a str>>,
+        link: impl Into<Option<&'a str>>,
+    ) -> Self {
+        self.deprecation = Some(Deprecation {
+            since: since.to_owned(),
+            sunset: sunset.into().map(str::to_owned),
+            link: link.into().map(str::to_owned),
+        });
         self
     }
 

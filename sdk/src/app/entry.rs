@@ -6,7 +6,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::Response;
 
-use super::middleware::{AnyMiddleware, Credential};
+use super::{
+    deprecation::Deprecation,
+    middleware::{AnyMiddleware, Credential},
+};
 #[cfg(feature = "asyncapi")]
 use crate::app::asyncapi::Described;
 use crate::{
@@ -20,6 +23,13 @@ use crate::{
 pub(crate) type AnyFallback =
     Arc<dyn Fn(Context) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>;
 
+/// What answers a plain request, and where it stands.
+pub(crate) struct Fallback {
+    pub(crate) answer: AnyFallback,
+    /// Behind the route's middleware and authorization.
+    pub(crate) is_guarded: bool,
+}
+
 /// One route with all that it inherited.
 pub(crate) struct RouteEntry {
     pub(crate) pattern: Arc<str>,
@@ -30,7 +40,8 @@ pub(crate) struct RouteEntry {
     pub(crate) limits: Arc<Limits>,
     pub(crate) middleware: Vec<AnyMiddleware>,
     pub(crate) handler: AnyHandler,
-    pub(crate) fallback: Option<AnyFallback>,
+    pub(crate) fallback: Option<Fallback>,
+    pub(crate) deprecation: Option<Deprecation>,
     /// Clients without sockets are served.
     pub(crate) event_streams: bool,
     pub(crate) count: Arc<RouteCount>,

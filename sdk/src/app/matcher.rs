@@ -24,6 +24,12 @@ impl Matcher {
                 "route pattern {pattern:?} does not begin with a slash; write \"/{pattern}\""
             )));
         }
+        if let Some(segment) = pattern.split('/').find(|segment| is_foreign(segment)) {
+            return Err(Error::config(format!(
+                "route pattern {pattern:?} has the segment {segment:?}, which other routers take for \
+                 a parameter; write {{name}} for a segment and {{*name}} for the rest of the path"
+            )));
+        }
         self.router.insert(pattern, Arc::clone(route)).map_err(|error| match error {
             matchit::InsertError::Conflict { with } => Error::config(format!(
                 "route pattern {pattern:?} clashes with {with:?}: some paths would match both; \
@@ -53,4 +59,29 @@ impl Matcher {
         let params = Params::decode(found.params.iter())?;
         Ok((Arc::clone(found.value), params))
     }
+}
+
+/// Whether a segment is a parameter in another router's spelling: `:id`, `*rest`, `<id>`.
+fn is_foreign(segment: &str) -> bool {
+    segment.starts_with([':', '*']) || (segment.starts_with('<') && segment.ends_with('>'))
+}
+
+/// The names of a pattern's parameters, in order.
+pub(super) fn parameters(pattern: &str) -> Vec<&str> {
+    // Doubled braces are literal ones.
+    let bytes = pattern.as_bytes();
+    let mut names = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], bytes.get(at + 1)) {
+            (b'{', Some(b'{')) | (b'}', Some(b'}')) => at += 2,
+            (b'{', _) => {
+                let end = pattern[at..].find('}').map_or(bytes.len(), |end| at + end);
+                names.push(pattern[at + 1..end].trim_start_matches('*'));
+                at = end + 1;
+            }
+            _ => at += 1,
+        }
+    }
+    names
 }

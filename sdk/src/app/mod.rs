@@ -9,6 +9,7 @@ mod app;
 pub mod asyncapi;
 mod builder;
 mod definition;
+mod deprecation;
 mod entry;
 mod extract;
 mod handle;
@@ -25,6 +26,7 @@ pub use self::{
     app::App,
     builder::AppBuilder,
     definition::{Group, Route},
+    deprecation::Deprecation,
     handle::AppHandle,
     mapper::ErrorMapper,
     middleware::{Middleware, Next},

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    app::{app::App, entry::RouteEntry, middleware::Credential},
+    app::{app::App, deprecation::Deprecation, entry::RouteEntry, middleware::Credential},
     handler::channel::EventSnapshot,
     policy::Limits,
 };
@@ -43,6 +43,8 @@ pub struct RouteSnapshot {
     pub has_fallback: bool,
     /// Whether clients without sockets get server-sent events.
     pub event_streams: bool,
+    /// Since when it is deprecated, if it is.
+    pub deprecated: Option<Deprecation>,
     /// How many middleware run, the app's and the groups' and the authorization included.
     pub middleware: usize,
     /// Whether messages are compressed for peers that offer it; how, is in the limits.
@@ -68,6 +70,7 @@ impl From<&RouteEntry> for RouteSnapshot {
             credentials: route.credentials(),
             has_fallback: route.fallback.is_some(),
             event_streams: route.event_streams,
+            deprecated: route.deprecation.clone(),
             middleware: route.middleware.len(),
             compression: route.limits.compression.is_some(),
             events: route.handler.events(),

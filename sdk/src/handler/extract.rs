@@ -66,14 +66,33 @@ pub trait FromContext: Sized {
     /// Dropped where it waits if the upgrade takes too long or the client leaves.
     fn from_context(context: &Context) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Whether an app with these values can ever provide it; asked when the app is built.
+    /// Whether a route that provides this can ever provide it; asked when the app is built.
     ///
     /// # Errors
     ///
     /// What is missing, and how to add it.
-    fn check(state: &Extensions) -> Result<()> {
-        let _ = state;
+    fn check(provided: &Provided<'_>) -> Result<()> {
+        let _ = provided;
         Ok(())
+    }
+}
+
+/// What a route provides to its handler, known when the app is built.
+#[derive(Debug)]
+pub struct Provided<'a> {
+    pub(crate) state: &'a Extensions,
+    pub(crate) params: &'a [&'a str],
+}
+
+impl Provided<'_> {
+    /// A value of the app.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.state.get()
+    }
+
+    /// The names of the pattern's parameters, in order.
+    pub fn params(&self) -> &[&str] {
+        self.params
     }
 }
 
@@ -156,6 +175,9 @@ impl<T: DeserializeOwned + Send> FromContext for Query<T> {
 /// let host = TestHost::new(App::builder().route(Route::new("/{row}/{number}", seat)).build()?);
 /// host.connect("/B/7").await.expect_text("row B, seat 7").await;
 /// host.connect("/B/seven").expect_rejected(400).await;
+///
+/// // What does not fit the pattern is found when the app is built.
+/// assert!(App::builder().route(Route::new("/{row}", seat)).build().is_err());
 /// # Ok(())
 /// # }
 /// ```
@@ -174,6 +196,16 @@ impl<T: DeserializeOwned + Send> FromContext for Path<T> {
         super::path_de::from_params(context.params().collect())
             .map(Self)
             .map_err(|error| invalid(error.to_string()))
+    }
+
+    fn check(provided: &Provided<'_>) -> Result<()> {
+        match super::path_shape::misfit::<T>(provided.params()) {
+            None => Ok(()),
+            Some(why) => Err(Error::config(format!(
+                "{why}; let Path<{}> and the pattern agree",
+                std::any::type_name::<T>()
+            ))),
+        }
     }
 }
 
@@ -212,8 +244,9 @@ impl<T: Clone + Send + Sync + 'static> FromContext for State<T> {
             .ok_or_else(missing_state::<T>)
     }
 
-    fn check(state: &Extensions) -> Result<()> {
-        state.get::<T>().map(drop).ok_or_else(missing_state::<T>)
+    fn check(provided: &Provided<'_>) -> Result<()> {
+        let state = provided.state::<T>();
+        state.map(drop).ok_or_else(missing_state::<T>)
     }
 }
 

@@ -3,12 +3,11 @@
 use std::{future::Future, marker::PhantomData, sync::Arc};
 
 use futures::future::BoxFuture;
-use http::Extensions;
 
 use crate::{
     handler::{
         event_snapshot::EventSnapshot,
-        extract::{FromContext, FromSocket},
+        extract::{FromContext, FromSocket, Provided},
         websocket::WebSocket,
     },
     message::{BoxError, Error, Result},
@@ -22,7 +21,8 @@ use crate::{
 /// `State`, …), then the socket. What cannot be taken out of the request refuses the upgrade with
 /// a 4xx; the function never runs then.
 ///
-/// It returns nothing or a `Result<(), E>` with any error. `Ok` closes with 1000; an
+/// It returns nothing or a `Result<(), E>` with any error; a [`HandlerResult`] takes all of them by
+/// `?`. `Ok` closes with 1000; an
 /// [`Error::close`] with its code and reason; any other error with 1011, its cause hidden from the
 /// peer and told to the observers.
 ///
@@ -48,13 +48,13 @@ pub trait Handler<Args>: Send + Sync + 'static {
     /// Dropped where it waits if the upgrade takes too long or the client leaves.
     fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>>;
 
-    /// Whether an app with these values can ever run it; asked when the app is built.
+    /// Whether a route that provides this can ever run it; asked when the app is built.
     ///
     /// # Errors
     ///
     /// What is missing, and how to add it.
-    fn check(&self, state: &Extensions) -> Result<()> {
-        let _ = state;
+    fn check(&self, provided: &Provided<'_>) -> Result<()> {
+        let _ = provided;
         Ok(())
     }
 
@@ -71,6 +71,24 @@ pub trait Handler<Args>: Send + Sync + 'static {
 
 /// A handler with its arguments, waiting for its socket.
 pub type Prepared = Box<dyn FnOnce(Socket) -> BoxFuture<'static, Result<()>> + Send>;
+
+/// What a handler returns that calls others than Wharf: `?` converts any error, a database's too,
+/// into the private cause of its end.
+///
+/// ```
+/// use wharf_sdk::{HandlerResult, Socket};
+///
+/// async fn sum(mut socket: Socket) -> HandlerResult {
+///     let mut sum = 0_i64;
+///     while let Some(message) = socket.read().await? {
+///         sum += message.as_text().unwrap_or_default().parse::<i64>()?;
+///         socket.write(sum.to_string()).await?;
+///     }
+///     Ok(())
+/// }
+/// # wharf_sdk::Route::new("/", sum);
+/// ```
+pub type HandlerResult = std::result::Result<(), BoxError>;
 
 /// What a handler may return.
 #[diagnostic::on_unimplemented(
@@ -103,7 +121,7 @@ pub(crate) type AnyHandler = Arc<dyn Erased>;
 
 pub(crate) trait Erased: Send + Sync {
     fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>>;
-    fn check(&self, state: &Extensions) -> Result<()>;
+    fn check(&self, provided: &Provided<'_>) -> Result<()>;
     fn events(&self) -> Vec<EventSnapshot>;
 }
 
@@ -125,8 +143,8 @@ impl<Args, H: Handler<Args>> Erased for Typeless<H, Args> {
         self.handler.prepare(context)
     }
 
-    fn check(&self, state: &Extensions) -> Result<()> {
-        self.handler.check(state)
+    fn check(&self, provided: &Provided<'_>) -> Result<()> {
+        self.handler.check(provided)
     }
 
     fn events(&self) -> Vec<EventSnapshot> {
@@ -156,8 +174,8 @@ macro_rules! impl_handler {
                 })
             }
 
-            fn check(&self, state: &Extensions) -> Result<()> {
-                $($arg::check(state)?;)*
+            fn check(&self, provided: &Provided<'_>) -> Result<()> {
+                $($arg::check(provided)?;)*
                 Ok(())
             }
         }
@@ -214,8 +232,8 @@ macro_rules! impl_borrowing_handler {
                 })
             }
 
-            fn check(&self, state: &Extensions) -> Result<()> {
-                $($arg::check(state)?;)*
+            fn check(&self, provided: &Provided<'_>) -> Result<()> {
+                $($arg::check(provided)?;)*
                 Ok(())
             }
         }

@@ -10,6 +10,7 @@ mod ext;
 pub mod extract;
 mod function;
 mod path_de;
+mod path_shape;
 mod typed;
 mod websocket;
 
@@ -20,7 +21,7 @@ pub use self::{
     events::{Events, Peer},
     ext::WebSocketExt,
     extract::{Extension, Path, Query, State},
-    function::{Handler, HandlerOutput, Prepared},
+    function::{Handler, HandlerOutput, HandlerResult, Prepared},
     typed::{Typed, TypedSender},
     websocket::WebSocket,
 };

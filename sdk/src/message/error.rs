@@ -110,7 +110,8 @@ impl Error {
         }
     }
 
-    /// Refuses an upgrade with this status and public message.
+    /// Refuses an upgrade with this status and public message. After the upgrade, where there is no
+    /// status any more, it closes with 4000 and the status (403 is 4403) and the message.
     ///
     /// Statuses that are no errors become 500.
     pub fn reject(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
@@ -120,7 +121,17 @@ impl Error {
         } else {
             StatusCode::INTERNAL_SERVER_ERROR
         };
-        Self::new(kind, "WHARF_REJECTED", message).with_status(status)
+        let error = Self::new(kind, "WHARF_REJECTED", message).with_status(status);
+        let frame = error.refusal_frame();
+        error.with_close(frame)
+    }
+
+    /// A refusal as a close frame, which a browser can read, where it cannot read a status.
+    pub(crate) fn refusal_frame(&self) -> CloseFrame {
+        CloseFrame::cut(
+            CloseCode::from(4000 + self.status().as_u16()),
+            self.message(),
+        )
     }
 
     /// Wraps whatever a handler or a middleware failed with. An [`Error`] stays as it is.

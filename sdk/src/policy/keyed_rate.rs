@@ -1,8 +1,8 @@
 //! A rate for each of very many keys.
 
 use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, Hash, RandomState},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -10,100 +10,102 @@ use std::{
 /// Keys are spread over this many locks.
 const SHARDS: usize = 16;
 
-/// A bucket that was not asked for this long is full again, so it can be forgotten.
-const FORGET_AFTER: Duration = Duration::from_secs(1);
+/// Keys that are remembered at once, over all: some tens of megabytes. Of more, the oldest are
+/// forgotten.
+const MAX_KEYS: usize = 1 << 20;
 
-/// A token bucket for each key, filled up within a second.
+/// A rate for each key, with a burst of all that a period allows.
 ///
-/// Asking costs the same however many keys there are, and a key that is not asked for is forgotten
-/// within two seconds: there are never more than came in that time.
-pub(crate) struct KeyedRate {
-    per_second: u32,
+/// Asking costs the same however many keys there are: each forgets at most two that have been idle,
+/// and none goes through the table.
+#[derive(Debug)]
+pub(crate) struct KeyedRate<K> {
+    /// What one costs.
+    interval: Duration,
+    /// How much may be owed.
+    tolerance: Duration,
     hasher: RandomState,
-    shards: [Mutex<Shard>; SHARDS],
+    shards: [Mutex<Shard<K>>; SHARDS],
 }
 
-/// Two generations: what was not asked for since the last change is dropped whole at the next.
-#[derive(Default)]
-struct Shard {
-    young: HashMap<Box<str>, Tokens>,
-    old: HashMap<Box<str>, Tokens>,
-    changed_at: Option<Instant>,
+#[derive(Debug)]
+struct Shard<K> {
+    /// When each key will have paid for what it took.
+    paid_at: HashMap<K, Instant>,
+    /// The keys, those that were looked at longest ago first.
+    oldest: VecDeque<K>,
 }
 
-#[derive(Clone, Copy)]
-struct Tokens {
-    left: f64,
-    filled_at: Instant,
-}
-
-impl KeyedRate {
-    pub(crate) fn per_second(per_second: u32) -> Self {
+impl<K> Default for Shard<K> {
+    fn default() -> Self {
         Self {
-            per_second,
+            paid_at: HashMap::new(),
+            oldest: VecDeque::new(),
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone> KeyedRate<K> {
+    /// Allows each key `count` in a period, at least one.
+    pub(crate) fn new(count: u32, period: Duration) -> Self {
+        let interval = period / count.max(1);
+        Self {
+            interval,
+            tolerance: period.saturating_sub(interval),
             hasher: RandomState::new(),
             shards: Default::default(),
         }
     }
 
-    /// Takes a token of this key, if it has one.
-    pub(crate) fn take(&self, key: &str, now: Instant) -> bool {
+    /// Takes one for this key, or tells how long to wait for it.
+    pub(crate) fn take(&self, key: &K, now: Instant) -> Result<(), Duration> {
         let at = self.hasher.hash_one(key) as usize % SHARDS;
         // The guarded section only counts.
         let mut shard = self.shards[at]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let (taken, forgotten) = shard.take(key, f64::from(self.per_second), now);
-        drop(shard);
-        // A million keys are not given back while others wait.
-        drop(forgotten);
-        taken
+        shard.forget_idle(now);
+        let paid_at = shard.paid_at.get(key).map_or(now, |at| (*at).max(now));
+        let wait = paid_at.saturating_duration_since(now + self.tolerance);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        shard.put(key, paid_at + self.interval);
+        Ok(())
     }
 }
 
-impl Shard {
-    fn take(
-        &mut self,
-        key: &str,
-        per_second: f64,
-        now: Instant,
-    ) -> (bool, HashMap<Box<str>, Tokens>) {
-        let forgotten = self.forget(now);
-        if !self.young.contains_key(key) {
-            let tokens = self.old.remove(key).unwrap_or(Tokens {
-                left: per_second,
-                filled_at: now,
-            });
-            self.young.insert(key.into(), tokens);
+impl<K: Hash + Eq + Clone> Shard<K> {
+    fn put(&mut self, key: &K, paid_at: Instant) {
+        if let Some(known) = self.paid_at.get_mut(key) {
+            *known = paid_at;
+            return;
         }
-        let Some(tokens) = self.young.get_mut(key) else {
-            return (true, forgotten);
-        };
-        let passed = now.saturating_duration_since(tokens.filled_at);
-        tokens.left = (tokens.left + passed.as_secs_f64() * per_second).min(per_second);
-        tokens.filled_at = now;
-        let has_one = tokens.left >= 1.0;
-        if has_one {
-            tokens.left -= 1.0;
+        if self.oldest.len() >= MAX_KEYS / SHARDS {
+            self.forget_oldest();
         }
-        (has_one, forgotten)
+        self.paid_at.insert(key.clone(), paid_at);
+        self.oldest.push_back(key.clone());
     }
 
-    fn forget(&mut self, now: Instant) -> HashMap<Box<str>, Tokens> {
-        let changed_at = *self.changed_at.get_or_insert(now);
-        if now.saturating_duration_since(changed_at) < FORGET_AFTER {
-            return HashMap::new();
+    /// More than one a look, so that idle keys go faster than new ones come.
+    fn forget_idle(&mut self, now: Instant) {
+        for _ in 0..2 {
+            let Some(oldest) = self.oldest.front() else {
+                return;
+            };
+            if self.paid_at.get(oldest).is_none_or(|at| *at <= now) {
+                self.forget_oldest();
+            } else {
+                self.oldest.rotate_left(1);
+            }
         }
-        self.changed_at = Some(now);
-        std::mem::replace(&mut self.old, std::mem::take(&mut self.young))
     }
-}
 
-impl std::fmt::Debug for KeyedRate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyedRate")
-            .field("per_second", &self.per_second)
-            .finish_non_exhaustive()
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.oldest.pop_front() {
+            self.paid_at.remove(&oldest);
+        }
     }
 }
 
@@ -111,32 +113,37 @@ impl std::fmt::Debug for KeyedRate {
 mod tests {
     use super::*;
 
-    fn keys(rate: &KeyedRate) -> usize {
-        let count = |shard: &Mutex<Shard>| {
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn keys<K>(rate: &KeyedRate<K>) -> usize {
+        let count = |shard: &Mutex<Shard<K>>| {
             let shard = shard.lock().expect("not poisoned");
-            shard.young.len() + shard.old.len()
+            assert_eq!(shard.paid_at.len(), shard.oldest.len());
+            shard.oldest.len()
         };
         rate.shards.iter().map(count).sum()
     }
 
     #[test]
-    fn each_key_has_its_own_rate() {
+    fn a_burst_then_the_rate_for_each_key() {
         let start = Instant::now();
-        let rate = KeyedRate::per_second(2);
-        assert_eq!([(); 3].map(|()| rate.take("a", start)), [true, true, false]);
-        assert!(rate.take("b", start));
-        assert!(rate.take("a", start + Duration::from_millis(500)));
-        assert!(!rate.take("a", start + Duration::from_millis(501)));
+        let rate = KeyedRate::new(2, SECOND);
+        for key in ["a", "b"] {
+            rate.take(&key, start).expect("one");
+            rate.take(&key, start).expect("two");
+            let wait = rate.take(&key, start).expect_err("three");
+            assert_eq!(wait, SECOND / 2);
+            rate.take(&key, start + wait).expect("after the wait");
+        }
     }
 
     #[test]
-    fn a_change_of_generations_gives_nobody_new_tokens() {
+    fn nobody_gets_more_over_time() {
         let start = Instant::now();
-        let rate = KeyedRate::per_second(10);
-        let mut taken = 0;
-        for millis in 0..3000 {
-            taken += usize::from(rate.take("a", start + Duration::from_millis(millis)));
-        }
+        let rate = KeyedRate::new(10, SECOND);
+        let at = |millis| start + Duration::from_millis(millis);
+        let taken = (0..3000).filter(|millis| rate.take(&"a", at(*millis)).is_ok());
+        let taken = taken.count();
         assert!(
             (39..=41).contains(&taken),
             "a burst and three seconds: {taken}"
@@ -144,18 +151,31 @@ mod tests {
     }
 
     #[test]
-    fn idle_keys_are_forgotten() {
+    fn idle_keys_are_forgotten_by_those_who_come() {
         let start = Instant::now();
-        let rate = KeyedRate::per_second(1);
+        let rate = KeyedRate::new(1, SECOND);
         for key in 0..10_000 {
-            rate.take(&key.to_string(), start);
+            rate.take(&key, start).expect("its first");
         }
         assert_eq!(keys(&rate), 10_000);
-        for seconds in 2..6 {
-            for key in 0..100 {
-                rate.take(&key.to_string(), start + Duration::from_secs(seconds));
-            }
+        for key in 10_000..20_000 {
+            rate.take(&key, start + SECOND).expect("its first");
         }
-        assert_eq!(keys(&rate), 100);
+        assert!(keys(&rate) <= 10_000 + SHARDS * 2, "{}", keys(&rate));
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let start = Instant::now();
+        let few = 1 << 17;
+        let mut shard = Shard::default();
+        for key in 0..few {
+            shard.put(&key, start + SECOND);
+        }
+        assert_eq!(shard.oldest.len(), MAX_KEYS / SHARDS);
+        assert!(
+            shard.paid_at.contains_key(&(few - 1)),
+            "the newest is in it"
+        );
     }
 }

@@ -40,6 +40,7 @@ pub struct OriginPolicy {
 #[serde(rename_all = "kebab-case")]
 enum Allowed {
     SameOrigin,
+    SameOriginAnd(Vec<OriginPattern>),
     List(Vec<OriginPattern>),
     Any,
 }
@@ -60,7 +61,8 @@ impl OriginPolicy {
     }
 
     /// Allows these origins, such as `https://app.example` or `https://*.app.example`, and no
-    /// other, not even the server's own.
+    /// other, not even the server's own: for that, begin with [`same_origin`](Self::same_origin)
+    /// and add them with [`and`](Self::and).
     ///
     /// # Errors
     ///
@@ -71,6 +73,22 @@ impl OriginPolicy {
             allowed: Allowed::List(origins.collect::<Result<_>>()?),
             requires_origin: false,
         })
+    }
+
+    /// Allows these origins as well: `OriginPolicy::same_origin().and(["https://app.example"])`.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CONFIG` for one that is no origin.
+    pub fn and<'a>(mut self, origins: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let origins = origins.into_iter().map(OriginPattern::parse);
+        let mut more = origins.collect::<Result<Vec<_>>>()?;
+        match &mut self.allowed {
+            Allowed::SameOrigin => self.allowed = Allowed::SameOriginAnd(more),
+            Allowed::SameOriginAnd(list) | Allowed::List(list) => list.append(&mut more),
+            Allowed::Any => {}
+        }
+        Ok(self)
     }
 
     /// Allows every page of the web to connect with its visitors' cookies. Only for endpoints
@@ -109,16 +127,49 @@ impl OriginPolicy {
             (Allowed::Any, _) => true,
             (_, None) => false,
             (Allowed::SameOrigin, Some(origin)) => own == Some(&origin),
+            (Allowed::SameOriginAnd(list), Some(origin)) => {
+                own == Some(&origin) || list.iter().any(|item| item.matches(&origin))
+            }
             (Allowed::List(list), Some(origin)) => list.iter().any(|item| item.matches(&origin)),
         };
         if is_allowed {
-            Ok(())
-        } else {
-            Err(denied(
-                "pages of this origin may not connect here; ask for it to be allowed",
-            ))
+            return Ok(());
+        }
+        let came: String = String::from_utf8_lossy(line.as_bytes())
+            .chars()
+            .take(LONGEST_IN_LOGS)
+            .collect();
+        let expected = self.expected(own);
+        tracing::debug!(origin = came, expected, "a page's origin was denied");
+        Err(
+            denied("pages of this origin may not connect here; ask for it to be allowed")
+                .with_context("origin", came)
+                .with_context("expected", expected),
+        )
+    }
+
+    /// What would have been allowed, for logs.
+    fn expected(&self, own: Option<&RequestOrigin>) -> String {
+        let own = || own.map_or_else(|| "no origin: the request has no Host".into(), display);
+        let list = |list: &[OriginPattern]| {
+            let list: Vec<_> = list.iter().map(ToString::to_string).collect();
+            list.join(", ")
+        };
+        match &self.allowed {
+            Allowed::SameOrigin => own(),
+            Allowed::SameOriginAnd(more) => format!("{}, {}", own(), list(more)),
+            Allowed::List(origins) => list(origins),
+            Allowed::Any => "any".into(),
         }
     }
+}
+
+/// Headers are the client's to fill.
+const LONGEST_IN_LOGS: usize = 200;
+
+fn display(origin: &RequestOrigin) -> String {
+    let RequestOrigin { scheme, host, port } = origin;
+    format!("{scheme}://{host}:{port}")
 }
 
 fn denied(message: &'static str) -> Error {

@@ -60,6 +60,7 @@ pub struct Policy {
     close_timeout: Option<Duration>,
     handler_grace: Option<Duration>,
     upgrade_timeout: Option<Duration>,
+    readable_refusals: Option<bool>,
     control_frames: Option<bool>,
     decode_errors: Option<DecodeErrors>,
     compression: Option<Option<Compression>>,
@@ -204,7 +205,17 @@ pub trait Configure: Sized {
         self
     }
 
-    /// How long the middleware chain may take. Default 10 s. The answer is 504 after it.
+    /// Lets pages read why they were refused: a browser shows no status of a failed handshake, so a
+    /// refusal (401, 403, 429, 500 and so on) is a 101 whose session closes at once with 4000 and the
+    /// status, and the public message. Default: it is the HTTP answer. What is refused before there is
+    /// a route with a free place stays one.
+    #[must_use]
+    fn readable_refusals(mut self, wanted: bool) -> Self {
+        self.policy_mut().readable_refusals = Some(wanted);
+        self
+    }
+
+    /// How long the middleware chain, or an HTTP fallback, may take. Default 10 s. The answer is 504 after it.
     #[must_use]
     fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.policy_mut().upgrade_timeout = Some(timeout);
@@ -294,6 +305,7 @@ impl Policy {
             close_timeout,
             handler_grace,
             upgrade_timeout,
+            readable_refusals,
             control_frames,
             decode_errors,
             compression,
@@ -349,6 +361,7 @@ impl Policy {
             close_timeout: bounded(self.close_timeout, defaults.close_timeout),
             handler_grace: bounded(self.handler_grace, defaults.handler_grace),
             upgrade_timeout: bounded(self.upgrade_timeout, defaults.upgrade_timeout),
+            readable_refusals: self.readable_refusals.unwrap_or_default(),
             control_frames: self.control_frames.unwrap_or(defaults.control_frames),
             decode_errors: self.decode_errors.unwrap_or_default(),
             compression: self.compression.flatten(),

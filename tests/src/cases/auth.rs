@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use wharf_sdk::{
-    App, Configure, Group, Next, Principal, Result, Route, Socket, Subprotocols,
-    middleware::{authenticator, bearer, from_fn, subprotocol_token},
+    App, Configure, Context, Error, Group, Next, Principal, Result, Route, Socket, Subprotocols,
+    http::{HeaderValue, StatusCode},
+    middleware::{RequestIdLayer, SetHeader, authenticator, bearer, from_fn, subprotocol_token},
+    response,
 };
 
 use crate::{Answer, Client, Host, Notes, Request, Site, fixture::echo};
@@ -95,6 +97,90 @@ pub async fn middleware_behind_it(host: &dyn Host) {
     assert!(noted.rest().is_empty(), "a stranger reached it");
     site.open_with(request("Bearer member")).await.close().await;
     noted.expect("blue").await;
+}
+
+/// An HTTP fallback that is guarded stands behind the route's middleware and authorization; the other
+/// kind does not.
+pub async fn guards_fallbacks(host: &dyn Host) {
+    let verify = async |token: String| Ok(Some(Principal::new(token)));
+    let names = async |context: Context| {
+        let name = context
+            .principal()
+            .map(|principal| principal.id.to_string());
+        response::text(StatusCode::OK, name.unwrap_or_else(|| "nobody".to_owned()))
+    };
+    let site = Site::of(host, |app| {
+        let stamp = HeaderValue::from_static("yes");
+        app.middleware(SetHeader::new("x-stamp".parse().expect("a name"), stamp))
+            .middleware(bearer(verify))
+            .route(
+                Route::new("/guarded", echo)
+                    .require_auth()
+                    .guarded_fallback(names),
+            )
+            .route(Route::new("/open", echo).require_auth().fallback(names))
+    })
+    .await;
+    let refused = site.request(Request::plain("GET", "/guarded")).await;
+    expect_unauthorized(refused, "WHARF_UNAUTHORIZED");
+    let request = Request::plain("GET", "/guarded").with("Authorization", "Bearer alice");
+    let answer = site.request(request).await.expect(200);
+    assert_eq!(
+        (answer.text().as_ref(), answer.header("x-stamp")),
+        ("alice", Some("yes"))
+    );
+    let answer = site
+        .request(Request::plain("GET", "/open"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (answer.text().as_ref(), answer.header("x-stamp")),
+        ("nobody", None)
+    );
+    assert_eq!(site.events.of("rejected").len(), 1, "the refusal alone");
+    let request = Request::upgrade("/guarded").with("Authorization", "Bearer alice");
+    site.open_with(request).await.expect_echo("a socket").await;
+}
+
+/// Where a route says so, a refusal is a socket that closes with 4000 and the status, which a page
+/// can read; observers are told of the refusal all the same.
+pub async fn readable_refusals(host: &dyn Host) {
+    let verify = async |token: String| Ok(Some(Principal::new("p").with_scopes([token])));
+    let site = Site::of(host, |app| {
+        app.readable_refusals(true)
+            .middleware(RequestIdLayer)
+            .middleware(bearer(verify))
+            .route(
+                Route::new("/chat", echo)
+                    .require_scopes(["chat"])
+                    .subprotocols(Subprotocols::optional(["chat.v1"])),
+            )
+            .route(Route::new("/late", async |_: Socket| {
+                Err::<(), _>(Error::reject(StatusCode::FORBIDDEN, "not you"))
+            }))
+    })
+    .await;
+    let request = Request::upgrade("/chat").with("Sec-WebSocket-Protocol", "chat.v1");
+    let answer = site.request(request).await.expect(101);
+    assert_eq!(answer.header("sec-websocket-protocol"), Some("chat.v1"));
+    assert!(answer.header("x-request-id").is_some(), "{answer:?}");
+    let reason = Client::new(answer).expect_close(4401).await;
+    assert_eq!(reason, "connect with a valid credential");
+    let request = Request::upgrade("/chat").with("Authorization", "Bearer other");
+    site.open_with(request).await.expect_close(4403).await;
+    let request = Request::upgrade("/chat").with("Origin", "https://evil.example");
+    site.open_with(request).await.expect_close(4403).await;
+    let told = site.events.wait_for("rejected", 3).await;
+    let told: Vec<_> = told.iter().filter_map(|event| event.code).collect();
+    assert_eq!(told, [401, 403, 403]);
+    // What cannot become a socket is answered as ever.
+    site.request(Request::plain("GET", "/chat"))
+        .await
+        .expect(426);
+    site.request(Request::upgrade("/nowhere")).await.expect(404);
+    // And a handler that refuses too late says so in the same way.
+    let reason = site.open("/late").await.expect_close(4403).await;
+    assert_eq!(reason, "not you");
 }
 
 /// What a group requires its routes inherit, unless they allow anonymous peers.

@@ -44,6 +44,8 @@ pub async fn reads_through_it(host: &dyn Host) {
     })
     .await;
     let mut client = site.open("/native").await;
+    // What comes before it waits is the portable socket's.
+    client.expect_text("ready").await;
     client.expect_echo("through the framework").await;
     client.expect_echo("portable again").await;
     client.close().await;

@@ -1,7 +1,7 @@
 //! Paths to routes, the same on every driver.
 
 use serde_json::json;
-use wharf_sdk::{Group, Path, Result, Route, Socket};
+use wharf_sdk::{App, Group, Path, Result, Route, Socket};
 
 use crate::{Host, Request, Site, fixture::echo};
 
@@ -81,6 +81,48 @@ pub async fn double_slashes(host: &dyn Host) {
         site.request(Request::upgrade(target))
             .await
             .expect_problem(404, "WHARF_NOT_FOUND");
+    }
+}
+
+/// Raw bytes above ASCII in the target are 400, whatever the route.
+pub async fn raw_bytes(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    for target in ["/rooms/é", "/é", "/echo?é"] {
+        site.request(Request::upgrade(target)).await.expect(400);
+    }
+    site.open("/echo")
+        .await
+        .expect_echo("the server goes on")
+        .await;
+}
+
+/// What can never fit is refused when the app is built, naming route and value: patterns that are
+/// written as other routers write them, and a `Path` that the pattern cannot fill.
+pub async fn refused_by_build(_: &dyn Host) {
+    async fn two(_: Path<(String, u32)>, _: Socket) {}
+    async fn one(_: Path<u32>, _: Socket) {}
+    for (route, names) in [
+        (Route::new("/w/:id", echo), [r#""/w/:id""#, r#"":id""#]),
+        (Route::new("/w/<id>", echo), [r#""/w/<id>""#, r#""<id>""#]),
+        (
+            Route::new("/w/*rest", echo),
+            [r#""/w/*rest""#, r#""*rest""#],
+        ),
+        (Route::new("/w/{a}", two), ["/w/{a}", "takes 2"]),
+        (Route::new("/w", one), ["/w", "takes 1"]),
+        (Route::new("/w/{a}/{b}", one), ["/w/{a}/{b}", "takes 1"]),
+        (
+            Route::new("/w", echo).deprecated("soon", None, None),
+            ["/w", r#""soon""#],
+        ),
+    ] {
+        let error = App::builder()
+            .route(route)
+            .build()
+            .expect_err("cannot work");
+        for name in names {
+            assert!(error.message().contains(name), "{error}");
+        }
     }
 }
 

@@ -69,6 +69,27 @@ pub async fn fallback_panics(host: &dyn Host) {
         .await;
 }
 
+/// A deprecated route says so on the 101 and in the snapshot.
+pub async fn deprecated(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let answer = site
+        .request(Request::upgrade("/deprecated"))
+        .await
+        .expect(101);
+    assert_eq!(answer.header("deprecation"), Some("@1767225600"));
+    assert_eq!(
+        answer.header("sunset"),
+        Some("Fri, 01 Jan 2027 00:00:00 GMT")
+    );
+    let link = answer.header("link").expect("a link");
+    assert!(link.ends_with("rel=\"deprecation\""), "{link}");
+    crate::Client::new(answer).expect_echo("still here").await;
+    let routes = site.app.routes();
+    let marked = routes.iter().filter(|route| route.deprecated.is_some());
+    let marked: Vec<_> = marked.map(|route| &*route.pattern).collect();
+    assert_eq!(marked, ["/deprecated"]);
+}
+
 /// A plain request with a body is answered as well.
 pub async fn with_a_body(host: &dyn Host) {
     let site = Site::fixture(host).await;

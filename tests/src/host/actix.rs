@@ -94,6 +94,8 @@ async fn ping(socket: &mut Socket) -> Result<()> {
 }
 
 async fn echo(socket: &mut Socket) -> Result<()> {
+    let session = socket.native_as::<actix_ws::Session>().await?;
+    session.text("ready").await.map_err(Error::handler)?;
     // The stream is bound to its thread, on which the host runs the handler.
     let stream = socket.native_as::<actix_ws::MessageStream>().await?;
     let mut stream = SendWrapper::new(stream);

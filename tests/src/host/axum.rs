@@ -92,6 +92,8 @@ async fn ping(socket: &mut Socket) -> Result<()> {
 
 async fn echo(socket: &mut Socket) -> Result<()> {
     let native = socket.native_as::<WebSocket>().await?;
+    let ready = native.send(Message::Text("ready".into())).await;
+    ready.map_err(Error::handler)?;
     let message = native
         .recv()
         .await

@@ -49,8 +49,8 @@ pub trait Host: Send + Sync {
         None
     }
 
-    /// How a handler sends one text message back through the driver's own types, reading and
-    /// writing; owed if the capabilities say `native`.
+    /// How a handler writes the text `ready` and then sends one text message back, through the
+    /// driver's own types alone; owed if the capabilities say `native`.
     fn native_echo(&self) -> Option<NativeUse> {
         None
     }

@@ -4,7 +4,6 @@ mod auth;
 mod authorize;
 mod credential;
 mod from_fn;
-#[cfg(feature = "rate-limit")]
 mod rate_limit;
 mod request_id;
 mod set_header;
@@ -15,12 +14,12 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use async_trait::async_trait;
 use futures::{FutureExt, future::BoxFuture};
 
-#[cfg(feature = "rate-limit")]
-pub use self::rate_limit::UpgradeRate;
+pub(crate) use self::authorize::Authorize;
 pub use self::{
     auth::{Authenticate, bearer, subprotocol_token},
     credential::Credential,
     from_fn::{authenticator, from_fn},
+    rate_limit::UpgradeRate,
     request_id::{RequestId, RequestIdLayer},
     set_header::SetHeader,
     trace::Trace,

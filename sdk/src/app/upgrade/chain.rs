@@ -25,15 +25,23 @@ pub(super) struct RouteChain {
     /// As the last that was entered got it: what is told of a request that is refused.
     entered: Mutex<Context>,
     accepted: Mutex<Option<(Context, Prepared)>>,
+    /// It asks for neither a socket nor events: the fallback's answer stands at the end.
+    is_plain: bool,
 }
 
 impl RouteChain {
-    pub(super) fn new(app: Arc<AppInner>, route: Arc<RouteEntry>, context: Context) -> Self {
+    pub(super) fn new(
+        app: Arc<AppInner>,
+        route: Arc<RouteEntry>,
+        context: Context,
+        is_plain: bool,
+    ) -> Self {
         Self {
             app,
             route,
             entered: Mutex::new(context),
             accepted: Mutex::default(),
+            is_plain,
         }
     }
 
@@ -70,7 +78,12 @@ impl Chain for RouteChain {
     }
 
     fn end(&self, context: Context) -> BoxFuture<'_, Result<Response<Bytes>>> {
-        Box::pin(self.accept(context))
+        match &self.route.fallback {
+            Some(fallback) if self.is_plain => {
+                Box::pin(async move { Ok((fallback.answer)(context).await) })
+            }
+            _ => Box::pin(self.accept(context)),
+        }
     }
 
     fn refuse(&self, error: Error) -> Response<Bytes> {

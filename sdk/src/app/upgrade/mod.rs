@@ -5,8 +5,10 @@ mod event_stream;
 mod handshake;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
+mod readable;
 
 use std::{
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::SystemTime,
@@ -17,8 +19,8 @@ use futures::FutureExt;
 use http::{HeaderValue, Response, StatusCode, header};
 use tracing::Instrument;
 
-use self::chain::RouteChain;
 pub use self::handshake::accept_key;
+use self::{chain::RouteChain, readable::readable};
 use super::{
     app::{App, AppInner},
     entry::RouteEntry,
@@ -28,7 +30,7 @@ use crate::{
     handler::Prepared,
     message::{BoxError, Error, ErrorKind, Phase, Result},
     policy::{DeflateParams, Limits, parse_extensions, parse_offers},
-    request::{Context, UpgradeRequest},
+    request::{Context, UpgradeRequest, problem_response},
     session::{Session, SessionInfo, SessionParts, Slot},
     wire::{EventStream, EventStreamBody, Transport},
 };
@@ -167,42 +169,54 @@ async fn decide(app: &Arc<AppInner>, request: UpgradeRequest, driver: &'static s
     let client = request.client_address(&app.trusted_proxies);
     let state = Arc::clone(&app.state);
     let mut context = Context::new(request, client, driver, Some(Arc::clone(app) as _), state);
-    let outcome = run(app, &mut context).await;
-    let decision =
-        match outcome.unwrap_or_else(|error| Outcome::Rejected(app.refuse(error, &context))) {
-            Outcome::Upgrade(accepted) => {
-                let Accepted {
-                    response,
-                    deflate,
-                    prepared,
-                    route,
-                    slot,
-                    is_stream,
-                } = *accepted;
-                let upgrade = Upgrade {
-                    response,
-                    deflate,
-                    prepared,
-                    parts: session_parts(app, &context, &route, slot),
-                    app: Arc::clone(app),
-                    context,
-                };
-                return match is_stream {
-                    true => Decision::Stream(upgrade.into_event_stream()),
-                    false => Decision::Upgrade(upgrade),
-                };
-            }
-            Outcome::Respond(response) => Decision::Respond(response),
-            Outcome::Rejected(mut response) => {
-                let error = response.extensions_mut().remove::<Arc<Error>>();
-                let status = response.status();
-                app.observers.rejected(&context, status, error.as_deref());
-                Decision::Respond(response)
-            }
-        };
+    let (outcome, place) = match admit(app, &mut context) {
+        Ok((route, slot)) => (run(app, &mut context, &route).await, Some((route, slot))),
+        Err(error) => (Err(error), None),
+    };
+    let outcome = outcome.unwrap_or_else(|error| Outcome::Rejected(app.refuse(error, &context)));
+    let mut refusal = match outcome {
+        Outcome::Upgrade(accepted) => return accept(app, context, *accepted, place),
+        Outcome::Respond(response) => return respond(context, response),
+        Outcome::Rejected(refusal) => refusal,
+    };
+    let error = refusal.extensions_mut().remove::<Arc<Error>>();
+    let status = refusal.status();
+    app.observers.rejected(&context, status, error.as_deref());
+    if let Some((route, _)) = &place
+        && let Some(accepted) = readable(&mut context, route, &refusal, error.as_ref())
+    {
+        return accept(app, context, accepted, place);
+    }
+    respond(context, refusal)
+}
+
+fn accept(
+    app: &Arc<AppInner>,
+    context: Context,
+    accepted: Accepted,
+    place: Option<(Arc<RouteEntry>, Slot)>,
+) -> Decision {
+    let Some((route, slot)) = place else {
+        return respond(context, problem_response(&unearned(), false));
+    };
+    let upgrade = Upgrade {
+        response: accepted.response,
+        deflate: accepted.deflate,
+        prepared: accepted.prepared,
+        parts: session_parts(app, &context, &route, slot),
+        app: Arc::clone(app),
+        context,
+    };
+    match accepted.is_stream {
+        true => Decision::Stream(upgrade.into_event_stream()),
+        false => Decision::Upgrade(upgrade),
+    }
+}
+
+fn respond(context: Context, response: Response<Bytes>) -> Decision {
     // It is logged; the answer stands.
     let _ = drop_caught(context);
-    decision
+    Decision::Respond(response)
 }
 
 enum Outcome {
@@ -213,17 +227,17 @@ enum Outcome {
     Rejected(Response<Bytes>),
 }
 
+/// A request that gets what it asks for.
 struct Accepted {
     response: Response<()>,
     deflate: Option<DeflateParams>,
     prepared: Prepared,
-    route: Arc<RouteEntry>,
-    slot: Slot,
     /// It asks for server-sent events, not for a socket.
     is_stream: bool,
 }
 
-async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
+/// Finds the route, and a place in its caps.
+fn admit(app: &AppInner, context: &mut Context) -> Result<(Arc<RouteEntry>, Slot)> {
     let in_handshake = |error: Error| error.in_phase(Phase::Handshake);
     handshake::check_form(context.request()).map_err(in_handshake)?;
     let (route, params) = app
@@ -231,42 +245,54 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         .find(context.path())
         .map_err(|error| error.in_phase(Phase::Match))?;
     context.set_route(Arc::clone(&route.pattern), params);
-
     let peer = context.peer().map(|peer| peer.ip().to_canonical());
-    let slot = app
-        .registry
-        .admit(app.caps, &route.count, peer)
-        .map_err(in_handshake)?;
+    let slot = app.registry.admit(app.caps, &route.count, peer);
+    Ok((route, slot.map_err(in_handshake)?))
+}
 
+async fn run(
+    app: &Arc<AppInner>,
+    context: &mut Context,
+    route: &Arc<RouteEntry>,
+) -> Result<Outcome> {
     let is_stream = route.event_streams && context.request().wants_event_stream();
-    if let Some(fallback) = &route.fallback
-        && !context.is_upgrade()
-        && !is_stream
-    {
-        // Called inside, which catches what it panics with before it returns its future.
-        let answer = AssertUnwindSafe(async { fallback(context.clone()).await });
-        let answer = answer.catch_unwind().await;
-        let in_handler = |error: Error| error.in_phase(Phase::Handler);
-        let answer = answer.map_err(|panic| in_handler(Error::panicked(panic)))?;
-        return Ok(Outcome::Respond(earned(answer).map_err(in_handler)?));
-    }
-
-    let deflate = check_request(app, context, &route, is_stream).map_err(in_handshake)?;
-    let chain = RouteChain::new(Arc::clone(app), Arc::clone(&route), context.clone());
+    let is_plain = !context.is_upgrade() && !is_stream;
+    let fallback = route.fallback.as_ref().filter(|_| is_plain);
+    let deflate = match fallback {
+        Some(fallback) if !fallback.is_guarded => {
+            // Called inside, which catches what it panics with before it returns its future.
+            let answer = AssertUnwindSafe(async { (fallback.answer)(context.clone()).await });
+            let answer = in_time(route, answer.catch_unwind()).await;
+            let answer = answer.and_then(|answer| answer.map_err(Error::panicked));
+            let answer = answer.and_then(earned);
+            return answer
+                .map(Outcome::Respond)
+                .map_err(|error| error.in_phase(Phase::Handler));
+        }
+        // Its own answer stands at the end of the chain.
+        Some(_) => None,
+        None => check_request(app, context, route, is_stream)
+            .map_err(|error| error.in_phase(Phase::Handshake))?,
+    };
+    let chain = RouteChain::new(
+        Arc::clone(app),
+        Arc::clone(route),
+        context.clone(),
+        is_plain,
+    );
     let chain = Arc::new(chain);
     let answer = Next::all(Arc::clone(&chain) as _).run(context.clone());
-    let answer = tokio::time::timeout(route.limits.upgrade_timeout, answer).await;
+    let answer = in_time(route, answer).await;
     *context = chain.last_entered();
     let in_chain = |error: Error| error.in_phase(Phase::Middleware);
-    let answer = answer.map_err(|_| {
-        in_chain(Error::new(
-            ErrorKind::Timeout,
-            "WHARF_UPGRADE_TIMEOUT",
-            "deciding on the upgrade took too long; try again later",
-        ))
-    })?;
+    let answer = answer.map_err(in_chain)?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(Outcome::Rejected(earned(answer).map_err(in_chain)?));
+        let answer = earned(answer).map_err(in_chain)?;
+        let is_refusal = fallback.is_none() || answer.extensions().get::<Arc<Error>>().is_some();
+        return Ok(match is_refusal {
+            true => Outcome::Rejected(answer),
+            false => Outcome::Respond(answer),
+        });
     }
     let Some((accepted, prepared)) = chain.take_accepted() else {
         return Err(in_chain(unearned()));
@@ -281,10 +307,20 @@ async fn run(app: &Arc<AppInner>, context: &mut Context) -> Result<Outcome> {
         response,
         deflate,
         prepared,
-        route,
-        slot,
         is_stream,
     })))
+}
+
+/// What comes within the route's upgrade timeout.
+async fn in_time<T>(route: &RouteEntry, answer: impl Future<Output = T>) -> Result<T> {
+    let answer = tokio::time::timeout(route.limits.upgrade_timeout, answer).await;
+    answer.map_err(|_| {
+        Error::new(
+            ErrorKind::Timeout,
+            "WHARF_UPGRADE_TIMEOUT",
+            "deciding on the upgrade took too long; try again later",
+        )
+    })
 }
 
 /// Refuses an interim status: it would promise what nobody keeps.
@@ -326,20 +362,26 @@ fn check_request(
     route: &RouteEntry,
     is_stream: bool,
 ) -> Result<Option<AgreedDeflate>> {
-    let request = context.request();
-    let own = request.own_origin(&app.trusted_proxies, app.is_tls);
+    let own = context
+        .request()
+        .own_origin(&app.trusted_proxies, app.is_tls);
     if is_stream {
-        handshake::check_event_stream(request)?;
-        route.limits.origins.check(&request.headers, own.as_ref())?;
+        handshake::check_event_stream(context.request())?;
+        route
+            .limits
+            .origins
+            .check(context.headers(), own.as_ref())?;
         return Ok(None);
     }
-    handshake::check(request)?;
-    let offers = parse_offers(&request.headers)?;
-    let extensions = parse_extensions(&request.headers)?;
+    handshake::check(context.request())?;
+    context.set_offers(parse_offers(context.headers())?);
+    let extensions = parse_extensions(context.headers())?;
     let compression = route.limits.compression.as_ref();
     let deflate = compression.and_then(|compression| compression.answer(&extensions));
-    route.limits.origins.check(&request.headers, own.as_ref())?;
-    context.set_offers(offers);
+    route
+        .limits
+        .origins
+        .check(context.headers(), own.as_ref())?;
     Ok(deflate)
 }
 

@@ -2,8 +2,8 @@
 
 use std::{any::Any, future::Future, sync::Arc};
 
+use crate::handler::extract::Provided;
 use bytestring::ByteString;
-use http::Extensions;
 use serde::de::DeserializeOwned;
 
 use super::peer::ChannelPeer;
@@ -49,8 +49,8 @@ pub trait FromCall: Sized + Send {
     /// # Errors
     ///
     /// What is missing, and how to add it.
-    fn check(state: &Extensions) -> Result<()> {
-        let _ = state;
+    fn check(provided: &Provided<'_>) -> Result<()> {
+        let _ = provided;
         Ok(())
     }
 }
@@ -116,8 +116,8 @@ impl<T: FromContext + Send> FromCall for T {
         T::from_context(call.context()).await
     }
 
-    fn check(state: &Extensions) -> Result<()> {
-        <T as FromContext>::check(state)
+    fn check(provided: &Provided<'_>) -> Result<()> {
+        <T as FromContext>::check(provided)
     }
 }
 

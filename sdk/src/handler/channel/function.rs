@@ -2,8 +2,8 @@
 
 use std::{any::Any, future::Future, marker::PhantomData, sync::Arc};
 
+use crate::handler::extract::Provided;
 use futures::future::BoxFuture;
-use http::Extensions;
 use serde::Serialize;
 
 use super::{
@@ -34,7 +34,7 @@ pub trait EventFunction<Args>: Send + Sync + 'static {
     /// # Errors
     ///
     /// What is missing, and how to add it.
-    fn check(&self, state: &Extensions) -> Result<()>;
+    fn check(&self, provided: &Provided<'_>) -> Result<()>;
 }
 
 /// An async function that runs when a connection opens; what it returns is kept for the connection.
@@ -53,7 +53,7 @@ pub trait OpenFunction<Args>: Send + Sync + 'static {
     /// # Errors
     ///
     /// What is missing, and how to add it.
-    fn check(&self, state: &Extensions) -> Result<()>;
+    fn check(&self, provided: &Provided<'_>) -> Result<()>;
 }
 
 /// A function of any arguments.
@@ -62,7 +62,7 @@ pub(super) struct AnyFunction(Arc<dyn Erased>);
 
 trait Erased: Send + Sync {
     fn call(&self, call: Call) -> BoxFuture<'static, Result<String>>;
-    fn check(&self, state: &Extensions) -> Result<()>;
+    fn check(&self, provided: &Provided<'_>) -> Result<()>;
 }
 
 struct Typeless<F, Args>(F, PhantomData<fn(Args)>);
@@ -72,8 +72,8 @@ impl<Args, F: EventFunction<Args>> Erased for Typeless<F, Args> {
         self.0.call(call)
     }
 
-    fn check(&self, state: &Extensions) -> Result<()> {
-        self.0.check(state)
+    fn check(&self, provided: &Provided<'_>) -> Result<()> {
+        self.0.check(provided)
     }
 }
 
@@ -86,8 +86,8 @@ impl AnyFunction {
         self.0.call(call)
     }
 
-    pub(super) fn check(&self, state: &Extensions) -> Result<()> {
-        self.0.check(state)
+    pub(super) fn check(&self, provided: &Provided<'_>) -> Result<()> {
+        self.0.check(provided)
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) struct AnyOpen(Arc<dyn ErasedOpen>);
 
 trait ErasedOpen: Send + Sync {
     fn open(&self, call: Call) -> BoxFuture<'static, Result<Arc<dyn Any + Send + Sync>>>;
-    fn check(&self, state: &Extensions) -> Result<()>;
+    fn check(&self, provided: &Provided<'_>) -> Result<()>;
 }
 
 impl<Args, F: OpenFunction<Args>> ErasedOpen for Typeless<F, Args> {
@@ -105,8 +105,8 @@ impl<Args, F: OpenFunction<Args>> ErasedOpen for Typeless<F, Args> {
         self.0.open(call)
     }
 
-    fn check(&self, state: &Extensions) -> Result<()> {
-        self.0.check(state)
+    fn check(&self, provided: &Provided<'_>) -> Result<()> {
+        self.0.check(provided)
     }
 }
 
@@ -122,8 +122,8 @@ impl AnyOpen {
         self.0.open(call)
     }
 
-    pub(super) fn check(&self, state: &Extensions) -> Result<()> {
-        self.0.check(state)
+    pub(super) fn check(&self, provided: &Provided<'_>) -> Result<()> {
+        self.0.check(provided)
     }
 }
 
@@ -148,8 +148,8 @@ macro_rules! impl_functions {
                 })
             }
 
-            fn check(&self, state: &Extensions) -> Result<()> {
-                $($arg::check(state)?;)*
+            fn check(&self, provided: &Provided<'_>) -> Result<()> {
+                $($arg::check(provided)?;)*
                 Ok(())
             }
         }
@@ -173,8 +173,8 @@ macro_rules! impl_functions {
                 })
             }
 
-            fn check(&self, state: &Extensions) -> Result<()> {
-                $($arg::check(state)?;)*
+            fn check(&self, provided: &Provided<'_>) -> Result<()> {
+                $($arg::check(provided)?;)*
                 Ok(())
             }
         }

@@ -1,6 +1,6 @@
 //! How often an event may come.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::call::Call;
 use crate::policy::KeyedRate;
@@ -14,7 +14,7 @@ pub struct EventRate {
     per_second: u32,
     key: Key,
     /// By another key than the connection, over all connections of the channel.
-    shared: Arc<KeyedRate>,
+    shared: Arc<KeyedRate<String>>,
 }
 
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl EventRate {
         Self {
             per_second,
             key: Key::Connection,
-            shared: Arc::new(KeyedRate::per_second(per_second)),
+            shared: Arc::new(KeyedRate::new(per_second, Duration::from_secs(1))),
         }
     }
 
@@ -57,12 +57,13 @@ impl EventRate {
 
     pub(super) fn take(&self, call: &Call, now: std::time::Instant) -> bool {
         let principal = call.context().principal().map(|who| &*who.id);
-        match (&self.key, principal) {
-            (Key::Of(key), _) => self.shared.take(&key(call), now),
+        let key = match (&self.key, principal) {
+            (Key::Of(key), _) => key(call),
             // The prefixes keep a principal from being called like a connection.
-            (Key::Principal, Some(id)) => self.shared.take(&format!("p{id}"), now),
-            _ => self.shared.take(&format!("c{}", call.context().id()), now),
-        }
+            (Key::Principal, Some(id)) => format!("p{id}"),
+            _ => format!("c{}", call.context().id()),
+        };
+        self.shared.take(&key, now).is_ok()
     }
 }
 

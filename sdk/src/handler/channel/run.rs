@@ -10,9 +10,9 @@ use std::{
     task::Poll,
 };
 
+use crate::handler::extract::Provided;
 use bytestring::ByteString;
 use futures::{FutureExt, future::BoxFuture};
-use http::Extensions;
 use tokio::time::timeout;
 
 use super::{
@@ -56,16 +56,16 @@ impl Handler<()> for Channel {
         })
     }
 
-    fn check(&self, state: &Extensions) -> Result<()> {
+    fn check(&self, provided: &Provided<'_>) -> Result<()> {
         if let Some(mistake) = &self.mistake {
             return Err(Error::config(mistake.clone()));
         }
         if let Some(open) = &self.settings.open {
-            open.check(state)?;
+            open.check(provided)?;
         }
         self.events
             .values()
-            .try_for_each(|event| event.function.check(state))
+            .try_for_each(|event| event.function.check(provided))
     }
 
     fn events(&self) -> Vec<EventSnapshot> {
