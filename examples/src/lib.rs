@@ -1,6 +1,6 @@
 //! What the examples share: where to listen, and the chat.
 
-use wharf::{asyncapi::Info, hub::Hub, prelude::*, response};
+use wharf::{App, Path, Result, Route, State, asyncapi::Info, hub::Hub, prelude::*, response};
 
 /// Serves an app at the address in `ADDR`, or at `127.0.0.1:3000`, on the driver that the feature
 /// picks. With `PRINT_ASYNCAPI` set, prints what the app says of itself instead.

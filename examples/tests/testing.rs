@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharf::{Message, prelude::*, testing::TestHost};
+use wharf::{App, Message, Path, Result, Route, prelude::*, testing::TestHost};
 
 async fn greeter(Path(name): Path<String>, mut socket: Socket) -> Result<()> {
     socket.write(format!("hello {name}")).await?;

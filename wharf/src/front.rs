@@ -1,6 +1,10 @@
 //! The driver that the features choose.
 
-#[cfg(all(feature = "axum", not(any(feature = "actix", feature = "hyper"))))]
+// In documentation of all features, the page shows what is called with one of them.
+#[cfg(all(
+    feature = "axum",
+    any(doc, not(any(feature = "actix", feature = "hyper")))
+))]
 pub use wharf_axum::{bind, serve};
 
 #[cfg(all(feature = "actix", not(any(feature = "axum", feature = "hyper"))))]
@@ -10,14 +14,20 @@ pub use wharf_actix::{bind, serve};
 pub use wharf_hyper::{bind, serve};
 
 #[cfg(not(any(
-    all(feature = "axum", not(any(feature = "actix", feature = "hyper"))),
+    all(
+        feature = "axum",
+        any(doc, not(any(feature = "actix", feature = "hyper")))
+    ),
     all(feature = "actix", not(any(feature = "axum", feature = "hyper"))),
     all(feature = "hyper", not(any(feature = "axum", feature = "actix")))
 )))]
 pub use undecided::{bind, serve};
 
 #[cfg(not(any(
-    all(feature = "axum", not(any(feature = "actix", feature = "hyper"))),
+    all(
+        feature = "axum",
+        any(doc, not(any(feature = "actix", feature = "hyper")))
+    ),
     all(feature = "actix", not(any(feature = "axum", feature = "hyper"))),
     all(feature = "hyper", not(any(feature = "axum", feature = "actix")))
 )))]

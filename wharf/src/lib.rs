@@ -11,6 +11,7 @@ pub use self::front::{bind, serve};
 
 /// The axum driver: servers, and mounting into a router that exists already.
 #[cfg(feature = "axum")]
+#[doc(inline)]
 pub use wharf_axum as axum;
 
 /// A page that shows the app's sockets as they live.
@@ -19,14 +20,17 @@ pub use wharf_inspector as inspector;
 
 /// The actix driver: servers, and mounting into an application that exists already.
 #[cfg(feature = "actix")]
+#[doc(inline)]
 pub use wharf_actix as actix;
 
 /// The hyper driver: servers without a framework, and a service for whatever stands on hyper.
 #[cfg(feature = "hyper")]
+#[doc(inline)]
 pub use wharf_hyper as hyper;
 
 /// The same socket from the side that dials: `connect`, handlers, and links that come back.
 #[cfg(feature = "client")]
+#[doc(inline)]
 pub use wharf_client as client;
 
 /// Rooms, presence and history, over one process or many.
@@ -45,11 +49,11 @@ pub use wharf_nats as nats;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// What most programs use: `use wharf::prelude::*`.
+/// What handlers call without naming it, and names that axum, actix-web and tokio do not have:
+/// `use wharf::prelude::*` beside `use wharf::{App, Result, Route}` and whatever else is named.
 pub mod prelude {
     pub use wharf_sdk::{
-        App, AppBuilder, BoxError, Channel, Configure, Context, Error, Events, Extension, Group,
-        Message, Middleware, Next, Observer, Path, Principal, Query, Response, Result, Route,
-        Sender, Socket, State, Typed, WebSocket, WebSocketExt,
+        Channel, Configure, Events, HandlerResult, Principal, Socket, Typed, WebSocket as _,
+        WebSocketExt,
     };
 }

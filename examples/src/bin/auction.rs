@@ -12,7 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use wharf::{
-    Error, ErrorKind, Path, Principal, Result, State,
+    App, Error, ErrorKind, Path, Principal, Result, Route, State,
     channel::{ChannelPeer, Data, Envelope, Event, EventRate, Held},
     hub::{Hub, Room, RoomOptions, Seat},
     middleware::{bearer, subprotocol_token},

@@ -2,7 +2,7 @@
 //! subprotocol: `new WebSocket(url, ["chat", "bearer.letmein"])`.
 
 use wharf::{
-    Subprotocols,
+    App, Result, Route, Subprotocols,
     middleware::{bearer, subprotocol_token},
     prelude::*,
 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::{sync::watch, time::interval};
-use wharf::{SlowClient, prelude::*};
+use wharf::{App, Result, Route, SlowClient, State, prelude::*};
 
 type Ticks = watch::Receiver<u64>;
 

@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use wharf::{
-    Compression,
+    Compression, Error, Message, Result,
     client::{Client, Tls, link::Event},
     prelude::*,
 };

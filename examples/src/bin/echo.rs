@@ -1,6 +1,6 @@
 //! Sends every message back as it came.
 
-use wharf::prelude::*;
+use wharf::{App, Result, Route, prelude::*};
 
 #[tokio::main]
 async fn main() -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use wharf::prelude::*;
+use wharf::{App, Result, Route, prelude::*};
 
 #[tokio::main]
 async fn main() -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wharf::{DecodeErrors, asyncapi::Info, prelude::*};
+use wharf::{App, DecodeErrors, Result, Route, asyncapi::Info, prelude::*};
 
 #[derive(Deserialize, JsonSchema)]
 struct Guess {

@@ -1,7 +1,7 @@
 //! A Wharf app inside an actix application that exists already.
 
 use actix_web::{HttpServer, web};
-use wharf::prelude::*;
+use wharf::{App, BoxError, Result, Route, prelude::*};
 
 async fn echo(mut socket: Socket) -> Result<()> {
     while let Some(message) = socket.read().await? {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::{Router, routing::get};
 use tokio::net::TcpListener;
-use wharf::prelude::*;
+use wharf::{App, BoxError, Result, Route, prelude::*};
 
 async fn echo(mut socket: Socket) -> Result<()> {
     while let Some(message) = socket.read().await? {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wharf::{
-    MessageKind,
+    App, Message, MessageKind, Result, Route,
     codec::{self, Codec},
     prelude::*,
 };

@@ -8,7 +8,7 @@ use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
 };
-use wharf::{Error, hub::Hub, nats::Nats, prelude::*, redis::Redis};
+use wharf::{Error, Result, hub::Hub, nats::Nats, prelude::*, redis::Redis};
 
 #[tokio::main]
 async fn main() -> Result<()> {

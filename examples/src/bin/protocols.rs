@@ -1,7 +1,10 @@
 //! A handler on the trait, which names no type of Wharf's own but what it is: a `WebSocket`. And
 //! subprotocols, and an HTTP answer for who is no WebSocket client.
 
-use wharf::{Subprotocols, http::StatusCode, prelude::*, response};
+use wharf::{
+    App, Context, Response, Result, Route, Subprotocols, WebSocket, http::StatusCode, prelude::*,
+    response,
+};
 
 async fn chat(socket: &mut dyn WebSocket) -> Result<()> {
     let subprotocol = socket.subprotocol().unwrap_or("none").to_owned();
