@@ -90,6 +90,26 @@ async fn what_does_not_decode_closes_or_is_answered_as_the_route_says() {
 }
 
 #[tokio::test]
+async fn the_answer_to_what_does_not_decode_is_the_routes() {
+    let answer = |error: &wharf_sdk::Error, message: &Message| {
+        let text = message.as_text().unwrap_or_default();
+        Message::text(format!("{} {}", error.code(), text.len()))
+    };
+    let sums = async |mut socket: wharf_sdk::Typed<Vec<u32>, u32>| -> Result<()> {
+        while let Some(numbers) = socket.read().await? {
+            socket.write(&numbers.iter().sum()).await?;
+        }
+        Ok(())
+    };
+    let route = Route::new("/", sums).answer_with(answer);
+    let mut client = host(route).connect("/").await;
+    client.send_text("no json").await;
+    client.expect_text("WHARF_INVALID_JSON 7").await;
+    client.send_text("[1,2]").await;
+    client.expect_text("3").await;
+}
+
+#[tokio::test]
 async fn comforts_work_on_a_trait_object() {
     async fn shout(socket: &mut dyn WebSocket) -> Result<()> {
         while let Some(text) = socket.read_text().await? {

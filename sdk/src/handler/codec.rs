@@ -187,16 +187,36 @@ pub(crate) fn decode_json_text<T: DeserializeOwned>(text: &str) -> Result<T> {
             at = format!("{at}, line {}, column {}", cause.line(), cause.column());
         }
         let what = match cause.classify() {
-            // The message of a data error names types and fields, and may quote a value.
             serde_json::error::Category::Data => "the JSON has another shape than expected",
             _ => "the text is not JSON",
         };
-        invalid("WHARF_INVALID_JSON", format!("{what}{at}")).with_source(cause)
+        let detail = public_detail(&cause.to_string());
+        let separator = if detail.is_empty() { "" } else { ": " };
+        invalid(
+            "WHARF_INVALID_JSON",
+            format!("{what}{at}{separator}{detail}"),
+        )
+        .with_source(cause)
     })?;
     json.end().map_err(|cause| {
         invalid("WHARF_INVALID_JSON", "there is more after the JSON value").with_source(cause)
     })?;
     Ok(value)
+}
+
+/// What serde says of a value that does not fit, without the value: the field that is missing, or what
+/// was expected. It is all that is known of where, inside of an enum that is told by a tag.
+fn public_detail(cause: &str) -> String {
+    const MAX_CHARS: usize = 160;
+    let cause = cause.split(" at line ").next().unwrap_or_default();
+    let is_of_ours = cause.starts_with("missing field `") || cause.starts_with("duplicate field `");
+    let detail = match cause.rfind(", expected ") {
+        // Names of fields and variants are this side's; what stands before is the peer's.
+        Some(at) if !is_of_ours => &cause[at + 2..],
+        _ if is_of_ours => cause,
+        _ => "",
+    };
+    detail.chars().take(MAX_CHARS).collect()
 }
 
 /// The value, if it says that it is valid.
@@ -225,11 +245,14 @@ pub(crate) fn encode_json(value: &impl Serialize) -> Result<Message> {
         .map_err(unencodable)
 }
 
-/// What [`DecodeErrors::Answer`] sends.
+/// What [`DecodeErrors::Answer`] sends unless the route says otherwise.
 pub(crate) fn answer(error: &Error) -> Message {
-    let body = serde_json::json!({
+    let mut body = serde_json::json!({
         "error": { "code": error.code(), "message": error.message() }
     });
+    if !error.issues().is_empty() {
+        body["error"]["issues"] = serde_json::json!(error.issues());
+    }
     Message::from(body.to_string())
 }
 
@@ -256,6 +279,28 @@ mod tests {
             error.close_frame().map(|frame| frame.code().as_u16()),
             Some(1007)
         );
+    }
+
+    #[test]
+    fn a_tagged_enum_names_the_field_and_not_the_value() {
+        #[derive(Debug, Deserialize)]
+        #[serde(tag = "type", rename_all = "kebab-case")]
+        #[allow(dead_code, reason = "only decoded")]
+        enum Bid {
+            Place { amount: u32 },
+        }
+        for (text, detail) in [
+            (r#"{"type":"place"}"#, "missing field `amount`"),
+            (
+                r#"{"type":"place","amount":"secret, expected x"}"#,
+                "expected u32",
+            ),
+            (r#"{"type":"secret"}"#, "expected `place`"),
+        ] {
+            let error = decode_json::<Bid>(&Message::text(text)).expect_err("no bid");
+            assert!(error.message().ends_with(detail), "{error}");
+            assert!(!error.message().contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -300,12 +300,19 @@ where
             Some(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => continue,
             Some(message) => message,
         };
+        let limits = socket.limits();
+        let kept = limits.decode_answer.is_some().then(|| message.clone());
         let error = match decode(message) {
             Ok(value) => return Ok(Some(value)),
             Err(error) => error,
         };
         match (socket.limits().decode_errors, error.close_frame()) {
-            (DecodeErrors::Answer, _) => socket.write_message(codec::answer(&error)).await?,
+            (DecodeErrors::Answer, _) => {
+                let own = socket.limits().decode_answer.as_ref();
+                let own = own.zip(kept).map(|(own, message)| own.of(&error, &message));
+                let answer = own.unwrap_or_else(|| codec::answer(&error));
+                socket.write_message(answer).await?;
+            }
             (DecodeErrors::Close, Some(frame)) => {
                 socket.close(frame.code(), frame.reason().clone()).await?;
                 return Err(error);

@@ -30,10 +30,14 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a WebSocket handler",
     label = "expected an async function whose last argument is a socket",
-    note = "a handler is `async fn(…, Socket)` that returns `()` or `Result<(), E>`",
+    note = "a handler is `async fn(…, Socket)` that returns `()` or `Result<(), E>`; in place of \
+            `Socket`, and last as it, may be `Box<dyn WebSocket>`, `&mut dyn WebSocket` or \
+            `Typed<In, Out>`",
     note = "before it come at most seven of `Context`, `Path<T>`, `Query<T>`, `State<T>`, \
             `Extension<T>`, `Principal`, `Option` of one of them, or a type of yours that \
             implements `FromContext`",
+    note = "these are Wharf's: axum's or actix's `Path` is another type; and the `T` of `State` and \
+            `Extension` must be `Clone`",
     note = "the future must be `Send`: hold no `Rc` and no lock guard across an `.await`"
 )]
 pub trait Handler<Args>: Send + Sync + 'static {

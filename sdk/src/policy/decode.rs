@@ -1,6 +1,32 @@
 //! What becomes of a message that does not decode.
 
+use std::{fmt, sync::Arc};
+
 use serde::Serialize;
+
+use crate::message::{Error, Message};
+
+/// Makes the answer to a message that does not decode.
+#[derive(Clone)]
+pub struct DecodeAnswer(Arc<dyn Fn(&Error, &Message) -> Message + Send + Sync>);
+
+impl DecodeAnswer {
+    pub(super) fn new(
+        answer: impl Fn(&Error, &Message) -> Message + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(answer))
+    }
+
+    pub(crate) fn of(&self, error: &Error, message: &Message) -> Message {
+        (self.0)(error, message)
+    }
+}
+
+impl fmt::Debug for DecodeAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DecodeAnswer")
+    }
+}
 
 /// What happens to a message that does not decode.
 ///

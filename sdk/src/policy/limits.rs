@@ -5,8 +5,12 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::policy::{
-    compression::Compression, decode::DecodeErrors, origin::OriginPolicy, rate::RateLimit,
-    slow_client::SlowClient, subprotocol::Subprotocols,
+    compression::Compression,
+    decode::{DecodeAnswer, DecodeErrors},
+    origin::OriginPolicy,
+    rate::RateLimit,
+    slow_client::SlowClient,
+    subprotocol::Subprotocols,
 };
 
 /// Longer times are taken for this: a clock cannot count to [`Duration::MAX`].
@@ -69,6 +73,9 @@ pub struct Limits {
     pub control_frames: bool,
     /// What a message that does not decode does.
     pub decode_errors: DecodeErrors,
+    /// What answers it, if it is not the usual.
+    #[serde(skip)]
+    pub decode_answer: Option<DecodeAnswer>,
     /// How messages are compressed, for peers that offer it.
     pub compression: Option<Compression>,
     /// How many connections the route takes at once.
@@ -102,6 +109,7 @@ impl Default for Limits {
             readable_refusals: false,
             control_frames: false,
             decode_errors: DecodeErrors::default(),
+            decode_answer: None,
             compression: None,
             max_connections: None,
             origins: OriginPolicy::default(),

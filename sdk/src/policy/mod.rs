@@ -25,7 +25,7 @@ pub(crate) use self::{
 };
 pub use self::{
     compression::{Compression, DeflateParams, DeflateSide},
-    decode::DecodeErrors,
+    decode::{DecodeAnswer, DecodeErrors},
     limits::Limits,
     origin::{OriginPattern, OriginPolicy},
     rate::{RateLimit, RatePolicy},

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    message::{Error, Result},
+    message::{Error, Message, Result},
     policy::{
         compression::Compression,
-        decode::DecodeErrors,
+        decode::{DecodeAnswer, DecodeErrors},
         limits::{LONGEST, Limits},
         origin::OriginPolicy,
         rate::RateLimit,
@@ -63,6 +63,7 @@ pub struct Policy {
     readable_refusals: Option<bool>,
     control_frames: Option<bool>,
     decode_errors: Option<DecodeErrors>,
+    decode_answer: Option<DecodeAnswer>,
     compression: Option<Option<Compression>>,
     max_connections: Option<usize>,
     origins: Option<OriginPolicy>,
@@ -245,6 +246,33 @@ pub trait Configure: Sized {
         self
     }
 
+    /// Answers messages that do not decode with what this makes of the error and the message, such as
+    /// an envelope with the id that it came with, and reads on: [`DecodeErrors::Answer`] in words of
+    /// your own.
+    ///
+    /// ```
+    /// use wharf_sdk::{Configure, Message, Route, Typed};
+    ///
+    /// async fn sum(mut socket: Typed<Vec<u32>, u32>) -> wharf_sdk::Result<()> {
+    ///     while let Some(numbers) = socket.read().await? {
+    ///         socket.write(&numbers.iter().sum()).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// let route = Route::new("/sum", sum)
+    ///     .answer_with(|error, _| Message::text(format!("what? {}", error.message())));
+    /// # let _ = route;
+    /// ```
+    #[must_use]
+    fn answer_with(
+        mut self,
+        answer: impl Fn(&Error, &Message) -> Message + Send + Sync + 'static,
+    ) -> Self {
+        self.policy_mut().decode_answer = Some(DecodeAnswer::new(answer));
+        self.decode_errors(DecodeErrors::Answer)
+    }
+
     /// How many connections a route takes at once; set on a group or an app, it applies to each
     /// of its routes. Default: no limit. The answer is 503 beyond it.
     #[must_use]
@@ -308,6 +336,7 @@ impl Policy {
             readable_refusals,
             control_frames,
             decode_errors,
+            decode_answer,
             compression,
             max_connections,
             origins,
@@ -364,6 +393,7 @@ impl Policy {
             readable_refusals: self.readable_refusals.unwrap_or_default(),
             control_frames: self.control_frames.unwrap_or(defaults.control_frames),
             decode_errors: self.decode_errors.unwrap_or_default(),
+            decode_answer: self.decode_answer.clone(),
             compression: self.compression.flatten(),
             max_connections: self.max_connections,
             origins: self.origins.clone().unwrap_or_default(),
