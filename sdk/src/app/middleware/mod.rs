@@ -14,7 +14,6 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use async_trait::async_trait;
 use futures::{FutureExt, future::BoxFuture};
 
-pub(crate) use self::authorize::Authorize;
 pub use self::{
     auth::{Authenticate, bearer, subprotocol_token},
     credential::Credential,
