@@ -116,7 +116,6 @@ macro_rules! for_each_case {
                 many_headers: "bad-input",
             }
             path {
-                raw_bytes: "path",
                 refused_by_build: "path",
                 parameters_are_decoded: "path",
                 headers_in_any_case: "path",

@@ -84,18 +84,6 @@ pub async fn double_slashes(host: &dyn Host) {
     }
 }
 
-/// Raw bytes above ASCII in the target are 400, whatever the route.
-pub async fn raw_bytes(host: &dyn Host) {
-    let site = Site::fixture(host).await;
-    for target in ["/rooms/é", "/é", "/echo?é"] {
-        site.request(Request::upgrade(target)).await.expect(400);
-    }
-    site.open("/echo")
-        .await
-        .expect_echo("the server goes on")
-        .await;
-}
-
 /// What can never fit is refused when the app is built, naming route and value: patterns that are
 /// written as other routers write them, and a `Path` that the pattern cannot fill.
 pub async fn refused_by_build(_: &dyn Host) {

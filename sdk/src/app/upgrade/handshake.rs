@@ -115,13 +115,6 @@ pub(super) fn check_event_stream(request: &UpgradeRequest) -> Result<()> {
 /// target, a huge header block, and HTTP/1.1 without exactly one `Host`
 /// ([RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)).
 pub(super) fn check_form(request: &UpgradeRequest) -> Result<()> {
-    if !request.uri.path().is_ascii() || !request.uri.query().unwrap_or_default().is_ascii() {
-        return Err(Error::new(
-            ErrorKind::BadRequest,
-            "WHARF_TARGET",
-            "the request's target has bytes above ASCII; percent-encode them",
-        ));
-    }
     let headers = &request.headers;
     let bytes: usize = headers
         .iter()
