@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use http::Request;
+use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
@@ -17,6 +17,8 @@ use crate::tls;
 use crate::{
     bounded::Bounded,
     convert::ConnectionInfo,
+    kept::{Kept, Settled},
+    places::Place,
     stream::{Carried, Seated},
     upgrade::Service,
 };
@@ -95,6 +97,7 @@ impl Settings {
         info: ConnectionInfo,
         mut stopped: watch::Receiver<()>,
     ) {
+        let place = Arc::clone(io.place());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
@@ -102,7 +105,7 @@ impl Settings {
             .half_close(true)
             .serve_connection(
                 TokioIo::new(Bounded::new(io, self.write_timeout)),
-                service_fn(|request| self.answer(request, info)),
+                service_fn(|request| self.answer(request, info, &place)),
             )
             .with_upgrades();
         let mut connection = pin!(connection);
@@ -122,8 +125,10 @@ impl Settings {
         &self,
         mut request: Request<Incoming>,
         info: ConnectionInfo,
-    ) -> Result<<Service as tower_service::Service<Request<Incoming>>>::Response, Infallible> {
+        place: &Place,
+    ) -> Result<Response<Kept<Settled>>, Infallible> {
         request.extensions_mut().insert(info);
-        self.service.clone().call(request).await
+        let response = self.service.clone().call(request).await?;
+        Ok(response.map(|body| Kept::new(body, || Settled::new(place))))
     }
 }

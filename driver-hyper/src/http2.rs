@@ -1,6 +1,7 @@
 //! HTTP/2: many sockets on one connection ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
 
 use std::{
+    convert::Infallible,
     io,
     pin::{Pin, pin},
     sync::{
@@ -25,7 +26,8 @@ use tokio::{
 use tower_service::Service as _;
 
 use crate::{
-    bounded::Bounded, connection::Settings, convert::ConnectionInfo, places::Place, stream::Carried,
+    bounded::Bounded, connection::Settings, convert::ConnectionInfo, kept::Kept, places::Place,
+    stream::Carried,
 };
 
 /// The most streams of a connection at a time.
@@ -73,10 +75,12 @@ pub(crate) async fn serve<IO: Carried>(
         request.extensions_mut().insert(info);
         let mut service = service.clone();
         let busy = requests.begin();
+        let use_of = Arc::clone(&requests);
         async move {
-            let answer = service.call(request).await;
+            let answer = service.call(request).await?;
+            let answer = answer.map(|body| Kept::new(body, || OpenSocket::new(&use_of)));
             drop(busy);
-            answer
+            Ok::<_, Infallible>(answer)
         }
     });
     let connection = http2::Builder::new(Streams(Arc::clone(&use_of)))
@@ -169,7 +173,7 @@ impl Drop for Busy {
     }
 }
 
-/// A socket: while there is one, the connection keeps its place.
+/// A session, by a socket or by server-sent events: while there is one, the connection keeps its place.
 #[derive(Debug)]
 struct OpenSocket(Busy);
 

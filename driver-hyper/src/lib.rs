@@ -6,6 +6,7 @@ mod convert;
 mod error;
 #[cfg(feature = "http2")]
 mod http2;
+mod kept;
 mod listen;
 mod places;
 mod server;

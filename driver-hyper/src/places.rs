@@ -100,7 +100,6 @@ impl Seat {
     }
 
     /// The connection carries no socket any more.
-    #[cfg(feature = "http2")]
     pub(crate) fn unsettle(self: &Arc<Self>) {
         let seat = Arc::downgrade(self);
         self.places.waiting().seats.insert(self.number, seat);

@@ -253,7 +253,12 @@ async fn mounted_on_actix() {
     mounted(env!("CARGO_BIN_EXE_mount-actix")).await;
 }
 
-#[cfg(any(feature = "axum", feature = "actix"))]
+#[cfg(feature = "hyper")]
+#[tokio::test]
+async fn mounted_on_hyper() {
+    mounted(env!("CARGO_BIN_EXE_mount-hyper")).await;
+}
+
 async fn mounted(program: &str) {
     let example = Example::start(program).await;
     assert!(example.http("/health").await.ends_with("ok"));

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs outside WebSocket clients against a running fixture server.
 #
-#   tests/clients/run.sh <base-url> [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat ...]
+#   tests/clients/run.sh <base-url> [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2 ...]
 #
+# `http2` takes an https base URL: the fixture with --tls and --http2.
 # `chat` is for the chat example instead of the fixture: two pages of a browser talk to each other.
 # WHARF_AUTOBAHN_STRICT=1 lets a NON-STRICT Autobahn case fail the run.
 # <base-url> is what the fixture listens on, such as ws://127.0.0.1:9101. Without a client named,
@@ -13,9 +14,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
 
-usage="usage: $0 ws://HOST:PORT [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat ...]"
+usage="usage: $0 ws://HOST:PORT [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2 ...]"
 base=${1:-}
-[[ $base =~ ^ws://[^/]+/?$ ]] || die "$usage"
+[[ $base =~ ^(ws|https)://[^/]+/?$ ]] || die "$usage"
 base=${base%/}
 shift
 [[ $# -gt 0 ]] || set -- python node browser inspect
@@ -29,6 +30,11 @@ run_node() {
   need_node 18
   one_at_a_time install_ws
   WHARF_NODE_HOME=$cache/node node "$here/node/client.mjs" "$base"
+}
+
+run_http2() {
+  need_node 18
+  node "$here/http2/client.mjs" "$base"
 }
 
 run_browser() {
@@ -64,7 +70,7 @@ run_autobahn_deflate() {
 }
 
 for client in "$@"; do
-  [[ $client =~ ^(python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat)$ ]] || die "no client '$client'. $usage"
+  [[ $client =~ ^(python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2)$ ]] || die "no client '$client'. $usage"
 done
 
 failed=()
