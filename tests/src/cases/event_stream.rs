@@ -50,11 +50,12 @@ pub async fn beside_sockets(host: &dyn Host) {
 
 /// A route that does not ask for it, and a request that does not, get what they got.
 pub async fn off_by_default(host: &dyn Host) {
+    let (status, code) = host.refusal_of_get();
     let site = Site::fixture(host).await;
     let answer = site.request(asking("/echo")).await;
-    answer.expect_problem(426, "WHARF_NOT_AN_UPGRADE");
+    answer.expect_problem(status, code);
     let answer = site.request(Request::plain("GET", "/sse")).await;
-    answer.expect_problem(426, "WHARF_NOT_AN_UPGRADE");
+    answer.expect_problem(status, code);
 }
 
 /// Origins and authentication are checked as for sockets.
