@@ -69,7 +69,6 @@ impl SharedMessage {
 
     /// Another encoding, made by whoever needs it first; `key` tells encodings apart. Others that
     /// need the same one meanwhile wait for it, and nobody else does.
-    #[allow(dead_code, reason = "for compressed frames")]
     pub(crate) fn encoding(&self, key: u32, encode: impl FnOnce(&Message) -> Bytes) -> Bytes {
         let slot = {
             let others = &self.inner.others;

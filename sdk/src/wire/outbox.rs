@@ -116,14 +116,18 @@ impl Outbox {
     /// Appends a message that many connections send: by reference, whatever its size, where the
     /// frame is the same for all of them. A slow connection then holds no copy of it either.
     pub(super) fn push_shared(&mut self, message: &SharedMessage) {
-        let deflater = self.deflater.as_ref();
-        let is_deflated = deflater.is_some_and(|deflater| deflater.wants(message.payload_bytes()));
-        match self.role {
-            Role::Server if !is_deflated => {
-                self.push_chunk(message.plain_frame(encoder::server_frame));
-            }
-            _ => self.push(message.message().clone()),
+        if !matches!(self.role, Role::Server) {
+            return self.push(message.message().clone());
         }
+        let deflater = self.deflater.as_deref();
+        let frame = match deflater.filter(|deflater| deflater.wants(message.payload_bytes())) {
+            None => message.plain_frame(encoder::server_frame),
+            Some(deflater) => match deflater.sharing_key() {
+                Some(key) => message.encoding(key, |_| deflated_frame(deflater, message)),
+                None => return self.push(message.message().clone()),
+            },
+        };
+        self.push_chunk(frame);
     }
 
     /// Appends bytes that are frames already.
@@ -294,6 +298,23 @@ impl Outbox {
             }
         }
     }
+}
+
+/// The frame of a server that compresses a message for itself; the plain one if that is smaller.
+fn deflated_frame(deflater: &Deflater, message: &SharedMessage) -> Bytes {
+    let (opcode, payload) = match message.message() {
+        Message::Text(text) => (OpCode::Text, text.as_bytes()),
+        Message::Binary(bytes) => (OpCode::Binary, bytes),
+        // Refused long before: only text and binary are shared.
+        _ => return Bytes::new(),
+    };
+    let framed = deflater.deflate_shared(opcode, payload);
+    if !framed.is_deflated {
+        return message.plain_frame(encoder::server_frame);
+    }
+    let mut frame = BytesMut::with_capacity(encoder::MAX_HEAD_BYTES + framed.payload.len());
+    encoder::put_frame(&mut frame, opcode.whole() | RSV1, None, &framed.payload);
+    frame.freeze()
 }
 
 fn nonzero(written: usize) -> io::Result<usize> {

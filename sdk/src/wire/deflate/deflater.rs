@@ -90,6 +90,31 @@ impl Deflater {
         result
     }
 
+    /// What tells this side's encoding of a message from others', where it does not depend on what
+    /// was said before.
+    pub(crate) fn sharing_key(&self) -> Option<u32> {
+        let Settings {
+            level,
+            memory_level,
+            window_bits,
+        } = self.settings;
+        let key = u32::from_be_bytes([0, level, memory_level, window_bits]);
+        self.window.is_none().then_some(key)
+    }
+
+    /// Compresses a message for everyone whose key is the same, whole: once for all of them is
+    /// less than a slice for each.
+    pub(crate) fn deflate_shared(&self, opcode: OpCode, payload: &Bytes) -> Framed {
+        let mut alone = Self {
+            window: None,
+            large: None,
+            ..*self
+        };
+        alone.begin(opcode, payload.clone());
+        let framed = std::iter::repeat_with(|| alone.go_on()).flatten().next();
+        framed.map_or_else(|| Framed::plain(payload.clone()), |(_, framed)| framed)
+    }
+
     /// The bytes of a large message that is under way.
     pub(crate) fn held_bytes(&self) -> usize {
         self.large.as_ref().map_or(0, |large| large.payload.len())

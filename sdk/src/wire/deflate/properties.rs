@@ -199,6 +199,61 @@ fn an_outbox_keeps_the_order() {
     assert!(received.eq(sent));
 }
 
+/// A message for many is compressed once where contexts are not kept, and for each where they are.
+#[cfg(test)]
+#[test]
+fn a_shared_message_is_compressed_once() {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use crate::message::SharedMessage;
+
+    let news = SharedMessage::new("news, news, news; ".repeat(10_000));
+    let mut cx = Context::from_waker(Waker::noop());
+    for takeover in [false, true] {
+        let side = DeflateSide {
+            takeover,
+            window_bits: 12,
+        };
+        let params = DeflateParams {
+            ours: side,
+            peers: side,
+            threshold_bytes: 64,
+            level: 2,
+            memory_level: 5,
+        };
+        let mut wires: Vec<Vec<u8>> = Vec::new();
+        for _ in 0..3 {
+            let mut outbox = Outbox::new(Role::Server);
+            outbox.set_deflate(&params);
+            let mut wire = Vec::new();
+            outbox.push_shared(&news);
+            while outbox.poll_deflate(&cx).is_pending() {
+                assert!(takeover, "what is shared is there at once");
+            }
+            let written = pin!(outbox.poll_write(&mut wire, &mut cx));
+            assert!(matches!(*written, Poll::Ready(Ok(()))));
+            wires.push(wire);
+        }
+        for wire in wires {
+            assert!(wire.len() < 2_000);
+            let mut decoder = Decoder::for_client(WireLimits {
+                max_message_bytes: 1 << 20,
+                max_fragments: 1,
+            });
+            decoder.set_deflate(&params);
+            let received = decoder
+                .decode(&mut BytesMut::from(&wire[..]))
+                .expect("no violation");
+            assert!(received.as_ref() == Some(news.message()));
+        }
+    }
+    let known = u32::from_be_bytes([0, 2, 5, 12]);
+    news.encoding(known, |_| panic!("it was made already"));
+}
+
 fn params(u: &mut Unstructured<'_>) -> arbitrary::Result<DeflateParams> {
     let mut side = || -> arbitrary::Result<_> {
         Ok(DeflateSide {
