@@ -10,7 +10,9 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::net::{TcpListener, TcpStream};
-use wharf::{driver::UpgradeRequest, hyper::ConnectionInfo, prelude::*};
+use wharf::{
+    App, BoxError, Result, Route, driver::UpgradeRequest, hyper::ConnectionInfo, prelude::*,
+};
 
 async fn echo(mut socket: Socket) -> Result<()> {
     while let Some(message) = socket.read().await? {

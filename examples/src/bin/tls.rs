@@ -3,6 +3,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 use wharf::{
+    App, BoxError, Result, Route,
     hyper::{Tls, server},
     prelude::*,
 };
