@@ -16,7 +16,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`connect`], [`Client::connect`] | a [`Socket`](wharf_sdk::Socket) to hold |
+//! | [`connect`], [`Client::connect`] | a [`Socket`] to hold |
 //! | [`Client::run`] | a handler in the session's own task |
 //! | [`Client::reconnecting`] | a [`Link`] that stays connected, and says when it was not |
 
