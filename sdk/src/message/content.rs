@@ -4,8 +4,12 @@ use std::fmt;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use serde::Serialize;
 
-use crate::message::close::CloseFrame;
+use crate::message::{
+    close::CloseFrame,
+    error::{Error, ErrorKind, Result},
+};
 
 /// One WebSocket message, whole: fragments are reassembled before a handler sees them.
 ///
@@ -51,6 +55,24 @@ impl Message {
         Self::Binary(bytes.into())
     }
 
+    /// Makes a text message of a value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_ENCODE` if the value cannot be JSON, such as a map whose keys are no strings.
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        serde_json::to_string(value)
+            .map(Self::from)
+            .map_err(|cause| {
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    "WHARF_ENCODE",
+                    "the value cannot be encoded as JSON; see the private cause",
+                )
+                .with_source(cause)
+            })
+    }
+
     /// The kind of this message, without its payload.
     pub fn kind(&self) -> MessageKind {
         match self {
@@ -79,7 +101,7 @@ impl Message {
         }
     }
 
-    /// Makes a small payload hold nothing but itself, by a copy.
+    /// Makes a small payload own a compact copy instead of pinning a read buffer.
     ///
     /// What was read is a slice of the buffer that it was read into, some 32 KiB, and keeps all of
     /// it. Wharf does this with what waits in its queues; do it with what you keep.
@@ -100,6 +122,14 @@ impl Message {
 
     /// The text, if this is a text message.
     pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is a text message, without a copy.
+    pub fn into_text(self) -> Option<ByteString> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
@@ -224,6 +254,16 @@ mod tests {
     fn debug_never_prints_a_payload() {
         let shown = format!("{:?}", Message::text("secret"));
         assert_eq!(shown, "text(6 bytes)");
+    }
+
+    #[test]
+    fn a_value_is_text_and_text_is_taken_out() {
+        let message = Message::json(&[1, 2]).expect("JSON");
+        assert_eq!(message.into_text().as_deref(), Some("[1,2]"));
+        let keyed = std::collections::HashMap::from([((1, 2), 3)]);
+        let error = Message::json(&keyed).expect_err("no keys of JSON");
+        assert_eq!(error.code(), "WHARF_ENCODE");
+        assert_eq!(Message::binary("b").into_text(), None);
     }
 
     #[test]
