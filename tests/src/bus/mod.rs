@@ -13,6 +13,8 @@ mod nats;
 mod node;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod redis_cluster;
 mod server;
 mod suite;
 mod visitor;
@@ -22,8 +24,6 @@ use wharf_hub::{HubBuilder, RoomName};
 
 #[cfg(feature = "nats")]
 pub use self::nats::NatsBus;
-#[cfg(feature = "redis")]
-pub use self::redis::RedisBus;
 pub use self::{
     local::Local,
     memory::Memory,
@@ -32,6 +32,8 @@ pub use self::{
     suite::check_bus,
     visitor::Visitor,
 };
+#[cfg(feature = "redis")]
+pub use self::{redis::RedisBus, redis_cluster::RedisCluster};
 
 /// Starts an engine of a kind: what a bus implements to run the cases.
 #[async_trait]
