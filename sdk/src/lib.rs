@@ -44,8 +44,8 @@ pub use self::{
         UnknownFrame,
     },
     policy::{
-        Compression, Configure, DecodeErrors, Limits, OriginPolicy, Policy, RateLimit, RatePolicy,
-        SlowClient, Subprotocols,
+        Compression, Configure, DecodeErrors, Limits, OriginPolicy, Policy, PrincipalCap,
+        RateLimit, RatePolicy, SlowClient, Subprotocols,
     },
     request::{Context, Principal, Response, TrustedProxies, response},
     session::{

@@ -290,6 +290,11 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "Messages with a meaning",
+        "principals",
+        "connections per principal: refused, or the newest wins; credentials are renewed",
+    ),
+    row(
+        "Messages with a meaning",
         "event-stream",
         "clients without sockets get server-sent events on the same route, where it says so",
     ),

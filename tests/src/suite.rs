@@ -389,6 +389,11 @@ macro_rules! for_each_case {
                 isolated_and_in_order: "isolation",
                 without_an_error: "observers",
             }
+            principals {
+                newest_wins: "principals",
+                refused_beyond_the_cap: "principals",
+                renewed_credentials: "principals",
+            }
             event_stream {
                 texts_are_events: "event-stream",
                 resumed: "event-stream",

@@ -285,5 +285,6 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         described: route.described,
         event_streams: route.event_streams,
         deprecation: route.deprecation,
+        principal_cap: route.principal_cap,
     })
 }

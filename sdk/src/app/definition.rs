@@ -11,7 +11,7 @@ use crate::{
         middleware::{AnyMiddleware, Middleware},
     },
     handler::{AnyHandler, Handler, erase},
-    policy::{AuthRule, Configure, Policy},
+    policy::{AuthRule, Configure, Policy, PrincipalCap},
     request::{Context, Response},
 };
 
@@ -44,6 +44,7 @@ pub struct Route {
     #[cfg(feature = "asyncapi")]
     pub(super) described: Described,
     pub(super) event_streams: bool,
+    pub(super) principal_cap: Option<PrincipalCap>,
 }
 
 /// Routes that share a prefix, middleware, tags, authentication and policy.
@@ -171,6 +172,7 @@ impl Route {
             #[cfg(feature = "asyncapi")]
             described: Described::default(),
             event_streams: false,
+            principal_cap: None,
         };
         if wants_control_frames {
             route.control_frames(true)
@@ -182,6 +184,13 @@ impl Route {
     /// Names the route, for the route snapshot.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Takes only so many connections of one principal at once, counted after authentication. Who
+    /// connects without a principal is not counted.
+    pub fn connections_per_principal(mut self, cap: PrincipalCap) -> Self {
+        self.principal_cap = Some(cap);
         self
     }
 

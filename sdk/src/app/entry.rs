@@ -14,7 +14,7 @@ use super::{
 use crate::app::asyncapi::Described;
 use crate::{
     handler::AnyHandler,
-    policy::{AuthRule, Limits},
+    policy::{AuthRule, Limits, PrincipalCap},
     request::Context,
     session::RouteCount,
 };
@@ -44,6 +44,7 @@ pub(crate) struct RouteEntry {
     pub(crate) deprecation: Option<Deprecation>,
     /// Clients without sockets are served.
     pub(crate) event_streams: bool,
+    pub(crate) principal_cap: Option<PrincipalCap>,
     pub(crate) count: Arc<RouteCount>,
     #[cfg(feature = "asyncapi")]
     pub(crate) described: Described,

@@ -141,6 +141,7 @@ impl Dialled {
             registry: None,
             expires_in: None,
             slot: None,
+            newest_wins: None,
             guards: Guards::default(),
         };
         (transport, parts)

@@ -12,6 +12,7 @@ mod decode;
 mod keyed_rate;
 mod limits;
 mod origin;
+mod principal_cap;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 mod rate;
@@ -28,6 +29,7 @@ pub use self::{
     decode::{DecodeAnswer, DecodeErrors},
     limits::Limits,
     origin::{OriginPattern, OriginPolicy},
+    principal_cap::PrincipalCap,
     rate::{RateLimit, RatePolicy},
     settings::{Configure, Policy},
     slow_client::SlowClient,

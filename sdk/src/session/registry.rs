@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     message::{CloseCode, CloseFrame, ConnectionId, Error, ErrorKind, Message, SharedMessage},
     policy::LONGEST,
-    session::{clock::now, sender::Sender, shared::Shared},
+    session::{clock::now, info::SessionInfo, sender::Sender, shared::Shared},
 };
 
 /// Knows every connection from its first check to its end.
@@ -271,6 +271,26 @@ impl Registry {
         sessions.into_iter().map(Sender::new).collect()
     }
 
+    /// Closes the oldest sessions of a principal on a route, so that at most `max` stay.
+    pub(super) fn close_oldest(&self, info: &SessionInfo, max: usize, frame: &CloseFrame) {
+        let Some(principal) = &info.principal else {
+            return;
+        };
+        let mut sessions = lock(&self.sessions).of_principal(principal);
+        // One that is closing already gives its place up.
+        sessions
+            .retain(|shared| shared.info.route == info.route && !shared.lock().engine.is_closing());
+        sessions.sort_by_key(|shared| shared.info.id);
+        let beyond = sessions.len().saturating_sub(max);
+        for shared in &sessions[..beyond] {
+            shared
+                .lock()
+                .engine
+                .handle_server_close(frame.clone(), now());
+            shared.touch();
+        }
+    }
+
     /// Refuses new connections, closes the live ones in batches, aborts what is left.
     pub(crate) async fn shutdown(&self, options: ShutdownOptions) -> ShutdownReport {
         let started = Instant::now();
@@ -402,6 +422,8 @@ fn jitter(salt: u32) -> f64 {
 pub(crate) struct RouteCount {
     live: AtomicUsize,
     cap: Option<usize>,
+    /// Places that were taken by principal, where the route bounds them.
+    principals: Mutex<HashMap<Arc<str>, usize>>,
 }
 
 impl RouteCount {
@@ -409,11 +431,52 @@ impl RouteCount {
         Self {
             live: AtomicUsize::new(0),
             cap,
+            principals: Mutex::default(),
         }
+    }
+
+    /// Takes a place for a principal, or says why there is none.
+    pub(crate) fn admit_principal(
+        self: &Arc<Self>,
+        principal: &Arc<str>,
+        max: usize,
+    ) -> Result<PrincipalSlot, Error> {
+        let mut principals = lock(&self.principals);
+        let count = principals.entry(Arc::clone(principal)).or_default();
+        if *count >= max {
+            return Err(unavailable(
+                "WHARF_FULL_FOR_PRINCIPAL",
+                "you have too many connections here; close one of them",
+            ));
+        }
+        *count += 1;
+        Ok(PrincipalSlot {
+            route: Arc::clone(self),
+            principal: Arc::clone(principal),
+        })
     }
 
     pub(crate) fn live(&self) -> usize {
         self.live.load(Ordering::Acquire)
+    }
+}
+
+/// A connection's place among those of its principal; dropped, it is given back.
+#[derive(Debug)]
+pub(crate) struct PrincipalSlot {
+    route: Arc<RouteCount>,
+    principal: Arc<str>,
+}
+
+impl Drop for PrincipalSlot {
+    fn drop(&mut self) {
+        let mut principals = lock(&self.route.principals);
+        if let Some(count) = principals.get_mut(&self.principal) {
+            *count -= 1;
+            if *count == 0 {
+                principals.remove(&self.principal);
+            }
+        }
     }
 }
 

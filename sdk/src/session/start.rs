@@ -20,7 +20,7 @@ use super::{
     socket::Socket,
 };
 use crate::{
-    message::Result,
+    message::{CloseFrame, Result},
     policy::{LONGEST, Limits},
     wire::Transport,
 };
@@ -35,6 +35,8 @@ pub(crate) struct SessionParts {
     /// How long the principal's credential is still good.
     pub(crate) expires_in: Option<Duration>,
     pub(crate) slot: Option<Slot>,
+    /// How many sessions of its principal stay on its route, and what the older ones are closed with.
+    pub(crate) newest_wins: Option<(usize, CloseFrame)>,
     /// What middleware wants to be dropped with the session.
     pub(crate) guards: Guards,
 }
@@ -71,7 +73,14 @@ impl SessionParts {
 
     fn begin(self, engine: Engine, started: Instant) -> (Arc<Shared>, SessionEnd) {
         let shared = Arc::new(Shared::new(engine, self.info, self.limits));
-        let enrolled = self.registry.map(|registry| registry.enroll(&shared));
+        let enrolled = self.registry.map(|registry| {
+            let enrolled = registry.enroll(&shared);
+            // Behind the enrolment: of two that come at once, each sees the other.
+            if let Some((max, frame)) = &self.newest_wins {
+                registry.close_oldest(&shared.info, *max, frame);
+            }
+            enrolled
+        });
         let end = SessionEnd::new(
             self.hooks,
             Arc::clone(&shared.info),

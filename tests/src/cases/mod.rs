@@ -26,6 +26,7 @@ pub mod origin;
 pub mod path;
 pub mod peer_close;
 pub mod plain;
+pub mod principals;
 pub mod queue;
 pub mod release;
 pub mod sender;

@@ -57,6 +57,7 @@ impl RouteChain {
     /// Who got here may upgrade: what is left is what is spoken, and what the handler takes out of
     /// the request.
     async fn accept(&self, mut context: Context) -> Result<Response<Bytes>> {
+        self.take_place(&mut context)?;
         let subprotocols = &self.route.limits.subprotocols;
         context.settle_subprotocol(|offers| subprotocols.choose(offers))?;
         let prepared = self.route.handler.prepare(&context).await;
@@ -65,6 +66,22 @@ impl RouteChain {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         Ok(response)
+    }
+}
+
+impl RouteChain {
+    /// Counts the connection for its principal, where the route refuses more than so many.
+    fn take_place(&self, context: &mut Context) -> Result<()> {
+        let principal = context.principal().map(|who| Arc::clone(&who.id));
+        let cap = self.route.principal_cap.as_ref();
+        let Some((principal, cap)) = principal.zip(cap) else {
+            return Ok(());
+        };
+        if cap.closes_oldest.is_none() {
+            let place = self.route.count.admit_principal(&principal, cap.max);
+            context.hold(place.map_err(|error| error.in_phase(Phase::Handshake))?);
+        }
+        Ok(())
     }
 }
 

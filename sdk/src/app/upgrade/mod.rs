@@ -464,6 +464,10 @@ fn session_parts(
                 at.duration_since(SystemTime::now()).unwrap_or_default()
             }),
         slot: Some(slot),
+        newest_wins: route.principal_cap.as_ref().and_then(|cap| {
+            let frame = cap.closes_oldest.clone()?;
+            Some((cap.max, frame))
+        }),
         guards: context.guards(),
     }
 }

@@ -1,0 +1,82 @@
+//! Who connects how often, and for how long.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use wharf_sdk::{Principal, PrincipalCap, Route, middleware::bearer};
+
+use crate::{Client, Host, Request, Site, fixture::echo};
+
+/// The newest connection of a principal closes the one before it; others are not touched.
+pub async fn newest_wins(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut bob = site.open_with(of("/one-per-user", "letmein-noscope")).await;
+    let mut first = site.open_with(of("/one-per-user", "letmein")).await;
+    first.expect_echo("first").await;
+    let mut second = site.open_with(of("/one-per-user", "letmein")).await;
+    first.expect_close(4009).await;
+    second.expect_echo("second").await;
+    bob.expect_echo("bob").await;
+    second.close().await;
+    bob.close().await;
+    site.request(Request::upgrade("/one-per-user"))
+        .await
+        .expect_problem(401, "WHARF_UNAUTHORIZED");
+}
+
+/// Beyond a principal's cap: 503, until one of its connections ends.
+pub async fn refused_beyond_the_cap(host: &dyn Host) {
+    let site = Site::of(host, |app| {
+        let anybody = bearer(async |token: String| Ok(Some(Principal::new(token))));
+        app.route(
+            Route::new("/two", echo)
+                .middleware(anybody)
+                .require_auth()
+                .connections_per_principal(PrincipalCap::refuse(2)),
+        )
+    })
+    .await;
+    let first = site.open_with(of("/two", "alice")).await;
+    let mut second = site.open_with(of("/two", "alice")).await;
+    let refused = site.request(of("/two", "alice")).await;
+    let refused = refused.expect_problem(503, "WHARF_FULL_FOR_PRINCIPAL");
+    assert!(refused.header("retry-after").is_some());
+    let mut bob = site.open_with(of("/two", "bob")).await;
+    bob.expect_echo("bob").await;
+    close(first).await;
+    let mut third = open_again(&site).await;
+    third.expect_echo("third").await;
+    second.expect_echo("second").await;
+}
+
+/// A renewed credential lets the session go on; one that is not ends it with 1008.
+pub async fn renewed_credentials(host: &dyn Host) {
+    let site = Site::fixture(host).await;
+    let mut client = site.open_with(of("/renew", "letmein")).await;
+    for _ in 0..3 {
+        sleep(Duration::from_millis(400)).await;
+        client.send_text("renew").await;
+        client.expect_text("renewed").await;
+    }
+    client.expect_close(1008).await;
+}
+
+async fn close(mut client: Client) {
+    client.close().await;
+}
+
+/// The place of a session that has ended is given back a moment after its peer knows.
+async fn open_again(site: &Site) -> Client {
+    for _ in 0..50 {
+        let answer = site.request(of("/two", "alice")).await;
+        if answer.status() == 101 {
+            return Client::new(answer);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the place was not given back");
+}
+
+fn of(path: &str, token: &str) -> Request {
+    Request::upgrade(path).with("Authorization", format!("Bearer {token}"))
+}
