@@ -70,10 +70,12 @@ async fn handler(
         match &*line {
             "who" => {
                 let members = room.members().await?;
-                let names: Vec<_> = members
+                let mut names: Vec<_> = members
                     .iter()
                     .map(|member| member.metadata.as_str().unwrap_or_default())
                     .collect();
+                // They may have come in the same millisecond.
+                names.sort_unstable();
                 socket.write(format!("who {}", names.join(","))).await?;
             }
             _ => match room.publish(line).except(&seat).await {

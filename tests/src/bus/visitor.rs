@@ -148,7 +148,7 @@ impl Visitor {
         }
     }
 
-    /// The names of who is there.
+    /// The names of who is there, sorted: some may have come in the same millisecond.
     ///
     /// # Panics
     ///
@@ -157,9 +157,11 @@ impl Visitor {
         self.say(&json!({ "members": true })).await;
         let answer = self.until(|text| text.get("members").is_some()).await;
         let members = answer["members"].as_array().expect("a list");
-        members
+        let mut names: Vec<_> = members
             .iter()
             .map(|member| member["name"].as_str().unwrap_or_default().to_owned())
-            .collect()
+            .collect();
+        names.sort_unstable();
+        names
     }
 }

@@ -21,7 +21,7 @@ pub async fn snapshot_and_changes(host: &dyn BusHost) {
     alice.expect(&json!({ "renamed": told })).await;
     assert_eq!(alice.members().await, ["alice", "robert"]);
     let mut carol = nodes[nodes.len() / 2].visit("room", "carol").await;
-    assert_eq!(carol.members().await, ["alice", "robert", "carol"]);
+    assert_eq!(carol.members().await, ["alice", "carol", "robert"]);
     let told = json!({ "session": carol.session(), "name": "carol" });
     alice.expect(&json!({ "joined": told })).await;
     alice.expect_silence(Duration::from_millis(300)).await;
