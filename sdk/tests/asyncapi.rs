@@ -55,7 +55,7 @@ fn app() -> App {
         );
     App::builder()
         .group(v1)
-        .route(Route::new("/", quiet))
+        .route(Route::new("/", quiet).deprecated("2026-01-01", "2027-01-01", None))
         .route(Route::new("/secret", quiet).undocumented())
         .route(Route::asyncapi("/doc", Info::new("Talk", "2.0.0")))
         .build()
@@ -164,8 +164,12 @@ fn a_channels_events_are_operations_with_replies() {
 }
 
 #[test]
-fn what_is_undocumented_is_not_there() {
+fn what_will_go_says_so_and_what_is_undocumented_is_not_there() {
     let document = document();
+    assert_eq!(
+        document["channels"]["root"]["x-deprecated"]["sunset"],
+        "2027-01-01"
+    );
     let channels: Vec<_> = document["channels"].as_object().unwrap().keys().collect();
     assert_eq!(channels, ["room", "root"]);
 }

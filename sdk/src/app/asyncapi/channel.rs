@@ -97,6 +97,9 @@ impl<'a> ChannelWriter<'a> {
         if !parameters.is_empty() {
             set("parameters", parameters.into());
         }
+        if let Some(deprecation) = &route.deprecation {
+            set("x-deprecated", json!(deprecation));
+        }
         if !route.tags.is_empty() {
             let tags = route.tags.iter().map(|tag| json!({ "name": tag }));
             set("tags", tags.collect());
