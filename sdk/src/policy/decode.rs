@@ -8,7 +8,9 @@ use crate::message::{Error, Message};
 
 /// Makes the answer to a message that does not decode.
 #[derive(Clone)]
-pub struct DecodeAnswer(Arc<dyn Fn(&Error, &Message) -> Message + Send + Sync>);
+pub struct DecodeAnswer(Arc<MakeAnswer>);
+
+type MakeAnswer = dyn Fn(&Error, &Message) -> Message + Send + Sync;
 
 impl DecodeAnswer {
     pub(super) fn new(

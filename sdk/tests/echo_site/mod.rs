@@ -24,7 +24,7 @@ pub(crate) fn request() -> UpgradeRequest {
     }
     UpgradeRequest {
         method: Method::GET,
-        uri: "/echo".parse().unwrap(),
+        uri: "/echo".parse().expect("a target"),
         version: Version::HTTP_11,
         headers,
         peer: None,

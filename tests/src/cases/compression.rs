@@ -1,6 +1,6 @@
 //! permessage-deflate, where the driver has it; where it has not, nothing is agreed on.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures::future::join_all;
 use wharf_sdk::{
@@ -570,5 +570,5 @@ pub async fn write_deadline(host: &dyn Host) {
         .only("failed")
         .await
         .expect_error("WHARF_WRITE_DEADLINE", "session");
-    drop(Arc::new(client));
+    drop(client);
 }
