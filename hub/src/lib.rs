@@ -2,7 +2,7 @@
 //!
 //! A [`Hub`] has all rooms of an app. A [`Room`] is a name under which sockets hear the same; a
 //! [`Seat`] is a socket's place in it, and dropping it leaves. What carries rooms between nodes is
-//! a [`Bus`](bus::Bus): the crates `wharf-redis` and `wharf-nats` have one each, and a hub without
+//! a [`Bus`]: the crates `wharf-redis` and `wharf-nats` have one each, and a hub without
 //! one is alone.
 //!
 //! # One publish, from end to end
