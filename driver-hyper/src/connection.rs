@@ -1,8 +1,17 @@
 //! One connection, from its first byte until it ends or becomes a socket.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
@@ -26,6 +35,10 @@ use crate::{
 /// The largest head of a request, and what is read ahead of a connection. The app's own limit is
 /// lower and has a better answer.
 const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How many plain requests a connection carries; the answer to the last ends it. Who sends many
+/// behind each other and reads no answer is served this many, and no more.
+const MAX_REQUESTS: u32 = 16;
 
 /// The names of protocols in ALPN.
 #[cfg(feature = "tls")]
@@ -98,6 +111,7 @@ impl Settings {
         mut stopped: watch::Receiver<()>,
     ) {
         let place = Arc::clone(io.place());
+        let requests = AtomicU32::new(0);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
@@ -105,7 +119,7 @@ impl Settings {
             .half_close(true)
             .serve_connection(
                 TokioIo::new(Bounded::new(io, self.write_timeout)),
-                service_fn(|request| self.answer(request, info, &place)),
+                service_fn(|request| self.answer_nth(request, info, &place, &requests)),
             )
             .with_upgrades();
         let mut connection = pin!(connection);
@@ -119,6 +133,22 @@ impl Settings {
         if let Err(error) = ended {
             tracing::debug!(%error, "an HTTP connection ended early");
         }
+    }
+
+    async fn answer_nth(
+        &self,
+        request: Request<Incoming>,
+        info: ConnectionInfo,
+        place: &Place,
+        requests: &AtomicU32,
+    ) -> Result<Response<Kept<Settled>>, Infallible> {
+        let is_last = requests.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REQUESTS;
+        let mut response = self.answer(request, info, place).await?;
+        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        Ok(response)
     }
 
     async fn answer(
