@@ -8,7 +8,7 @@ use std::{
 
 use slab::Slab;
 use tokio::{sync::oneshot, time::Instant};
-use wharf_sdk::Message;
+use wharf_sdk::SharedMessage;
 
 use crate::{
     Delivery, Event, Gap, NodeId, RoomName, RoomOptions,
@@ -108,14 +108,15 @@ impl Cell {
 
     /// Hands an event to everybody here who wants it; returns how many sockets took it.
     pub(crate) fn tell(&self, hub: &Shared, state: &mut State, event: &Event) -> usize {
-        let mut message: Option<Option<Message>> = None;
+        let mut message: Option<Option<SharedMessage>> = None;
         let gap_message = |gap| (hub.settings.render)(&Event::Gap(gap));
         let (mut handed, mut dropped, mut gaps) = (0, 0, 0);
         for (key, chair) in &mut state.chairs {
             if !chair.wants(event) {
                 continue;
             }
-            let message = message.get_or_insert_with(|| (hub.settings.render)(event));
+            let message =
+                message.get_or_insert_with(|| (hub.settings.render)(event).map(SharedMessage::new));
             let had_missed = chair.missed.is_some();
             match chair.hand(event, message.as_ref(), &gap_message) {
                 Handed::Over => handed += 1,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use wharf_sdk::{ErrorKind, Message, Sender};
+use wharf_sdk::{Delivery, ErrorKind, Message, Sender, SharedMessage};
 
 use crate::{Event, Gap, SessionId};
 
@@ -57,7 +57,7 @@ impl Chair {
     pub(crate) fn hand(
         &mut self,
         event: &Event,
-        message: Option<&Message>,
+        message: Option<&SharedMessage>,
         gap_message: &impl Fn(Gap) -> Option<Message>,
     ) -> Handed {
         if let Some(waiting) = &mut self.waiting {
@@ -80,7 +80,7 @@ impl Chair {
         };
         let is_clear = self.missed.is_none() || !self.tells_gaps || self.tell_missed(gap_message);
         let handed = match is_clear {
-            true => hand_over(&self.sender, message),
+            true => share(&self.sender, message),
             false => Handed::Dropped,
         };
         if handed == Handed::Dropped {
@@ -120,7 +120,18 @@ impl Chair {
     }
 }
 
-/// Queues a message for a session, sharing its payload, and never waits.
+/// Queues a message that many sessions are sent: its frame is made once for all of them. Never
+/// waits.
+pub(crate) fn share(sender: &Sender, message: &SharedMessage) -> Handed {
+    match sender.try_send_shared(message) {
+        Ok(Delivery::Queued) => Handed::Over,
+        Ok(_) => Handed::Dropped,
+        Err(error) if error.kind() == ErrorKind::Backpressure => Handed::Dropped,
+        Err(_) => Handed::Gone,
+    }
+}
+
+/// Queues a message for one session, and never waits.
 pub(crate) fn hand_over(sender: &Sender, message: &Message) -> Handed {
     match sender.try_send(message.clone()) {
         Ok(()) => Handed::Over,

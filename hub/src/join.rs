@@ -9,7 +9,7 @@ use std::{
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::time::timeout;
-use wharf_sdk::{Message, Result, Sender};
+use wharf_sdk::{Message, Result, Sender, SharedMessage};
 
 use crate::{
     Delivery, Event, Member, Position, Room, Seat, SessionId,
@@ -259,7 +259,7 @@ impl Join {
         };
         let gap_message = |gap| (hub.settings.render)(&Event::Gap(gap));
         for event in waiting.events.iter().filter(|event| is_news(event)) {
-            let message = (hub.settings.render)(event);
+            let message = (hub.settings.render)(event).map(SharedMessage::new);
             chair.hand(event, message.as_ref(), &gap_message);
         }
         if waiting.missed > 0 {

@@ -15,14 +15,14 @@ use tokio::{
     sync::OnceCell,
     time::{Instant, timeout},
 };
-use wharf_sdk::{CloseFrame, ConnectionId, Message, Result, Sender};
+use wharf_sdk::{CloseFrame, ConnectionId, Message, Result, Sender, SharedMessage};
 
 use crate::{
     BusCapabilities, Delivery, History, HubBuilder, HubObserver, NodeId, Position, RoomName,
     RoomOptions, SessionId,
     bus::{Bus, BusFuture, Entry},
     cell::{Cell, Stay, count_room, is_over},
-    chair::hand_over,
+    chair::share,
     error,
     frame::{Frame, OVERHEAD_BYTES, What},
     observe::{Figures, add, tell_each},
@@ -329,10 +329,11 @@ impl Shared {
 
     /// Sends to all sessions on this node; returns to how many.
     pub(crate) fn broadcast_here(&self, message: &Message) -> usize {
+        let message = SharedMessage::new(message.clone());
         let attendances = self.attendances.values();
         let handed = attendances
             .iter()
-            .map(|attendance| hand_over(&attendance.sender, message))
+            .map(|attendance| share(&attendance.sender, &message))
             .filter(|handed| *handed == crate::chair::Handed::Over)
             .count();
         add(&self.figures.delivered, handed as u64);
