@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Takes a value over from the extensions of actix's request.
 pub(crate) type Carry = fn(&Extensions, &mut http::Extensions);
 
-/// An app with what it is to find of the application around it: [`mount`](crate::mount) with
+/// An app with what it is to find of the application around it: [`mount`](crate::mount()) with
 /// choices.
 ///
 /// A service, like a scope: every path under the prefix is the app's, also those that none of its

@@ -51,7 +51,7 @@ const REFUSALS: usize = 16;
 /// How long being told may take.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A server to be bound: see [`server`](crate::server).
+/// A server to be bound: see [`server`](crate::server()).
 #[derive(Debug)]
 #[must_use = "a server listens once it is bound, and accepts once it runs"]
 pub struct ServerBuilder {

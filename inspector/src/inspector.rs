@@ -24,7 +24,7 @@ const MAX_WATCHERS: usize = 16;
 /// The largest message that a page sends.
 const MAX_WISH_BYTES: usize = 16 * 1024;
 
-/// A page that shows an app's sockets as they live. See the [crate](crate).
+/// A page that shows an app's sockets as they live. See the [crate].
 #[must_use = "an inspector shows nothing until it is mounted"]
 pub struct Inspector<Door = NoDoor> {
     path: String,

@@ -245,7 +245,7 @@ pub(crate) fn encode_json(value: &impl Serialize) -> Result<Message> {
         .map_err(unencodable)
 }
 
-/// What [`DecodeErrors::Answer`] sends unless the route says otherwise.
+/// What [`DecodeErrors::Answer`](crate::DecodeErrors::Answer) sends unless the route says otherwise.
 pub(crate) fn answer(error: &Error) -> Message {
     let mut body = serde_json::json!({
         "error": { "code": error.code(), "message": error.message() }

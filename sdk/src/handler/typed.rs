@@ -75,7 +75,7 @@ impl<In: Send, Out, C: Codec<In, Out>, S: WebSocket> Typed<In, Out, C, S> {
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocketExt::read_text`](crate::WebSocketExt::read_text): no message that decodes is
+    /// As [`WebSocketExt::read_text`]: no message that decodes is
     /// lost.
     pub async fn read(&mut self) -> Result<Option<In>> {
         read_as(&mut self.socket, |message| C::decode(&message)).await

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Runs before the upgrade, around everything further in. An `async fn(Context, Next) ->
-/// Result<Response>` is one, and so is an async closure in [`from_fn`].
+/// Result<Response>` is one, and so is an async closure in [`from_fn()`].
 ///
 /// First added is outermost: of an app, a group and a route, the app's run first, and within each
 /// in the order in which they were added. A middleware may
