@@ -45,6 +45,8 @@ struct State {
     dispatcher: Option<Waker>,
     /// Of the session, or behind its end of who waits for the connection's.
     session: Option<Waker>,
+    /// Of who waits for the session to be done with the connection.
+    watch: Option<Waker>,
 }
 
 impl SharedBody {
@@ -65,6 +67,23 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// Waits until the session is done with the connection. Its handler may still run.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn ended(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state.borrow_mut();
+            if state.is_ended {
+                return Poll::Ready(());
+            }
+            state.watch = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Waits until the dispatcher has dropped the body.
     ///
     /// # Cancel safety
@@ -211,6 +230,7 @@ impl SharedIo {
         let mut state = self.state.borrow_mut();
         state.is_ended = true;
         wake(&mut state.dispatcher);
+        wake(&mut state.watch);
     }
 }
 

@@ -7,6 +7,7 @@ use actix_web::{
     dev::{AppService, Extensions, HttpServiceFactory},
     web::{self, Payload},
 };
+use futures::future::join;
 use socket2::{SockRef, Socket};
 use tokio::{net::TcpStream, time::timeout};
 use wharf_sdk::{
@@ -121,8 +122,9 @@ pub(crate) fn begin(request: &HttpRequest, payload: Payload, mut upgrade: Upgrad
     let place = upgrade.take_place();
     let watch = io.watch();
     let session = transport::session(Connection::<SharedIo>::new(io), upgrade);
-    actix_rt::spawn(async move {
-        session.await;
+    let end = async move {
+        // A handler may outlive its connection, and the handle would keep that open.
+        watch.ended().await;
         if timeout(GRACE, watch.gone()).await.is_err() {
             watch.abort();
             if let Some(Grip(handle)) = &grip {
@@ -133,6 +135,9 @@ pub(crate) fn begin(request: &HttpRequest, payload: Payload, mut upgrade: Upgrad
             drop(grip);
             watch.gone().await;
         }
+    };
+    actix_rt::spawn(async move {
+        join(session, end).await;
         drop(place);
     });
     body

@@ -425,6 +425,10 @@ impl AsRef<Sender> for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
+        if let Some(native) = self.native_mut() {
+            // What was written through it leaves before the close of a handler that returns.
+            native.sync();
+        }
         if let Some((line, ticket)) = self.waits_in.take() {
             line::give_up(self.shared(), line, ticket);
         }

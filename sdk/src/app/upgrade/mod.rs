@@ -408,6 +408,9 @@ fn switching_protocols(
     if let Some(subprotocol) = subprotocol {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
+    if let Some(extensions) = extensions {
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
+    }
     if context.request().is_multiplexed() {
         // Streams are not switched, and speak for themselves: these have no place there.
         for name in [
@@ -427,9 +430,6 @@ fn switching_protocols(
         )
         .in_phase(Phase::Upgrade)
     })?;
-    if let Some(extensions) = extensions {
-        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
-    }
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
