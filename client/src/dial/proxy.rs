@@ -15,7 +15,7 @@ use crate::target::Target;
 /// ```
 /// use wharf_client::{Client, Proxy};
 ///
-/// let client = Client::builder().proxy(Proxy::parse("socks5://user:pass@proxy.example:1080")?);
+/// let client = Client::builder().proxy(Proxy::parse("socks5://user:pass@proxy.example:1080"));
 /// # Ok::<(), wharf_sdk::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -40,8 +40,8 @@ impl Route {
     ///     Ok(())
     /// }
     ///
-    /// let route = Route::new("/game", game).documents::<Guess, Verdict>();
     /// # fn main() -> Result<()> {
+    /// let route = Route::new("/game", game).documents::<Guess, Verdict>();
     /// let app = App::builder().route(route).build()?;
     /// let document = app.asyncapi(&Info::new("Game", "1.0.0"));
     /// assert_eq!(document["components"]["schemas"]["Guess"]["required"][0], "number");

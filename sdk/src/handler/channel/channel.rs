@@ -27,9 +27,9 @@ use super::{
 ///     Ok(terms.a + terms.b)
 /// }
 ///
-/// let route = Route::new("/sums", Channel::new().on("add", add));
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<()> {
+/// let route = Route::new("/sums", Channel::new().on("add", add));
 /// # let host = TestHost::new(App::builder().route(route).build()?);
 /// let mut client = host.connect("/sums").await;
 /// client.send_text(r#"{"event":"add","data":{"a":1,"b":2},"id":7}"#).await;
