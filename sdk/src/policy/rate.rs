@@ -125,6 +125,13 @@ impl Bucket {
         Err(now + Duration::from_secs_f64(wait))
     }
 
+    /// How many messages, and how many bytes before the last of them, are within the rate at once.
+    /// There may be more by now.
+    pub(crate) fn left(&self) -> (usize, usize) {
+        // Too large is as good as unlimited, and below zero is none.
+        (self.messages as usize, self.bytes as usize)
+    }
+
     fn has_tokens(&self) -> bool {
         self.messages >= 1.0 && self.bytes > 0.0
     }
