@@ -125,11 +125,15 @@ impl Bucket {
         Err(now + Duration::from_secs_f64(wait))
     }
 
-    /// How many messages, and how many bytes before the last of them, are within the rate at once.
-    /// There may be more by now.
-    pub(crate) fn left(&self) -> (usize, usize) {
-        // Too large is as good as unlimited, and below zero is none.
-        (self.messages as usize, self.bytes as usize)
+    /// How many messages of together less than `bytes` are within the rate at once, at least the
+    /// one that finds out. There may be more by now.
+    #[inline]
+    pub(crate) fn messages_at_once(&self, bytes: usize) -> usize {
+        // A count of tokens fits, and a smaller type is cheaper to convert to.
+        if self.bytes < bytes as isize as f64 {
+            return 1;
+        }
+        (self.messages as i32).max(1) as usize
     }
 
     fn has_tokens(&self) -> bool {

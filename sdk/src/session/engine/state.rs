@@ -143,16 +143,16 @@ impl Engine {
         if !self.wants_input() {
             return InputRoom::default();
         }
-        // The one that is over the rate holds back what is behind it.
-        let (messages, bytes) = self
-            .bucket
-            .as_ref()
-            .map_or((usize::MAX, usize::MAX), Bucket::left);
-        let ahead = READ_AHEAD_MESSAGES.saturating_sub(self.inbound.len());
-        let ahead_bytes = READ_AHEAD_BYTES.saturating_sub(self.inbound_bytes);
+        let ahead = READ_AHEAD_MESSAGES
+            .saturating_sub(self.inbound.len())
+            .max(1);
         InputRoom {
-            messages: ahead.min(messages).max(1),
-            bytes: ahead_bytes.min(bytes).max(1),
+            // The one that is over the rate holds back what is behind it.
+            messages: match &self.bucket {
+                Some(bucket) => bucket.messages_at_once(READ_AHEAD_BYTES).min(ahead),
+                None => ahead,
+            },
+            bytes: READ_AHEAD_BYTES.saturating_sub(self.inbound_bytes).max(1),
         }
     }
 
