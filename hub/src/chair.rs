@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use wharf_sdk::{Delivery, ErrorKind, Message, Sender, SharedMessage};
 
-use crate::{Event, Gap, SessionId};
+use crate::{Event, Gap, Position, SessionId};
 
 /// What waits for a member whose history is still being read; more is a gap.
 const MAX_WAITING: usize = 4096;
@@ -21,6 +21,8 @@ pub(crate) struct Chair {
     pub(crate) queued_then: usize,
     /// What happens while the member is sent what it missed.
     pub(crate) waiting: Option<Box<Waiting>>,
+    /// How far the history went that it was sent: what is live may still be behind that.
+    pub(crate) caught_up_to: Option<Position>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +70,9 @@ impl Chair {
             waiting.missed += 1;
             return Handed::Dropped;
         }
+        if self.knows(event) {
+            return Handed::Kept;
+        }
         if let Event::Gap(gap) = event {
             self.miss(gap.messages);
             return match self.tell_missed(gap_message) {
@@ -87,6 +92,20 @@ impl Chair {
             self.miss(Some(1));
         }
         handed
+    }
+
+    /// Whether the member was sent this as a part of the history.
+    fn knows(&self, event: &Event) -> bool {
+        match (event, self.caught_up_to) {
+            (
+                Event::Message(crate::Delivery {
+                    position: Some(position),
+                    ..
+                }),
+                Some(known),
+            ) => position.epoch == known.epoch && position.offset <= known.offset,
+            _ => false,
+        }
     }
 
     /// Notes a gap that is to be told; `None` is one of unknown size.

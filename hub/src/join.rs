@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use wharf_sdk::{Message, Result, Sender, SharedMessage};
 
 use crate::{
-    Delivery, Event, Member, Position, Room, Seat, SessionId,
+    Event, Member, Position, Room, Seat, SessionId,
     bus::{BusFuture, Replay},
     cell::Stay,
     chair::{Chair, Handed, Waiting, hand_over},
@@ -169,6 +169,7 @@ impl Join {
             missed: None,
             queued_then: 0,
             waiting,
+            caught_up_to: None,
         }
     }
 
@@ -250,15 +251,9 @@ impl Join {
         if missed > 0 {
             chair.miss(Some(missed));
         }
-        let is_news = |event: &Event| match event {
-            Event::Message(Delivery {
-                position: Some(position),
-                ..
-            }) => position.epoch != head.epoch || position.offset > head.offset,
-            _ => true,
-        };
+        chair.caught_up_to = Some(head);
         let gap_message = |gap| (hub.settings.render)(&Event::Gap(gap));
-        for event in waiting.events.iter().filter(|event| is_news(event)) {
+        for event in &waiting.events {
             let message = (hub.settings.render)(event).map(SharedMessage::new);
             chair.hand(event, message.as_ref(), &gap_message);
         }
