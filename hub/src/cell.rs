@@ -20,6 +20,7 @@ use crate::{
     observe::add,
     roster::{Change, Roster},
     shared::Shared,
+    snapshot::RoomFigures,
     subscription::Ear,
 };
 
@@ -46,6 +47,7 @@ pub(crate) struct State {
     pub(crate) roster: Option<Box<Roster>>,
     /// The roster has what the bus remembered.
     pub(crate) is_roster_read: bool,
+    pub(crate) figures: RoomFigures,
     heard: Heard,
     /// The number of what was published here last.
     last_number: u64,
@@ -136,14 +138,16 @@ impl Cell {
         match event {
             Event::Message(_) => {
                 add(&hub.figures.delivered, handed as u64);
-                add(&hub.figures.dropped, dropped as u64);
+                add(&hub.figures.dropped, dropped);
                 add(&hub.figures.gaps, gaps);
+                state.figures.messages += 1;
+                state.figures.dropped += dropped;
+                state.figures.gaps += gaps;
             }
             Event::Gap(gap) => {
-                add(
-                    &hub.figures.gaps,
-                    (state.chairs.len() + state.ears.len()) as u64,
-                );
+                let told = (state.chairs.len() + state.ears.len()) as u64;
+                add(&hub.figures.gaps, told);
+                state.figures.gaps += told;
                 hub.tell(|observer| observer.gap(&self.name, gap.messages));
             }
             _ => {}

@@ -44,6 +44,7 @@ mod room;
 mod roster;
 mod seat;
 mod shared;
+mod snapshot;
 mod store;
 mod subscription;
 #[cfg(feature = "testing")]
@@ -63,5 +64,6 @@ pub use self::{
     publish::{Publish, Published},
     room::Room,
     seat::Seat,
+    snapshot::RoomSnapshot,
     subscription::Subscription,
 };

@@ -260,6 +260,13 @@ impl Shared {
         self.rooms.lock(name).get(name).cloned()
     }
 
+    /// Looks at every room, with a part of them locked at a time.
+    pub(crate) fn for_each_cell(&self, mut look: impl FnMut(&Arc<Cell>)) {
+        for shard in &self.rooms.shards {
+            lock(shard).values().for_each(&mut look);
+        }
+    }
+
     pub(crate) fn cells(&self) -> Vec<Arc<Cell>> {
         self.rooms.values()
     }

@@ -7,7 +7,7 @@ mod site;
 use std::time::Duration;
 
 use futures::StreamExt;
-use wharf_hub::{Event, Hub, RoomOptions};
+use wharf_hub::{Event, Hub, RoomName, RoomOptions};
 use wharf_sdk::CloseFrame;
 
 use self::site::{Node, settle, text};
@@ -145,4 +145,54 @@ async fn what_makes_no_sense_is_refused() {
     assert_eq!(hub.room("").unwrap_err().code(), "WHARF_ROOM_NAME");
     let members = hub.room("room").unwrap().members().await;
     assert_eq!(members.unwrap_err().code(), "WHARF_HUB_NO_PRESENCE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_rooms_are_listed_page_by_page() {
+    let node = local();
+    let mut guests = Vec::new();
+    for name in ["c", "a", "p-b", "d"] {
+        guests.push(node.join("alice", &format!("/{name}")).await.0);
+    }
+    let names = |prefix, after: Option<&str>, limit| -> Vec<String> {
+        let after = after.map(|name| RoomName::new(name).unwrap());
+        let page = node.open_rooms(prefix, after.as_ref(), limit);
+        page.iter().map(|room| room.name.to_string()).collect()
+    };
+    assert_eq!(names("", None, 3), ["a", "c", "d"]);
+    assert_eq!(names("", Some("d"), 3), ["p-b"]);
+    assert_eq!(names("p-", None, 3), ["p-b"]);
+    assert!(names("", None, 0).is_empty());
+    drop(guests);
+    settle().await;
+    assert!(names("", None, 3).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_says_how_it_is_without_asking_anybody() {
+    let node = local();
+    let (mut alice, _) = node.join("alice", "/p-room").await;
+    let (mut slow, _) = node.join("slow", "/p-room").await;
+    let _hearing = node.room("p-room").unwrap().subscribe().await.unwrap();
+    for _ in 0..40 {
+        alice.send_text(&"x".repeat(64 * 1024)).await;
+        text(&mut alice).await;
+    }
+    let room = node.open_rooms("", None, 1).remove(0);
+    let counts = (room.seats, room.subscriptions, room.members);
+    assert_eq!(counts, (2, 1, Some(2)), "{room:?}");
+    assert_eq!((room.messages, room.gaps), (40, 1), "{room:?}");
+    assert_eq!(room.dropped, node.stats().dropped);
+    assert_eq!(room.position, None);
+    let names = |limit| -> Option<Vec<String>> {
+        let members = node.known_members(&room.name, limit)?;
+        let names = members.iter().map(|member| member.metadata.to_string());
+        Some(names.collect())
+    };
+    let mut all = names(9).unwrap();
+    all.sort_unstable();
+    assert_eq!(all, [r#""alice""#, r#""slow""#]);
+    assert_eq!(names(1).unwrap().len(), 1);
+    assert_eq!(node.known_members(&RoomName::new("none").unwrap(), 1), None);
+    text(&mut slow).await;
 }
