@@ -49,7 +49,7 @@ pub use self::{
     },
     request::{Context, Principal, Response, TrustedProxies, response},
     session::{
-        Counts, Delivery, Figures, Gap, Sender, SessionInfo, ShutdownOptions, ShutdownReport,
-        Socket,
+        Counts, Delivery, Direction, Figures, Gap, Passed, Sender, SessionInfo, ShutdownOptions,
+        ShutdownReport, Socket, Tap,
     },
 };

@@ -24,6 +24,7 @@ mod shared;
 mod socket;
 mod start;
 mod sync;
+mod tap;
 mod timer;
 mod waiters;
 
@@ -36,6 +37,7 @@ pub use self::{
     run::Session,
     sender::Sender,
     socket::Socket,
+    tap::{Direction, Passed, Tap},
 };
 pub(crate) use self::{
     guards::Guards,

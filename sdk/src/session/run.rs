@@ -23,6 +23,7 @@ use crate::{
         engine::{InputRoom, Outgoing, Stage},
         notifier::Notifier,
         shared::{NativeRequest, Shared},
+        tap::Direction,
     },
     wire::{Traffic, Transport, Unfinished},
 };
@@ -126,6 +127,9 @@ impl<T: Transport> Session<T> {
                 break;
             }
             let mut state = self.shared.lock();
+            if let Some(taps) = &state.taps {
+                taps.see(Direction::In, batch.iter());
+            }
             let engine = &mut state.engine;
             for message in batch.drain(..) {
                 engine.handle_message(message, now);
@@ -557,6 +561,7 @@ fn send_all<T: Transport>(
 /// Takes what is sent next; `true` if there is more.
 fn take_batch(shared: &Shared, in_hand: &mut VecDeque<Outgoing>) -> bool {
     let mut state = shared.lock();
+    let first = in_hand.len();
     let mut bytes = 0;
     while bytes < BATCH_BYTES && in_hand.len() < BATCH_MESSAGES {
         let Some(message) = state.engine.poll_transmit() else {
@@ -564,6 +569,12 @@ fn take_batch(shared: &Shared, in_hand: &mut VecDeque<Outgoing>) -> bool {
         };
         bytes += message.payload_bytes();
         in_hand.push_back(message);
+    }
+    if let Some(taps) = &state.taps {
+        taps.see(
+            Direction::Out,
+            in_hand.range(first..).map(Outgoing::message),
+        );
     }
     state.engine.has_output()
 }

@@ -14,6 +14,7 @@ use crate::{
         clock::now,
         engine::{Admission, Delivery, Engine, Outgoing, backpressure},
         info::SessionInfo,
+        tap::Taps,
         waiters::{Ticket, Waiters},
     },
     wire::NativeSocket,
@@ -40,6 +41,8 @@ pub(crate) struct State {
     /// Who waits for the end to begin, or to be over.
     pub(crate) enders: Waiters,
     pub(crate) native: NativeRequest,
+    /// Who looks on.
+    pub(super) taps: Option<Box<Taps>>,
 }
 
 /// What can be waited for, beside a message.
@@ -193,6 +196,7 @@ impl Shared {
                 flushers: Waiters::default(),
                 enders: Waiters::default(),
                 native: NativeRequest::None,
+                taps: None,
             }),
             info,
             limits,
