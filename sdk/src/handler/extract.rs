@@ -193,13 +193,13 @@ impl<T: DeserializeOwned + Send> FromContext for Path<T> {
                 format!("the path parameters do not fit: {detail}"),
             )
         };
-        super::path_de::from_params(context.params().collect())
+        super::path::from_params(context.params().collect())
             .map(Self)
             .map_err(|error| invalid(error.to_string()))
     }
 
     fn check(provided: &Provided<'_>) -> Result<()> {
-        match super::path_shape::misfit::<T>(provided.params()) {
+        match super::path::misfit::<T>(provided.params()) {
             None => Ok(()),
             Some(why) => Err(Error::config(format!(
                 "{why}; let Path<{}> and the pattern agree",

@@ -9,8 +9,7 @@ mod events;
 mod ext;
 pub mod extract;
 mod function;
-mod path_de;
-mod path_shape;
+mod path;
 mod typed;
 mod websocket;
 

@@ -1,109 +1,21 @@
-//! Path parameters as serde sees them: by name, in order, or one alone.
+//! The parameters that came with a request.
 
 use serde::{
-    de::{
-        DeserializeOwned, Deserializer, IntoDeserializer, Visitor,
-        value::{Error, MapDeserializer, SeqDeserializer},
-    },
+    de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor, value::Error},
     forward_to_deserialize_any,
 };
 
+use super::params::{Params, WrongCount};
+
 /// Decodes parameters into a struct, a map, a tuple or a single value.
 pub(crate) fn from_params<T: DeserializeOwned>(params: Vec<(&str, &str)>) -> Result<T, Error> {
-    T::deserialize(Params(params))
+    let values = params.into_iter().map(|(name, value)| (name, Value(value)));
+    T::deserialize(Params(values.collect()))
 }
 
-struct Params<'a>(Vec<(&'a str, &'a str)>);
-
-impl<'a> Params<'a> {
-    fn only(&self) -> Result<Value<'a>, Error> {
-        match self.0[..] {
-            [(_, value)] => Ok(Value(value)),
-            _ => Err(serde::de::Error::custom(format!(
-                "the route has {} parameters, not one; take a tuple or a struct",
-                self.0.len()
-            ))),
-        }
-    }
-}
-
-macro_rules! one_value {
-    ($($method:ident)*) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-            self.only()?.$method(visitor)
-        })*
-    };
-}
-
-impl<'de> Deserializer<'de> for Params<'_> {
-    type Error = Error;
-
-    one_value! {
-        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32
-        deserialize_i64 deserialize_i128 deserialize_u8 deserialize_u16 deserialize_u32
-        deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64 deserialize_char
-        deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf
-        deserialize_option deserialize_unit deserialize_identifier deserialize_ignored_any
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let values = self.0.into_iter().map(|(_, value)| Value(value));
-        visitor.visit_seq(SeqDeserializer::new(values))
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
-        if self.0.len() != len {
-            return Err(serde::de::Error::invalid_length(self.0.len(), &visitor));
-        }
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.deserialize_tuple(len, visitor)
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let entries = self.0.into_iter().map(|(name, value)| (name, Value(value)));
-        visitor.visit_map(MapDeserializer::new(entries))
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.deserialize_map(visitor)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.only()?.deserialize_enum(name, variants, visitor)
+impl WrongCount for Error {
+    fn wrong_count(has: usize, takes: usize) -> Self {
+        serde::de::Error::custom(format!("the route has {has} parameters, not {takes}"))
     }
 }
 

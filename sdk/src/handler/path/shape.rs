@@ -4,16 +4,16 @@
 use std::fmt;
 
 use serde::{
-    de::{
-        DeserializeOwned, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor,
-        value::{MapDeserializer, SeqDeserializer},
-    },
+    de::{DeserializeOwned, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor},
     forward_to_deserialize_any,
 };
 
+use super::params::{Params, WrongCount};
+
 /// Why a type cannot be made of these parameters, if that can be known without their values.
 pub(crate) fn misfit<T: DeserializeOwned>(names: &[&str]) -> Option<String> {
-    match T::deserialize(Names(names)) {
+    let stand_ins = names.iter().map(|name| (*name, StandIn));
+    match T::deserialize(Params(stand_ins.collect())) {
         Err(Misfit::Shape(why)) => Some(why),
         // What a type makes of its values is not known before they come.
         Ok(_) | Err(Misfit::Value) => None,
@@ -55,115 +55,13 @@ impl serde::de::Error for Misfit {
     }
 }
 
-struct Names<'a>(&'a [&'a str]);
-
-impl Names<'_> {
-    fn expect(&self, count: usize) -> Result<(), Misfit> {
-        if self.0.len() == count {
-            return Ok(());
-        }
-        Err(Misfit::Shape(format!(
-            "it has {}, and Path takes {count}",
-            match self.0.len() {
-                1 => "one parameter".to_owned(),
-                count => format!("{count} parameters"),
-            }
-        )))
-    }
-}
-
-macro_rules! one_value {
-    ($($method:ident)*) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-            self.expect(1)?;
-            StandIn.$method(visitor)
-        })*
-    };
-}
-
-impl<'de> Deserializer<'de> for Names<'_> {
-    type Error = Misfit;
-
-    one_value! {
-        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
-        deserialize_i128 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
-        deserialize_u128 deserialize_f32 deserialize_f64 deserialize_char deserialize_str
-        deserialize_string deserialize_bytes deserialize_byte_buf deserialize_option
-        deserialize_identifier
-    }
-
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Misfit> {
-        Err(Misfit::Value)
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Misfit> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Misfit> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        visitor.visit_seq(SeqDeserializer::new(self.0.iter().map(|_| StandIn)))
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Misfit> {
-        self.expect(len)?;
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Misfit> {
-        self.deserialize_tuple(len, visitor)
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        let entries = self.0.iter().map(|name| (*name, StandIn));
-        visitor.visit_map(MapDeserializer::new(entries))
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Misfit> {
-        self.deserialize_map(visitor)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Misfit> {
-        self.expect(1)?;
-        StandIn.deserialize_enum(name, variants, visitor)
+impl WrongCount for Misfit {
+    fn wrong_count(has: usize, takes: usize) -> Self {
+        let has = match has {
+            1 => "one parameter".to_owned(),
+            count => format!("{count} parameters"),
+        };
+        Self::Shape(format!("it has {has}, and Path takes {takes}"))
     }
 }
 
