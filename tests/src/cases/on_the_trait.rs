@@ -64,9 +64,10 @@ pub async fn every_method(host: &dyn Host) {
         notes.add(format!("native {has_native}"));
         assert!(socket.native_as::<()>().await.is_err(), "no driver's type");
         let closing = socket.closing();
-        let spawned = notes.clone();
+        // Made here, since a task that begins when the session is over is dropped unpolled.
+        let ends_with_the_session = Noted(notes.clone());
         socket.spawn(async move {
-            let _ends_with_the_session = Noted(spawned);
+            let _held = ends_with_the_session;
             std::future::pending().await
         });
         let refused = socket.close(1006, "").await;
