@@ -84,6 +84,9 @@ impl EventBody {
         payload: Payload,
         lender: Option<Rc<Lender>>,
     ) -> Self {
+        if let Some(lender) = &lender {
+            lender.stream();
+        }
         Self {
             events,
             lender,

@@ -61,14 +61,14 @@ impl MessageBody for HandoverBody {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let Some((stream, place)) = this.lender.take() else {
+        let Some((stream, seat)) = this.lender.take() else {
             return Poll::Pending;
         };
         if let Some(upgrade) = this.upgrade.take() {
             let early = std::mem::take(&mut this.early).freeze();
             let connection = Connection::tcp(stream).with_early(early);
             let session = transport::session(connection, upgrade);
-            actix_rt::spawn(session.map(|_| drop(place)));
+            actix_rt::spawn(session.map(|_| drop(seat)));
         }
         Poll::Ready(None)
     }

@@ -22,8 +22,7 @@ use tokio::{
     net::TcpStream,
     time::{Instant, Sleep, sleep},
 };
-
-use crate::{kernel, lobby::Place};
+use wharf_sdk::driver::serve::{self, Occupation, Seat};
 
 /// How long a request's head may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,8 +51,8 @@ pub(crate) struct Lender {
 }
 
 struct State {
-    /// The connection and its place; `None` once a session has them, or nobody.
-    held: Option<(TcpStream, Place)>,
+    /// The connection and its seat; `None` once a session has them, or nobody.
+    held: Option<(TcpStream, Seat)>,
     stage: Stage,
     /// What the dispatcher wrote has left.
     is_flushed: bool,
@@ -61,6 +60,8 @@ struct State {
     claim: Option<Waker>,
     /// How much has been read in this turn.
     turn_bytes: usize,
+    /// The peer takes nothing of what goes on.
+    is_stuck: bool,
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -71,6 +72,8 @@ enum Stage {
     Head,
     /// The app, which has deadlines of its own.
     App,
+    /// More of the app's events, and that the peer takes them.
+    Events,
     /// That the peer takes the answer, more of which is to come from the app.
     Answer,
     /// That the peer takes the rest of the answer.
@@ -94,14 +97,15 @@ impl LentStream {
 }
 
 impl Lender {
-    pub(crate) fn new(stream: TcpStream, place: Place) -> Self {
+    pub(crate) fn new(stream: TcpStream, seat: Seat) -> Self {
         Self {
             state: RefCell::new(State {
-                held: Some((stream, place)),
+                held: Some((stream, seat)),
                 stage: Stage::Head,
                 is_flushed: true,
                 claim: None,
                 turn_bytes: 0,
+                is_stuck: false,
                 deadline: Box::pin(sleep(HEAD_TIMEOUT)),
             }),
         }
@@ -120,8 +124,18 @@ impl Lender {
         let is_first = state.stage == Stage::Head;
         if is_first {
             state.stage = Stage::App;
+            state.occupy(Occupation::Answering);
         }
         is_first
+    }
+
+    /// The app's answer are events, which go on for as long as their session.
+    pub(crate) fn stream(&self) {
+        let mut state = self.state.borrow_mut();
+        if state.stage == Stage::App {
+            state.stage = Stage::Events;
+            state.occupy(Occupation::Socket);
+        }
     }
 
     /// The app has an answer, which begins to leave.
@@ -153,31 +167,20 @@ impl Lender {
     }
 
     /// Takes the claimed connection, once everything before is flushed.
-    pub(crate) fn take(&self) -> Option<(TcpStream, Place)> {
+    pub(crate) fn take(&self) -> Option<(TcpStream, Seat)> {
         let mut state = self.state.borrow_mut();
         if !state.is_flushed {
             return None;
         }
         let held = state.held.take()?;
         state.stage = Stage::Lent;
-        held.1.settle();
+        held.1.occupy(Occupation::Socket);
         Some(held)
     }
 
-    /// Whether it is the peer that is waited for, and not the app.
-    pub(crate) fn waits_for_peer(&self) -> bool {
-        self.state.borrow().stage != Stage::App
-    }
-
-    /// Ends the connection at once: another needs its place.
+    /// Ends the connection at once: another needs its seat.
     pub(crate) fn evict(&self) {
-        let mut state = self.state.borrow_mut();
-        let held = state.drop_connection();
-        // Wakes whoever waits for the connection.
-        state.deadline.as_mut().reset(Instant::now());
-        drop(state);
-        // Behind the borrow: a place is given back to those who evict.
-        drop(held);
+        self.state.borrow_mut().drop_connection();
     }
 
     /// Ends a connection that the dispatcher is done with: what the peer still sends is discarded
@@ -198,7 +201,7 @@ impl Lender {
                 return Poll::Ready(());
             };
             if is_late {
-                kernel::give_up_later(stream, WRITE_TIMEOUT);
+                serve::give_up_later(stream, WRITE_TIMEOUT);
                 return Poll::Ready(());
             }
             let _ = Pin::new(&mut *stream).poll_shutdown(cx);
@@ -226,6 +229,13 @@ impl State {
         if self.stage != Stage::Dropped {
             self.stage = stage;
             self.deadline.as_mut().reset(Instant::now() + WRITE_TIMEOUT);
+            self.occupy(Occupation::Waiting);
+        }
+    }
+
+    fn occupy(&self, occupation: Occupation) {
+        if let Some((_, seat)) = &self.held {
+            seat.occupy(occupation);
         }
     }
 
@@ -233,24 +243,23 @@ impl State {
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match self.stage {
             Stage::App | Stage::Lent => return Ok(()),
+            Stage::Events if !self.is_stuck => return Ok(()),
             Stage::Dropped => return Err(io::ErrorKind::ConnectionAborted.into()),
             _ => {}
         }
         if self.deadline.as_mut().poll(cx).is_ready() {
-            drop(self.drop_connection());
+            self.drop_connection();
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(())
     }
 
     /// The system need not go on with what the peer does not take.
-    fn drop_connection(&mut self) -> Option<(TcpStream, Place)> {
-        let held = self.held.take();
-        if let Some((stream, _)) = &held {
+    fn drop_connection(&mut self) {
+        if let Some((stream, _)) = self.held.take() {
             let _ = stream.set_zero_linger();
             self.stage = Stage::Dropped;
         }
-        held
     }
 
     /// The dispatcher reads until there is nothing more, so that is what it sees behind a turn.
@@ -273,6 +282,14 @@ impl State {
             self.turn_bytes = 0;
         }
         read
+    }
+
+    /// Has a deadline begin where the peer takes nothing of what goes on.
+    fn note_progress(&mut self, is_stuck: bool) {
+        if self.stage == Stage::Events && is_stuck && !self.is_stuck {
+            self.deadline.as_mut().reset(Instant::now() + WRITE_TIMEOUT);
+        }
+        self.is_stuck = is_stuck;
     }
 
     /// Who takes little gets little time.
@@ -317,8 +334,12 @@ impl AsyncWrite for LentStream {
             return Poll::Ready(Ok(bytes.len()));
         };
         let written = Pin::new(stream).poll_write(cx, bytes);
-        if let Poll::Ready(Ok(count)) = written {
-            state.earn(count);
+        state.note_progress(written.is_pending());
+        match written {
+            Poll::Ready(Ok(count)) => state.earn(count),
+            // Has the deadline wake whoever writes.
+            Poll::Pending => state.check(cx)?,
+            Poll::Ready(Err(_)) => {}
         }
         written
     }

@@ -12,12 +12,12 @@ use socket2::{SockRef, Socket};
 use tokio::{net::TcpStream, time::timeout};
 use wharf_sdk::{
     App,
-    driver::{Connection, Upgrade},
+    driver::{Connection, Upgrade, serve},
 };
 
 use crate::{
     body::{SharedBody, SharedIo},
-    kernel, transport, upgrade,
+    transport, upgrade,
 };
 
 /// How long the dispatcher may need behind a session's end to end the connection.
@@ -104,7 +104,7 @@ pub fn on_connect(connection: &dyn Any, data: &mut Extensions) {
     let Some(stream) = connection.downcast_ref::<TcpStream>() else {
         return;
     };
-    kernel::prepare(stream);
+    serve::prepare(stream);
     if let Ok(handle) = SockRef::from(stream).try_clone() {
         data.insert(Grip(Rc::new(handle)));
     }

@@ -8,13 +8,10 @@ use std::{
 use tokio::net::{TcpSocket, lookup_host};
 use wharf_sdk::{
     App, Result, ShutdownReport,
-    driver::serve::{self, StopSignals},
+    driver::serve::{self, Seats, StopSignals},
 };
 
-use crate::{
-    lobby::{self, Places},
-    worker::worker,
-};
+use crate::worker::worker;
 
 /// Connections that the kernel queues until they are accepted.
 const BACKLOG: u32 = 1024;
@@ -41,7 +38,7 @@ impl Server {
             address,
             stop: StopSignals::listen()?,
             workers: std::thread::available_parallelism().map_or(2, usize::from),
-            max_connections: lobby::default_limit(),
+            max_connections: serve::default_max_connections(),
         })
     }
 
@@ -89,15 +86,15 @@ impl Server {
             workers,
             max_connections,
         } = self;
-        let (served, places) = (app.clone(), Places::new(max_connections));
+        let (served, seats) = (app.clone(), Seats::new(max_connections));
         let server = actix_server::Server::build()
             .workers(workers)
-            // On their way from the accepting thread to a worker, where they get their places.
-            .max_concurrent_connections((lobby::headroom() / 8 / workers).max(2))
+            // On their way from the accepting thread to a worker, where they get their seats.
+            .max_concurrent_connections((serve::spare_descriptors() / 8 / workers).max(2))
             // Wharf handles them: sessions are closed before the server is stopped.
             .disable_signals()
             .listen("wharf", listener, move || {
-                worker(served.clone(), places.clone(), address)
+                worker(served.clone(), seats.clone(), address)
             })
             .map_err(wharf_sdk::Error::from)?
             .run();

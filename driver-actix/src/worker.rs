@@ -1,29 +1,29 @@
 //! What every worker of a server does with the connections that it gets.
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, time::Duration};
 
 use actix_http::{HttpService, KeepAlive};
 use actix_service::{Service, ServiceFactory, fn_factory, fn_service, map_config};
 use actix_web::dev::AppConfig;
-use futures::future::{Ready, ready};
 use tokio::net::TcpStream;
-use wharf_sdk::App;
+use wharf_sdk::{
+    App,
+    driver::serve::{self, Refusals, Seat, Seats},
+};
 
 use crate::{
-    kernel,
     lend::{Lender, LentStream},
-    lobby::{Lobby, Places},
     mount::Mount,
-    refusal::Refusals,
 };
 
 /// Serves connections on tasks of their own: the server's count is of those that wait for this.
 pub(crate) fn worker(
     app: App,
-    places: Arc<Places>,
+    seats: Seats,
     address: SocketAddr,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = Infallible, InitError = ()>
 {
+    let refusals = Refusals::default();
     fn_factory(move || {
         let mount = Mount::new("", app.clone());
         let web = actix_web::App::new().default_service(mount.into_route());
@@ -37,35 +37,40 @@ pub(crate) fn worker(
             })
             .h1(map_config(web, |()| AppConfig::default()))
             .new_service(());
-        let lobby = Lobby::new(Arc::clone(&places));
-        let refusals = Refusals::default();
+        let (seats, refusals) = (seats.clone(), refusals.clone());
         async move {
             let http = Rc::new(http.await?);
             Ok(fn_service(move |stream: TcpStream| {
-                kernel::prepare(&stream);
-                match lobby.admit(stream) {
-                    Ok(lender) => start(lender, &http),
-                    Err(stream) => refusals.tell(stream),
+                serve::prepare(&stream);
+                let (seats, refusals) = (seats.clone(), refusals.clone());
+                let http = Rc::clone(&http);
+                async move {
+                    match seats.take().await {
+                        Some(seat) => start(stream, seat, http),
+                        None => refusals.tell(stream),
+                    }
+                    Ok(())
                 }
-                done()
             }))
         }
     })
 }
 
-fn done() -> Ready<Result<(), Infallible>> {
-    ready(Ok(()))
-}
-
-fn start<S>(lender: Rc<Lender>, http: &Rc<S>)
+fn start<S>(stream: TcpStream, seat: Seat, http: Rc<S>)
 where
     S: Service<(LentStream, Option<SocketAddr>)> + 'static,
 {
+    let lender = Rc::new(Lender::new(stream, seat.clone()));
     let peer = lender.peer();
-    let http = Rc::clone(http);
     actix_rt::spawn(async move {
-        // An error is the dispatcher's way to end, and often ours to end it.
-        let _ = http.call((LentStream::new(Rc::clone(&lender)), peer)).await;
-        lender.linger().await;
+        let serving = async {
+            // An error is the dispatcher's way to end, and often ours to end it.
+            let _ = http.call((LentStream::new(Rc::clone(&lender)), peer)).await;
+            lender.linger().await;
+        };
+        tokio::select! {
+            () = serving => {}
+            () = seat.evicted() => lender.evict(),
+        }
     });
 }

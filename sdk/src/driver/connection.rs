@@ -10,6 +10,7 @@ use tokio::{
 
 use crate::{
     app::Upgrade,
+    driver::serve,
     policy::{DeflateParams, Limits},
     session::Session,
     wire::{Capabilities, NativeFactory, Role, WireTransport},
@@ -87,10 +88,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 }
 
 impl Connection<TcpStream> {
-    /// A TCP connection that the session owns: it can be reset, and small messages leave at once.
+    /// A TCP connection that the session owns: it can be reset, small messages leave at once, and
+    /// the kernel queues little for a peer that does not read.
     pub fn tcp(stream: TcpStream) -> Self {
-        // Wharf gathers writes itself; waiting for more in the kernel only adds latency.
-        let _ = stream.set_nodelay(true);
+        serve::prepare(&stream);
         Self::new(stream).with_abort(|stream| drop(stream.set_zero_linger()))
     }
 }

@@ -12,16 +12,18 @@ use tokio::net::TcpStream;
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 * 1024;
 
-/// Prepares a connection: small messages leave at once, and large ones wait on our side.
-pub(crate) fn prepare(stream: &TcpStream) {
-    // Wharf gathers writes itself; waiting for more only adds latency.
+/// Prepares a connection: small messages leave at once, and large ones wait on our side, where they
+/// are counted.
+pub fn prepare(stream: &TcpStream) {
+    // Wharf gathers writes itself; waiting for more in the kernel only adds latency.
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES);
 }
 
-/// Lets the system go on for so long, and not for minutes, with what a peer has not taken.
-pub(crate) fn give_up_later(stream: &TcpStream, timeout: Duration) {
+/// Lets the system go on for so long, and not for minutes, with what a peer has not taken of a
+/// connection that is closed.
+pub fn give_up_later(stream: &TcpStream, timeout: Duration) {
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(stream).set_tcp_user_timeout(Some(timeout));
     #[cfg(not(target_os = "linux"))]

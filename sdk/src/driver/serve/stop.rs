@@ -1,12 +1,8 @@
-//! What every driver's server shares: when to stop, and how.
+//! When a server stops, and how.
 
 use std::time::Duration;
 
-use crate::{
-    app::App,
-    message::{Error, ErrorKind, Result},
-    session::ShutdownReport,
-};
+use crate::{app::App, message::Result, session::ShutdownReport};
 
 /// How long the sessions of a server that is told to stop get to close.
 pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(30);
@@ -79,14 +75,4 @@ pub async fn until_shut_down(app: &App, mut stop: StopSignals) -> ShutdownReport
             handle.shutdown(Duration::ZERO).await
         }
     }
-}
-
-/// The error of a server whose address cannot be bound.
-pub fn bind_error(address: &str, cause: std::io::Error) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        "WHARF_BIND",
-        format!("{address} cannot be bound; choose a free port of this machine"),
-    )
-    .with_source(cause)
 }
