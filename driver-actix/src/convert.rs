@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use wharf_sdk::driver::UpgradeRequest;
 
 /// `None` for a request that `http` cannot hold, such as one with an overlong path.
-pub(crate) fn to_upgrade_request(request: &HttpRequest) -> Option<UpgradeRequest> {
+/// actix does not know of TLS that Wharf's own server speaks.
+pub(crate) fn to_upgrade_request(request: &HttpRequest, is_secure: bool) -> Option<UpgradeRequest> {
     let mut headers = HeaderMap::with_capacity(request.headers().len());
     for (name, value) in request.headers() {
         headers.append(
@@ -20,7 +21,7 @@ pub(crate) fn to_upgrade_request(request: &HttpRequest) -> Option<UpgradeRequest
         version: version(request.version()),
         headers,
         peer: request.peer_addr(),
-        is_secure: request.app_config().secure(),
+        is_secure: request.app_config().secure() || is_secure,
         protocol: None,
         extensions: http::Extensions::new(),
     })

@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, Stream};
 use wharf_sdk::driver::{Connection, Upgrade};
 
-use crate::{lend::Lender, transport};
+use crate::{lend::Lender, link::Link, transport};
 
 /// Hands the connection over to a session once the 101 has left, and ends.
 pub(crate) struct HandoverBody {
@@ -61,14 +61,26 @@ impl MessageBody for HandoverBody {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let Some((stream, seat)) = this.lender.take() else {
+        let Some((link, seat)) = this.lender.take() else {
             return Poll::Pending;
         };
         if let Some(upgrade) = this.upgrade.take() {
             let early = std::mem::take(&mut this.early).freeze();
-            let connection = Connection::tcp(stream).with_early(early);
-            let session = transport::session(connection, upgrade);
-            actix_rt::spawn(session.map(|_| drop(seat)));
+            match link {
+                Link::Plain(stream) => {
+                    let session = Connection::tcp(stream).with_early(early);
+                    let session = transport::session(session, upgrade);
+                    actix_rt::spawn(session.map(|_| drop(seat)));
+                }
+                #[cfg(feature = "tls")]
+                link => {
+                    let session = Connection::new(link)
+                        .with_early(early)
+                        .with_abort(Link::abort);
+                    let session = transport::session(session, upgrade);
+                    actix_rt::spawn(session.map(|_| drop(seat)));
+                }
+            }
         }
         Poll::Ready(None)
     }

@@ -13,7 +13,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -23,6 +23,10 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 use wharf_sdk::driver::serve::{self, Occupation, Seat};
+#[cfg(feature = "tls")]
+use wharf_sdk::driver::{tls_required, tokio_rustls::TlsAcceptor};
+
+use crate::link::Link;
 
 /// How long a request's head may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,7 +56,7 @@ pub(crate) struct Lender {
 
 struct State {
     /// The connection and its seat; `None` once a session has them, or nobody.
-    held: Option<(TcpStream, Seat)>,
+    held: Option<(Link, Seat)>,
     stage: Stage,
     /// What the dispatcher wrote has left.
     is_flushed: bool,
@@ -100,7 +104,7 @@ impl Lender {
     pub(crate) fn new(stream: TcpStream, seat: Seat) -> Self {
         Self {
             state: RefCell::new(State {
-                held: Some((stream, seat)),
+                held: Some((Link::Plain(stream), seat)),
                 stage: Stage::Head,
                 is_flushed: true,
                 claim: None,
@@ -114,7 +118,61 @@ impl Lender {
     /// The address at the other end.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         let state = self.state.borrow();
-        state.held.as_ref()?.0.peer_addr().ok()
+        state.held.as_ref()?.0.tcp()?.peer_addr().ok()
+    }
+
+    /// Whether its bytes are encrypted.
+    pub(crate) fn is_secure(&self) -> bool {
+        let state = self.state.borrow();
+        state
+            .held
+            .as_ref()
+            .is_some_and(|(link, _)| link.is_secure())
+    }
+
+    /// Lives through the handshake, which has as much time as a head. Fails where nothing is to be
+    /// served: plain HTTP has been told so.
+    #[cfg(feature = "tls")]
+    pub(crate) async fn handshake(&self, acceptor: &TlsAcceptor) -> io::Result<()> {
+        if poll_fn(|cx| self.poll_speaks_plain_http(cx)).await? {
+            let mut state = self.state.borrow_mut();
+            if let Some((Link::Plain(stream), _)) = &mut state.held {
+                // Nothing was sent before: there is room for it.
+                let _ = stream.try_write(&tls_required());
+            }
+            return Err(io::Error::other("plain HTTP"));
+        }
+        {
+            let mut state = self.state.borrow_mut();
+            let held = state.held.take();
+            state.held = held.map(|(link, seat)| (link.begin_handshake(acceptor), seat));
+        }
+        poll_fn(|cx| {
+            let mut state = self.state.borrow_mut();
+            state.check(cx)?;
+            let (link, _) = state.held.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+            link.poll_handshake(cx)
+        })
+        .await?;
+        let mut state = self.state.borrow_mut();
+        state.deadline.as_mut().reset(Instant::now() + HEAD_TIMEOUT);
+        Ok(())
+    }
+
+    #[cfg(feature = "tls")]
+    fn poll_speaks_plain_http(&self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut state = self.state.borrow_mut();
+        state.check(cx)?;
+        let Some((Link::Plain(stream), _)) = &state.held else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let mut first = [0];
+        let mut peeked = ReadBuf::new(&mut first);
+        ready!(stream.poll_peek(cx, &mut peeked))?;
+        Poll::Ready(Ok(peeked
+            .filled()
+            .first()
+            .is_some_and(u8::is_ascii_uppercase)))
     }
 
     /// The request's head is there, and the app is at it. False for any but the first: a
@@ -167,7 +225,7 @@ impl Lender {
     }
 
     /// Takes the claimed connection, once everything before is flushed.
-    pub(crate) fn take(&self) -> Option<(TcpStream, Seat)> {
+    pub(crate) fn take(&self) -> Option<(Link, Seat)> {
         let mut state = self.state.borrow_mut();
         if !state.is_flushed {
             return None;
@@ -201,7 +259,9 @@ impl Lender {
                 return Poll::Ready(());
             };
             if is_late {
-                serve::give_up_later(stream, WRITE_TIMEOUT);
+                if let Some(stream) = stream.tcp() {
+                    serve::give_up_later(stream, WRITE_TIMEOUT);
+                }
                 return Poll::Ready(());
             }
             let _ = Pin::new(&mut *stream).poll_shutdown(cx);
@@ -256,8 +316,8 @@ impl State {
 
     /// The system need not go on with what the peer does not take.
     fn drop_connection(&mut self) {
-        if let Some((stream, _)) = self.held.take() {
-            let _ = stream.set_zero_linger();
+        if let Some((link, _)) = self.held.take() {
+            link.abort();
             self.stage = Stage::Dropped;
         }
     }
@@ -348,6 +408,12 @@ impl AsyncWrite for LentStream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.lender.state.borrow_mut();
         state.check(cx)?;
+        if let Some((link, _)) = &mut state.held {
+            // TCP holds nothing back; TLS does.
+            let flushed = Pin::new(link).poll_flush(cx);
+            state.note_progress(flushed.is_pending());
+            ready!(flushed)?;
+        }
         if !state.is_flushed {
             state.is_flushed = true;
             if let Some(claim) = &state.claim {

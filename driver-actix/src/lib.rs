@@ -6,6 +6,7 @@ mod convert;
 mod error;
 mod handover;
 mod lend;
+mod link;
 mod mount;
 mod native;
 mod server;
@@ -21,6 +22,9 @@ pub use self::{
     native::NativeSession,
     server::Server,
 };
+
+#[cfg(feature = "tls")]
+pub use wharf_sdk::driver::{Tls, rustls};
 
 /// The driver's name, as observers and snapshots see it.
 pub const DRIVER: &str = "actix";

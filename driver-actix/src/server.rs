@@ -11,7 +11,7 @@ use wharf_sdk::{
     driver::serve::{self, Seats, StopSignals},
 };
 
-use crate::worker::worker;
+use crate::worker::{Handshake, worker};
 
 /// Connections that the kernel queues until they are accepted.
 const BACKLOG: u32 = 1024;
@@ -25,6 +25,8 @@ pub struct Server {
     stop: StopSignals,
     workers: usize,
     max_connections: usize,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::Tls>,
 }
 
 impl Server {
@@ -39,6 +41,8 @@ impl Server {
             stop: StopSignals::listen()?,
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             max_connections: serve::default_max_connections(),
+            #[cfg(feature = "tls")]
+            tls: None,
         })
     }
 
@@ -52,6 +56,16 @@ impl Server {
     #[must_use]
     pub fn max_connections(mut self, most: usize) -> Self {
         self.max_connections = most;
+        self
+    }
+
+    /// Speaks TLS, and HTTP/1.1 over it: actix's HTTP/2 has no extended CONNECT, and offered it,
+    /// browsers would first ask for sockets in vain. Plain HTTP gets a 400 that says so; a handshake
+    /// has 5 s.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: crate::Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -85,7 +99,13 @@ impl Server {
             stop,
             workers,
             max_connections,
+            #[cfg(feature = "tls")]
+            tls,
         } = self;
+        let handshake = Handshake {
+            #[cfg(feature = "tls")]
+            acceptor: tls.map(|tls| tls.into_acceptor(&[b"http/1.1"])),
+        };
         let (served, seats) = (app.clone(), Seats::new(max_connections));
         let server = actix_server::Server::build()
             .workers(workers)
@@ -94,7 +114,7 @@ impl Server {
             // Wharf handles them: sessions are closed before the server is stopped.
             .disable_signals()
             .listen("wharf", listener, move || {
-                worker(served.clone(), seats.clone(), address)
+                worker(served.clone(), seats.clone(), handshake.clone(), address)
             })
             .map_err(wharf_sdk::Error::from)?
             .run();

@@ -33,7 +33,8 @@ pub(crate) async fn handle(
         // The connection ends with the answer to the request before this.
         return std::future::pending().await;
     }
-    let Some(mut head) = convert::to_upgrade_request(&request) else {
+    let is_secure = lender.as_ref().is_some_and(|lender| lender.is_secure());
+    let Some(mut head) = convert::to_upgrade_request(&request, is_secure) else {
         let body = AnswerBody::new(Bytes::new(), payload, lender);
         return HttpResponse::BadRequest().body(body);
     };

@@ -7,18 +7,22 @@ use axum::{
     extract::{ConnectInfo, NestedPath, OriginalUri},
 };
 use http::{Request, Response, Uri};
+use wharf_hyper::ConnectionInfo;
 use wharf_sdk::driver::UpgradeRequest;
 
 pub(crate) fn to_upgrade_request(request: &Request<Body>) -> UpgradeRequest {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let extensions = request.extensions();
+    let info = extensions.get::<ConnectionInfo>();
+    // Somebody else's server tells no more than the address; the app's `served_over_tls` does.
+    let told = extensions.get::<ConnectInfo<SocketAddr>>();
+    let told = told.map(|ConnectInfo(peer)| *peer);
     UpgradeRequest {
         method: request.method().clone(),
         uri: unprefixed_uri(request),
         version: request.version(),
         headers: request.headers().clone(),
-        peer: peer.map(|ConnectInfo(peer)| *peer),
-        // axum does not say; the app's `served_over_tls` does.
-        is_secure: false,
+        peer: info.map_or(told, |info| info.peer),
+        is_secure: info.is_some_and(|info| info.is_secure),
         protocol: protocol(request),
         extensions: request.extensions().clone(),
     }
@@ -49,6 +53,15 @@ fn unprefixed_uri(request: &Request<Body>) -> Uri {
             UpgradeRequest::unprefixed(original, segments)
         })
         .unwrap_or_else(|| request.uri().clone())
+}
+
+/// Tells axum's handlers the address that the server found.
+pub(crate) fn with_connect_info(mut request: Request<Body>) -> Request<Body> {
+    let info = request.extensions().get::<ConnectionInfo>();
+    if let Some(peer) = info.and_then(|info| info.peer) {
+        request.extensions_mut().insert(ConnectInfo(peer));
+    }
+    request
 }
 
 pub(crate) fn from_response(response: Response<wharf_hyper::Body>) -> Response<Body> {

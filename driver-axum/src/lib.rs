@@ -57,6 +57,42 @@ pub fn server(app: App) -> ServerBuilder {
     ServerBuilder::new(app, CARRIED)
 }
 
+/// Begins a server for a whole router, in which the app is mounted: the same server, with its
+/// deadlines, cap, TLS, HTTP/2 and workers, for pages beside the sockets. It ends when the app is
+/// shut down. Handlers find `ConnectInfo<SocketAddr>` as with `axum::serve`.
+///
+/// ```no_run
+/// # async fn run(app: wharf_sdk::App) -> wharf_sdk::Result<()> {
+/// let router = axum::Router::new()
+///     .route("/health", axum::routing::get(async || "ok"))
+///     .nest_service("/ws", wharf_axum::service(app.clone()));
+/// let server = wharf_axum::router_server(app, router).tcp("0.0.0.0:3000");
+/// server.bind().await?.run().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn router_server(app: App, router: Router) -> ServerBuilder {
+    let router = router.layer(axum::middleware::map_request(async |request| {
+        convert::with_connect_info(request)
+    }));
+    server(app).serving(router)
+}
+
+/// Binds an address and serves a whole router, in which the app is mounted, until the app is shut
+/// down or the process is told to stop. What else a server can do: [`router_server`].
+///
+/// # Errors
+///
+/// `WHARF_BIND` if the address cannot be bound.
+///
+/// # Cancel safety
+///
+/// As [`Server::run`].
+pub async fn serve_router(app: App, router: Router, address: &str) -> Result<ShutdownReport> {
+    let server = router_server(app, router).tcp(address);
+    server.bind().await?.run().await
+}
+
 /// Binds an address. The server accepts once it is [run](Server::run).
 ///
 /// # Errors

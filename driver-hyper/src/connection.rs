@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     net::SocketAddr,
     pin::pin,
     sync::{
@@ -17,7 +18,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 #[cfg(feature = "tls")]
 use tokio::time::timeout;
-use tower_service::Service as _;
+use wharf_sdk::App;
+#[cfg(feature = "tls")]
+use wharf_sdk::driver::tokio_rustls::TlsAcceptor;
 
 #[cfg(feature = "http2")]
 use crate::http2;
@@ -28,8 +31,8 @@ use crate::{
     convert::ConnectionInfo,
     kept::{Kept, Settled},
     places::Place,
+    served::Served,
     stream::{Carried, Seated},
-    upgrade::Service,
 };
 
 /// The largest head of a request, and what is read ahead of a connection. The app's own limit is
@@ -47,13 +50,24 @@ pub(crate) const HTTP_1: &[u8] = b"http/1.1";
 pub(crate) const HTTP_2: &[u8] = b"h2";
 
 /// How connections are served.
-#[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) service: Service,
+    pub(crate) app: App,
+    pub(crate) served: Served,
     pub(crate) head_timeout: Duration,
     pub(crate) write_timeout: Duration,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
+    pub(crate) tls: Option<TlsAcceptor>,
+    #[cfg(feature = "http2")]
+    pub(crate) http2: bool,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("head_timeout", &self.head_timeout)
+            .field("write_timeout", &self.write_timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Settings {
@@ -80,12 +94,12 @@ impl Settings {
         stopped: watch::Receiver<()>,
     ) {
         #[cfg(feature = "tls")]
-        if let Some(config) = &self.tls {
+        if let Some(acceptor) = &self.tls {
             let info = ConnectionInfo {
                 peer,
                 is_secure: true,
             };
-            match timeout(self.head_timeout, tls::accept(config, connection)).await {
+            match timeout(self.head_timeout, tls::accept(acceptor, connection)).await {
                 #[cfg(feature = "http2")]
                 Ok(Ok(Some(connection))) if tls::chose(&connection, HTTP_2) => {
                     http2::serve(self, connection, info, stopped).await;
@@ -101,6 +115,14 @@ impl Settings {
             peer,
             is_secure: false,
         };
+        #[cfg(feature = "http2")]
+        if self.http2 {
+            match timeout(self.head_timeout, http2::speaks(&connection)).await {
+                Ok(Ok(false)) => {}
+                Ok(Ok(true)) => return http2::serve(self, connection, info, stopped).await,
+                Ok(Err(_)) | Err(_) => return tracing::debug!("a connection said nothing"),
+            }
+        }
         self.serve_http1(connection, info, stopped).await;
     }
 
@@ -158,7 +180,7 @@ impl Settings {
         place: &Place,
     ) -> Result<Response<Kept<Settled>>, Infallible> {
         request.extensions_mut().insert(info);
-        let response = self.service.clone().call(request).await?;
+        let response = self.served.answer(request).await;
         Ok(response.map(|body| Kept::new(body, || Settled::new(place))))
     }
 }

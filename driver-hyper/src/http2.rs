@@ -23,11 +23,14 @@ use tokio::{
     sync::{Notify, watch},
     time::{sleep, timeout},
 };
-use tower_service::Service as _;
 
 use crate::{
-    bounded::Bounded, connection::Settings, convert::ConnectionInfo, kept::Kept, places::Place,
-    stream::Carried,
+    bounded::Bounded,
+    connection::Settings,
+    convert::ConnectionInfo,
+    kept::Kept,
+    places::Place,
+    stream::{Carried, Seated, Stream},
 };
 
 /// The most streams of a connection at a time.
@@ -60,8 +63,22 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the last bytes of a socket may take behind its end.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Serves a connection until it ends. Told to stop, or idle, it says GOAWAY and ends once its
-/// streams have.
+/// With what a client begins that knows beforehand that this is HTTP/2.
+const PREFACE: &[u8] = b"PRI ";
+
+/// Whether a connection without TLS begins as HTTP/2 does. A Unix socket cannot be asked without
+/// taking what it says, and speaks HTTP/1.1.
+pub(crate) async fn speaks(connection: &Seated) -> io::Result<bool> {
+    let Stream::Tcp(stream) = &connection.stream else {
+        return Ok(false);
+    };
+    let mut first = [0; PREFACE.len()];
+    let count = stream.peek(&mut first).await?;
+    Ok(&first[..count] == PREFACE)
+}
+
+/// Serves a connection until it ends. Idle, told to stop, or when the app begins to shut down, it
+/// says GOAWAY and ends once its streams have: from then on a client opens sockets elsewhere.
 pub(crate) async fn serve<IO: Carried>(
     settings: &Settings,
     io: IO,
@@ -70,15 +87,16 @@ pub(crate) async fn serve<IO: Carried>(
 ) {
     let use_of = Use::new(Arc::clone(io.place()));
     let requests = Arc::clone(&use_of);
-    let service = settings.service.clone();
+    let served = settings.served.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(info);
-        let mut service = service.clone();
+        let answering = served.answer(request);
         let busy = requests.begin();
         let use_of = Arc::clone(&requests);
         async move {
-            let answer = service.call(request).await?;
-            let answer = answer.map(|body| Kept::new(body, || OpenSocket::new(&use_of)));
+            let answer = answering
+                .await
+                .map(|body| Kept::new(body, || OpenSocket::new(&use_of)));
             drop(busy);
             Ok::<_, Infallible>(answer)
         }
@@ -100,6 +118,8 @@ pub(crate) async fn serve<IO: Carried>(
             service,
         );
     let mut connection = pin!(connection);
+    let app = settings.app.handle();
+    let mut closing = pin!(app.closing());
     let mut is_ending = false;
     loop {
         let patience = match is_ending {
@@ -115,6 +135,7 @@ pub(crate) async fn serve<IO: Carried>(
             }
             // What is left are answers that nobody reads.
             () = use_of.idle(patience) => if is_ending { return },
+            () = closing.as_mut(), if !is_ending => {}
             _ = stopped.changed(), if !is_ending => {}
         }
         is_ending = true;

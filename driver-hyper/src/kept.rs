@@ -7,21 +7,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::Either;
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 
-use crate::{Body, places::Place};
+use crate::{places::Place, served::AnyBody};
 
 /// The body of an answer, which keeps something while it goes on. What is whole is nothing to
 /// keep: its peer has only to take it.
 pub(crate) struct Kept<G> {
-    body: Body,
+    body: AnyBody,
     _guard: Option<G>,
 }
 
 impl<G> Kept<G> {
-    pub(crate) fn new(body: Body, guard: impl FnOnce() -> G) -> Self {
-        let goes_on = matches!(body, Either::Right(_));
+    pub(crate) fn new(body: AnyBody, guard: impl FnOnce() -> G) -> Self {
+        let goes_on = body.size_hint().exact().is_none();
         Self {
             body,
             _guard: goes_on.then(guard),
@@ -29,9 +28,9 @@ impl<G> Kept<G> {
     }
 }
 
-impl<G: Unpin> hyper::body::Body for Kept<G> {
+impl<G: Unpin> Body for Kept<G> {
     type Data = Bytes;
-    type Error = <Body as hyper::body::Body>::Error;
+    type Error = <AnyBody as Body>::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accept;
 mod bounded;
 mod connection;
 mod convert;
@@ -9,26 +10,25 @@ mod http2;
 mod kept;
 mod listen;
 mod places;
+mod served;
 mod server;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
 mod upgrade;
+mod worker;
 
 use wharf_sdk::{App, Result, ShutdownReport, driver::NativeFactory};
 
-#[cfg(feature = "tls")]
-pub use self::tls::Tls;
 pub use self::{
     convert::{Body, ConnectionInfo, EventFrames},
     listen::Address,
     server::{Server, ServerBuilder},
     upgrade::{Service, answer},
 };
-/// The rustls that [`Tls`] is made of.
 #[cfg(feature = "tls")]
-pub use tokio_rustls::rustls;
+pub use wharf_sdk::driver::{Tls, rustls};
 
 /// The driver's name, as observers and snapshots see it.
 pub const DRIVER: &str = "hyper";
@@ -64,7 +64,7 @@ pub fn service(app: App) -> Service {
     Service::new(app, Driver::new(DRIVER))
 }
 
-/// Begins a server with more than an address: several of them, TLS, limits.
+/// Begins a server with more than an address: several of them, TLS, limits, workers.
 ///
 /// ```no_run
 /// # async fn run(app: wharf_sdk::App) -> wharf_sdk::Result<()> {

@@ -1,33 +1,31 @@
-//! A server for an app alone.
+//! A server for an app, alone or in a service around it.
 
 use std::{
-    io,
+    convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     path::PathBuf,
-    pin::pin,
-    sync::Arc,
     time::Duration,
 };
 
-use futures::future::join_all;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::{Semaphore, watch},
-    time::{sleep, timeout},
-};
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
 use wharf_sdk::{
-    App, Result, ShutdownReport,
+    App, BoxError, Result, ShutdownReport,
     driver::serve::{self, StopSignals},
 };
 
 use crate::{
     Driver,
+    accept::Acceptor,
     connection::Settings,
     error,
-    listen::{Address, Listener, Source},
+    listen::{Address, Bound, Source},
     places::{self, Places},
-    stream::{Seated, Stream},
+    served::Served,
     upgrade::Service,
+    worker,
 };
 
 /// How long a request's head may take, and how long a connection may be idle between requests.
@@ -36,29 +34,15 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer may take nothing of an answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long plain HTTP connections get to finish after the last session ended.
-const HTTP_GRACE: Duration = Duration::from_millis(500);
-
-/// How long accepting pauses when the process is out of descriptors or memory.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// How many connections make room when the process is out of descriptors.
-const EVICTIONS: usize = 8;
-
-/// How many connections are told at a time that there is no place: each has a descriptor.
-const REFUSALS: usize = 16;
-
-/// How long being told may take.
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// A server to be bound: see [`server`](crate::server()).
 #[derive(Debug)]
 #[must_use = "a server listens once it is bound, and accepts once it runs"]
 pub struct ServerBuilder {
     app: App,
-    driver: Driver,
+    served: Served,
     sources: Vec<Source>,
     max_connections: Option<usize>,
+    workers: Option<NonZeroUsize>,
     head_timeout: Duration,
     write_timeout: Duration,
     #[cfg(feature = "tls")]
@@ -71,10 +55,11 @@ impl ServerBuilder {
     /// A server of a driver that stands on this one.
     pub fn new(app: App, driver: Driver) -> Self {
         Self {
+            served: Served::new(Service::new(app.clone(), driver)),
             app,
-            driver,
             sources: Vec::new(),
             max_connections: None,
+            workers: None,
             head_timeout: HEAD_TIMEOUT,
             write_timeout: WRITE_TIMEOUT,
             #[cfg(feature = "tls")]
@@ -126,6 +111,37 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves on this many threads, each with a runtime and, of every port, a queue of connections
+    /// of its own; 0 is as many as there are cores. A connection stays on its thread, and so does what
+    /// its handler spawns.
+    ///
+    /// By default the server runs on the runtime that runs it, which moves connections between its
+    /// threads: whoever has little to do takes from others. Workers never do. They save what that
+    /// costs where there are many small messages; one long computation holds up every socket of its
+    /// thread (`tokio::task::spawn_blocking` is for those, and `block_in_place` is not to be had).
+    /// The kernel spreads connections by a hash of their addresses, so a few of them may be on one
+    /// thread.
+    pub fn workers(mut self, count: usize) -> Self {
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.workers = Some(NonZeroUsize::new(count).unwrap_or_else(cores));
+        self
+    }
+
+    /// Serves this instead of the app alone: a tower service in which the app is mounted, such as a
+    /// router. Requests have a [`ConnectionInfo`](crate::ConnectionInfo) among their extensions.
+    ///
+    /// The server still ends when the app is shut down, and begins to end with it.
+    pub fn serving<S, B>(mut self, service: S) -> Self
+    where
+        S: tower_service::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        self.served = Served::new(service);
+        self
+    }
+
     /// How long a request's head may take, a TLS handshake, and a connection between two requests:
     /// 5 s by default.
     pub fn head_timeout(mut self, timeout: Duration) -> Self {
@@ -147,9 +163,11 @@ impl ServerBuilder {
         self
     }
 
-    /// Offers HTTP/2 beside HTTP/1.1 to clients that connect by TLS: browsers then open sockets on
-    /// the connection that they have, as streams of their own ([RFC 8441]). Off by default. It needs
-    /// [`tls`](Self::tls), where the protocol is settled.
+    /// Offers HTTP/2 beside HTTP/1.1: browsers then open sockets on the connection that they have,
+    /// as streams of their own ([RFC 8441]). Off by default.
+    ///
+    /// With [`tls`](Self::tls) it is settled in the handshake. Without, a TCP connection is HTTP/2 if
+    /// that is how it begins: of proxies, which know it beforehand; no browser does.
     ///
     /// A connection has at most 128 streams, and ends when it had neither a request nor a socket
     /// for 30 s.
@@ -174,40 +192,42 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// `WHARF_BIND` if an address cannot be bound, `WHARF_NO_ADDRESS` if there is none,
-    /// `WHARF_HTTP2_WITHOUT_TLS`.
+    /// `WHARF_BIND` if an address cannot be bound, `WHARF_NO_ADDRESS` if there is none.
     pub async fn bind(self) -> Result<Server> {
         #[cfg(feature = "tls")]
         let protocols = self.protocols();
-        #[cfg(feature = "http2")]
-        if self.http2 && self.tls.is_none() {
-            return Err(error::http2_without_tls());
-        }
-        let mut listeners = Vec::with_capacity(self.sources.len());
+        let workers = self.workers.map_or(1, NonZeroUsize::get);
+        let mut listeners: Vec<_> = (0..workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::with_capacity(self.sources.len());
         for source in self.sources {
             let name = source.to_string();
-            let listener = source.listen().await;
-            let listener = listener.map_err(|cause| serve::bind_error(&name, cause))?;
-            addresses.push(listener.address()?);
-            listeners.push(listener);
+            let bound = source.bind(workers).await;
+            let bound = bound.map_err(|cause| serve::bind_error(&name, cause))?;
+            addresses.extend(bound.first().map(Bound::address).transpose()?);
+            for (worker, listener) in listeners.iter_mut().zip(bound) {
+                worker.push(listener);
+            }
         }
-        if listeners.is_empty() {
+        if addresses.is_empty() {
             return Err(error::no_address());
         }
+        let settings = Settings {
+            app: self.app.clone(),
+            served: self.served,
+            head_timeout: self.head_timeout,
+            write_timeout: self.write_timeout,
+            #[cfg(feature = "tls")]
+            tls: self.tls.map(|tls| tls.into_acceptor(protocols)),
+            #[cfg(feature = "http2")]
+            http2: self.http2,
+        };
         let limit = self.max_connections.unwrap_or_else(places::default_limit);
         Ok(Server {
-            settings: Arc::new(Settings {
-                service: Service::new(self.app.clone(), self.driver),
-                head_timeout: self.head_timeout,
-                write_timeout: self.write_timeout,
-                #[cfg(feature = "tls")]
-                tls: self.tls.map(|tls| tls.into_config(protocols)),
-            }),
             app: self.app,
+            acceptor: Acceptor::new(settings, Places::new(limit)),
             listeners,
             addresses,
-            places: Places::new(limit),
+            is_threaded: self.workers.is_some(),
             stop: StopSignals::listen()?,
         })
     }
@@ -217,10 +237,12 @@ impl ServerBuilder {
 #[derive(Debug)]
 pub struct Server {
     app: App,
-    settings: Arc<Settings>,
-    listeners: Vec<Listener>,
+    acceptor: Acceptor,
+    /// Those of each worker.
+    listeners: Vec<Vec<Bound>>,
     addresses: Vec<Address>,
-    places: Arc<Places>,
+    /// Whether workers have threads of their own.
+    is_threaded: bool,
     stop: StopSignals,
 }
 
@@ -245,101 +267,31 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// None today; other drivers fail if accepting does for good.
+    /// Kind `Io` if the system gives no threads to the workers, or takes the listeners back.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future stops accepting; sessions go on until the app is shut down.
     pub async fn run(self) -> Result<ShutdownReport> {
-        // Every connection holds a receiver until it ends or becomes a socket.
-        let (stop, stopped) = watch::channel(());
-        let acceptor = Acceptor {
-            settings: self.settings,
-            places: self.places,
-            refusals: Arc::new(Semaphore::new(REFUSALS)),
-            stopped,
-        };
-        let report = {
-            let accepting = join_all(self.listeners.iter().map(|at| acceptor.accept(at)));
-            let shut_down = pin!(serve::until_shut_down(&self.app, self.stop));
-            tokio::select! {
-                report = shut_down => report,
-                _ = accepting => ShutdownReport::default(),
-            }
-        };
-        drop((self.listeners, acceptor));
-        let _ = stop.send(());
-        // What does not finish in time ends with the runtime.
-        let _ = timeout(HTTP_GRACE, stop.closed()).await;
+        let Self {
+            app,
+            acceptor,
+            listeners,
+            is_threaded,
+            stop,
+            ..
+        } = self;
+        let shut_down = serve::until_shut_down(&app, stop);
+        if is_threaded {
+            let workers = worker::spawn(&app, &acceptor, listeners)?;
+            let report = shut_down.await;
+            workers.ended().await;
+            return Ok(report);
+        }
+        let mut report = ShutdownReport::default();
+        let over = async { report = shut_down.await };
+        let listeners = listeners.into_iter().flatten();
+        acceptor.run(listeners, over).await?;
         Ok(report)
     }
-}
-
-/// Turns what the listeners yield into connections that are served.
-struct Acceptor {
-    settings: Arc<Settings>,
-    places: Arc<Places>,
-    refusals: Arc<Semaphore>,
-    stopped: watch::Receiver<()>,
-}
-
-impl Acceptor {
-    /// Accepts for ever.
-    async fn accept(&self, listener: &Listener) {
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => self.admit(stream, peer).await,
-                // One that was gone before it was accepted; the next may be there already.
-                Err(error) if is_peers(&error) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
-                    for _ in 0..EVICTIONS {
-                        self.places.evict_oldest();
-                    }
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    async fn admit(&self, stream: Stream, peer: Option<SocketAddr>) {
-        match self.places.take().await {
-            Some(place) => {
-                let connection = Seated { stream, place };
-                let settings = Arc::clone(&self.settings);
-                tokio::spawn(settings.serve(connection, peer, self.stopped.clone()));
-            }
-            None => self.refuse(stream),
-        }
-    }
-
-    /// Tells a connection that there is no place; dropped in silence if many are being told, and
-    /// over TLS, where it would cost a handshake.
-    fn refuse(&self, stream: Stream) {
-        tracing::warn!("all connections are taken by sockets; one more was refused");
-        #[cfg(feature = "tls")]
-        if self.settings.tls.is_some() {
-            return;
-        }
-        let (Ok(permit), Stream::Tcp(mut stream)) =
-            (Arc::clone(&self.refusals).try_acquire_owned(), stream)
-        else {
-            return;
-        };
-        tokio::spawn(timeout(REFUSAL_TIMEOUT, async move {
-            let _permit = permit;
-            // What stays unread would make a reset of the end, and the client lose the answer.
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request).await;
-            let _ = stream.write_all(error::full().as_bytes()).await;
-        }));
-    }
-}
-
-fn is_peers(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
 }

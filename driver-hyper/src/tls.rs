@@ -1,201 +1,20 @@
-//! TLS, by rustls.
+//! Connections behind a TLS handshake.
 
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::{CryptoProvider, ring},
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-        server::{ClientHello, ResolvesServerCert},
-        sign::CertifiedKey,
-    },
+use wharf_sdk::driver::{
+    speaks_plain_http, tls_required,
+    tokio_rustls::{TlsAcceptor, server},
 };
-use wharf_sdk::{BoxError, Result};
 
 use crate::{
-    error,
     places::Place,
     stream::{Carried, Seated, Stream},
 };
 
-/// The first byte of a TLS connection: a handshake record.
-const HANDSHAKE: u8 = 0x16;
-
-/// The certificate that a server shows, and its key. A clone is the same one: keep it to
-/// [reload](Self::reload).
-///
-/// ```no_run
-/// # async fn run(app: wharf_sdk::App) -> wharf_sdk::Result<()> {
-/// use wharf_hyper::Tls;
-///
-/// let tls = Tls::from_pem_files("cert.pem", "key.pem")?;
-/// let server = wharf_hyper::server(app).tcp("0.0.0.0:443").tls(tls.clone());
-/// // And when the files have changed: what is connected stays so.
-/// tls.reload()?;
-/// # server.bind().await?.run().await?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-pub struct Tls {
-    config: ServerConfig,
-    files: Option<Arc<PemFiles>>,
-}
-
-impl Tls {
-    /// The certificate chain (the server's own certificate first) and the private key in these
-    /// files. TLS 1.2 and 1.3, no client certificates.
-    ///
-    /// # Errors
-    ///
-    /// `WHARF_TLS_FILES`, naming the file, if one cannot be read, has nothing of the kind, or if
-    /// the key is not the certificate's.
-    pub fn from_pem_files(
-        certificate: impl Into<PathBuf>,
-        key: impl Into<PathBuf>,
-    ) -> Result<Self> {
-        let files = Arc::new(PemFiles::load(certificate.into(), key.into())?);
-        let resolver: Arc<dyn ResolvesServerCert> = Arc::<PemFiles>::clone(&files);
-        Ok(Self {
-            files: Some(files),
-            ..Self::from_resolver(resolver)?
-        })
-    }
-
-    /// The certificate that the resolver chooses for each client: by server name, or by a protocol
-    /// that issues them.
-    ///
-    /// # Errors
-    ///
-    /// `WHARF_TLS_PROVIDER` if the process's provider of cryptography lacks what TLS 1.2 and 1.3
-    /// need.
-    pub fn from_resolver(resolver: Arc<dyn ResolvesServerCert>) -> Result<Self> {
-        let builder = ServerConfig::builder_with_provider(provider());
-        let builder = builder
-            .with_safe_default_protocol_versions()
-            .map_err(error::tls_provider)?;
-        Ok(Self::from_config(
-            builder.with_no_client_auth().with_cert_resolver(resolver),
-        ))
-    }
-
-    /// Everything as in this configuration, but for the protocols of ALPN: those are the server's.
-    pub fn from_config(config: ServerConfig) -> Self {
-        Self {
-            config,
-            files: None,
-        }
-    }
-
-    /// Reads the files again. Connections that are open keep what they have; the next handshake
-    /// shows the new certificate. Does nothing for a resolver or a configuration of your own.
-    ///
-    /// It reads files without leaving the thread: two small ones.
-    ///
-    /// # Errors
-    ///
-    /// As [`from_pem_files`](Self::from_pem_files). The old certificate stays, and a log line says
-    /// so.
-    pub fn reload(&self) -> Result<()> {
-        let Some(files) = &self.files else {
-            return Ok(());
-        };
-        files.reload().inspect_err(|error| {
-            tracing::error!(%error, "the certificate was not reloaded; the old one stays");
-        })
-    }
-
-    /// The configuration of a server that speaks these protocols.
-    pub(crate) fn into_config(mut self, protocols: &[&[u8]]) -> Arc<ServerConfig> {
-        self.config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-        Arc::new(self.config)
-    }
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls")
-            .field("files", &self.files)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The process's provider of cryptography, or *ring*.
-fn provider() -> Arc<CryptoProvider> {
-    let own = || Arc::new(ring::default_provider());
-    CryptoProvider::get_default().cloned().unwrap_or_else(own)
-}
-
-/// A certificate and its key, in two files.
-struct PemFiles {
-    certificate: PathBuf,
-    key: PathBuf,
-    current: RwLock<Arc<CertifiedKey>>,
-}
-
-impl PemFiles {
-    fn load(certificate: PathBuf, key: PathBuf) -> Result<Self> {
-        let current = read(&certificate, &key)?;
-        Ok(Self {
-            certificate,
-            key,
-            current: RwLock::new(Arc::new(current)),
-        })
-    }
-
-    fn reload(&self) -> Result<()> {
-        let new = Arc::new(read(&self.certificate, &self.key)?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
-    }
-}
-
-impl ResolvesServerCert for PemFiles {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&current))
-    }
-}
-
-impl fmt::Debug for PemFiles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PemFiles")
-            .field("certificate", &self.certificate)
-            .field("key", &self.key)
-            .finish_non_exhaustive()
-    }
-}
-
-fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey> {
-    let unreadable = |file: &Path, what: &'static str| {
-        let file = file.display().to_string();
-        move |cause: BoxError| error::tls_files(format!("{file} holds no {what} in PEM"), cause)
-    };
-    let no_chain = unreadable(certificate, "certificate");
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-        .map_err(|cause| no_chain(cause.into()))?;
-    if chain.is_empty() {
-        return Err(unreadable(certificate, "certificate")("it is empty".into()));
-    }
-    let no_key = unreadable(key, "private key");
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|cause| no_key(cause.into()))?;
-    CertifiedKey::from_der(chain, secret, &provider()).map_err(|cause| {
-        let (key, certificate) = (key.display(), certificate.display());
-        let what = format!("the key in {key} is not that of the certificate in {certificate}");
-        error::tls_files(what, cause.into())
-    })
-}
-
 /// A connection behind its handshake.
-pub(crate) type TlsStream = tokio_rustls::server::TlsStream<Seated>;
+pub(crate) type TlsStream = server::TlsStream<Seated>;
 
 impl Carried for TlsStream {
     fn abort(&self) {
@@ -209,20 +28,23 @@ impl Carried for TlsStream {
 
 /// Lives through the handshake. `None` if the client spoke plain HTTP, and was told.
 pub(crate) async fn accept(
-    config: &Arc<ServerConfig>,
+    acceptor: &TlsAcceptor,
     mut connection: Seated,
 ) -> io::Result<Option<TlsStream>> {
-    if speaks_plainly(&connection).await? {
+    // Unix sockets cannot be asked what comes without taking it.
+    let speaks_plainly = match &connection.stream {
+        Stream::Tcp(stream) => speaks_plain_http(stream).await?,
+        #[cfg(unix)]
+        Stream::Unix(_) => false,
+    };
+    if speaks_plainly {
         // What stays unread would make a reset of the end, and the client lose the answer.
         let mut request = [0; 4096];
         let _ = connection.read(&mut request).await?;
-        connection
-            .write_all(error::tls_required().as_bytes())
-            .await?;
+        connection.write_all(&tls_required()).await?;
         connection.shutdown().await?;
         return Ok(None);
     }
-    let acceptor = TlsAcceptor::from(Arc::clone(config));
     acceptor.accept(connection).await.map(Some)
 }
 
@@ -230,14 +52,4 @@ pub(crate) async fn accept(
 #[cfg(feature = "http2")]
 pub(crate) fn chose(connection: &TlsStream, protocol: &[u8]) -> bool {
     connection.get_ref().1.alpn_protocol() == Some(protocol)
-}
-
-/// Whether what comes first is a method of HTTP. Unix sockets cannot be asked without taking it.
-async fn speaks_plainly(connection: &Seated) -> io::Result<bool> {
-    let Stream::Tcp(stream) = &connection.stream else {
-        return Ok(false);
-    };
-    let mut first = [HANDSHAKE];
-    stream.peek(&mut first).await?;
-    Ok(first[0].is_ascii_uppercase())
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs outside WebSocket clients against a running fixture server.
 #
-#   tests/clients/run.sh <base-url> [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2 ...]
+#   tests/clients/run.sh <base-url> [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2|browser-http2 ...]
 #
-# `http2` takes an https base URL: the fixture with --tls and --http2.
+# `http2` and `browser-http2` take an https base URL: the fixture with --tls and --http2. Of a wss base
+# URL, WHARF_CERTIFICATE is the file with the certificate.
 # `chat` is for the chat example instead of the fixture: two pages of a browser talk to each other.
 # WHARF_AUTOBAHN_STRICT=1 lets a NON-STRICT Autobahn case fail the run.
 # <base-url> is what the fixture listens on, such as ws://127.0.0.1:9101. Without a client named,
@@ -14,27 +15,44 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
 
-usage="usage: $0 ws://HOST:PORT [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2 ...]"
+usage="usage: $0 ws://HOST:PORT [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2|browser-http2 ...]"
 base=${1:-}
-[[ $base =~ ^(ws|https)://[^/]+/?$ ]] || die "$usage"
+[[ $base =~ ^(wss?|https)://[^/]+/?$ ]] || die "$usage"
 base=${base%/}
 shift
 [[ $# -gt 0 ]] || set -- python node browser inspect
 
+# trusting <command>...: told whom to trust, as Python and Node are. Installers must not be.
+trusting() {
+  if [[ ${WHARF_CERTIFICATE:-} ]]; then
+    SSL_CERT_FILE=$WHARF_CERTIFICATE NODE_EXTRA_CA_CERTS=$WHARF_CERTIFICATE "$@"
+  else
+    "$@"
+  fi
+}
+
 run_python() {
   one_at_a_time python_env "$cache/python" "$here/python/requirements.txt"
-  "$cache/python/bin/python" "$here/python/client.py" "$base"
+  trusting "$cache/python/bin/python" "$here/python/client.py" "$base"
 }
 
 run_node() {
   need_node 18
   one_at_a_time install_ws
-  WHARF_NODE_HOME=$cache/node node "$here/node/client.mjs" "$base"
+  WHARF_NODE_HOME=$cache/node trusting node "$here/node/client.mjs" "$base"
 }
 
 run_http2() {
   need_node 18
-  node "$here/http2/client.mjs" "$base"
+  node "$here/http2/node.mjs" "$base"
+  one_at_a_time python_env "$cache/http2" "$here/http2/requirements.txt"
+  "$cache/http2/bin/python" "$here/http2/python.py" "$base"
+}
+
+run_browser_http2() {
+  need_node 18
+  need_browser
+  node "$here/browser/http2.mjs" "$base"
 }
 
 run_browser() {
@@ -70,7 +88,7 @@ run_autobahn_deflate() {
 }
 
 for client in "$@"; do
-  [[ $client =~ ^(python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2)$ ]] || die "no client '$client'. $usage"
+  [[ $client =~ ^(python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2|browser-http2)$ ]] || die "no client '$client'. $usage"
 done
 
 failed=()
@@ -84,8 +102,7 @@ for client in "$@"; do
     set -e
     case $client in
       autobahn-full) run_autobahn --full ;;
-      autobahn-deflate) run_autobahn_deflate ;;
-      *) "run_$client" ;;
+      *) "run_${client//-/_}" ;;
     esac
   )
   status=$?

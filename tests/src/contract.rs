@@ -354,6 +354,26 @@ pub const ROWS: &[Row] = &[
         "the framework's own socket is handed inflated frames",
     ),
     row(
+        "HTTP/2",
+        "connect",
+        "where there is HTTP/2, a socket is an extended CONNECT (RFC 8441): a 200 that switches nothing, with the same checks, and as many sockets on a connection as there are streams",
+    ),
+    row(
+        "HTTP/2",
+        "streams",
+        "a stream that ends is a vanished peer, and one that is not read holds up no other",
+    ),
+    row(
+        "HTTP/2",
+        "goaway",
+        "a shutdown begins with GOAWAY: sockets are closed with 1001, and what comes later goes elsewhere",
+    ),
+    row(
+        "HTTP/2",
+        "http2-abuse",
+        "floods of resets, headers, settings and pings, and windows that never open, cost their sender the connection or nobody anything",
+    ),
+    row(
         "Beyond the tables",
         "sender",
         "senders: try, wait, latest of a key, gaps, queued bytes",

@@ -19,7 +19,10 @@
 //!    that it read ahead included. If nothing is handed over, [`Upgrade::fail`] says so to the
 //!    observers. Dropping the session's future ends it and releases what it held: nothing else has
 //!    to be cleaned up.
-//! 4. **Honest [`Capabilities`].** They are the only thing that cases and applications may ask.
+//! 4. **Honest [`Capabilities`].** They are the only thing that cases and applications may ask. Where a
+//!    driver has sockets over HTTP/2 (`extended_connect`), it tells the core the `:protocol` of a
+//!    CONNECT, and its host implements [`Running::connect_http2`](crate::Running::connect_http2): the
+//!    cases of `extended_connect` begin there.
 //!
 //! # Bytes, or messages
 //!

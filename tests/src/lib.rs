@@ -68,16 +68,14 @@ pub use wharf_sdk::async_trait;
 pub(crate) use self::suite::__case_list;
 pub use self::{
     client::Client,
-    host::{Answer, Host, MemoryHost, NativeUse, Request, Running, TcpServer},
+    host::{Answer, Certificate, Host, MemoryHost, NativeUse, Request, Running, TcpServer},
     site::{Notes, NotesReader, Site},
     suite::{CASES, InProgress, check},
 };
 
 #[cfg(feature = "actix")]
-pub use self::host::{ActixHost, ScopedActixHost};
+pub use self::host::{ActixHost, ActixTlsHost, ScopedActixHost};
 #[cfg(feature = "axum")]
-pub use self::host::{AxumHost, NestedAxumHost};
+pub use self::host::{AxumHost, AxumTlsHost, NestedAxumHost};
 #[cfg(feature = "hyper")]
-pub use self::host::{
-    Certificate, Http2Client, Http2Server, HyperHost, HyperHttp2Host, HyperTlsHost, connect_request,
-};
+pub use self::host::{Http2Server, HyperHost, HyperHttp2Host, HyperTlsHost};

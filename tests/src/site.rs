@@ -12,6 +12,7 @@ use crate::{
     Answer, Client, Host, Request, Running,
     client::PATIENCE,
     fixture::{self, Events},
+    host::Stream,
 };
 
 /// An app that is being served.
@@ -60,6 +61,16 @@ impl Site {
     /// Opens a WebSocket with a request of one's own. The client keeps the server alive.
     pub async fn open_with(&self, request: Request) -> Client {
         Client::new(self.request(request).await).of(&self.running)
+    }
+
+    /// Opens a connection of HTTP/2.
+    ///
+    /// # Panics
+    ///
+    /// If the host opens none.
+    pub async fn http2(&self) -> Box<dyn Stream> {
+        let stream = self.running.connect_http2().await;
+        stream.expect("the host's `connect_http2`, which its capabilities owe")
     }
 
     /// Waits until no connection is left, handshakes included.

@@ -433,6 +433,22 @@ macro_rules! for_each_case {
                 write_deadline: "compression-counts",
                 native: "compression-native",
             }
+            extended_connect {
+                offered: "connect",
+                switches_nothing: "connect",
+                same_checks: "connect",
+                a_hundred_on_a_connection: "connect",
+                stalled_streams: "streams",
+                reset_streams: "streams",
+                ended_streams: "streams",
+                shutdown: "goaway",
+                rapid_resets: "http2-abuse",
+                provoked_resets: "http2-abuse",
+                endless_headers: "http2-abuse",
+                header_bombs: "http2-abuse",
+                floods_of_control_frames: "http2-abuse",
+                closed_windows: "http2-abuse",
+            }
             on_the_trait {
                 says_what_it_is_on: "trait",
                 every_method: "trait",

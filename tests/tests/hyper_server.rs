@@ -154,3 +154,84 @@ async fn without_an_address_there_is_no_server() {
     let refused = wharf_hyper::server(app()).bind().await;
     assert_eq!(refused.expect_err("nothing").code(), "WHARF_NO_ADDRESS");
 }
+
+/// Each worker has a listener of its own; they have one cap, one report, and end together.
+#[tokio::test]
+async fn workers_serve_and_drain_together() {
+    let app = app();
+    let builder = wharf_hyper::server(app.clone()).tcp("127.0.0.1:0");
+    let builder = builder.workers(3).max_connections(30);
+    let server = builder.bind().await.expect("a free port");
+    let address = server.local_addr();
+    let taken = wharf_hyper::server(app.clone()).tcp(address.to_string());
+    let taken = taken.workers(3).bind().await.expect_err("it is taken");
+    assert_eq!(taken.code(), "WHARF_BIND");
+    let running = tokio::spawn(server.run());
+    let server = TcpServer::at(address);
+    let mut clients = Vec::new();
+    for _ in 0..30 {
+        clients.push(Client::new(server.request(Request::upgrade("/echo")).await));
+    }
+    for client in &mut clients {
+        client.expect_echo("on some thread").await;
+    }
+    let refused = server.request(Request::upgrade("/echo")).await;
+    refused.expect_problem(503, "WHARF_CONNECTIONS_FULL");
+    assert!(threads("wharf-") >= 3, "a thread each");
+    let handle = app.handle();
+    let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
+    for client in &mut clients {
+        client.expect_close(1001).await;
+    }
+    let report = shutdown.await.expect("no panic");
+    assert_eq!((report.sessions, report.closed), (30, 30));
+    let told = running.await.expect("no panic").expect("a report");
+    assert_eq!(told, report);
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
+}
+
+/// A server that is dropped accepts no more; what it has let in goes on until the app is shut down.
+#[tokio::test]
+async fn workers_of_a_dropped_server_keep_their_sessions() {
+    let app = app();
+    let builder = wharf_hyper::server(app.clone())
+        .tcp("127.0.0.1:0")
+        .workers(2);
+    let server = builder.bind().await.expect("a free port");
+    let address = server.local_addr();
+    let running = tokio::spawn(server.run());
+    let mut client = Client::new(
+        TcpServer::at(address)
+            .request(Request::upgrade("/echo"))
+            .await,
+    );
+    client.expect_echo("hello").await;
+    running.abort();
+    let refused = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, refused)
+        .await
+        .expect("it accepts no more");
+    client.expect_echo("still there").await;
+    let handle = app.handle();
+    let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
+    client.expect_close(1001).await;
+    assert_eq!(shutdown.await.expect("no panic").closed, 1);
+}
+
+/// How many threads of this process have a name that begins like this.
+#[cfg(target_os = "linux")]
+fn threads(name: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|other| other.starts_with(name)).count()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn threads(_: &str) -> usize {
+    3
+}

@@ -37,6 +37,7 @@ fn holds(row: &str, capabilities: Capabilities) -> bool {
     match row {
         "native" => capabilities.native,
         "unknown" => capabilities.unknown_frames,
+        "connect" | "streams" | "goaway" | "http2-abuse" => capabilities.extended_connect,
         "compression-native" => capabilities.native && capabilities.compression,
         row if row.starts_with("compression") => capabilities.compression,
         _ => true,

@@ -90,6 +90,15 @@ impl AppHandle {
         self.inner.registry.shutdown(options.into()).await
     }
 
+    /// Waits until somebody has begun a shutdown: from then on upgrades are refused.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn closing(&self) {
+        self.inner.registry.draining().await;
+    }
+
     /// Waits until a shutdown that somebody began is through.
     ///
     /// # Cancel safety

@@ -8,7 +8,11 @@
 mod connection;
 mod dialled;
 pub mod serve;
+#[cfg(feature = "tls")]
+mod tls;
 
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, speaks_plain_http, tls_required};
 pub use self::{
     connection::{Connection, HANDOVER_TIMEOUT},
     dialled::Dialled,
@@ -25,3 +29,6 @@ pub use crate::{
         encode_client_frame,
     },
 };
+/// The rustls that [`Tls`] is made of.
+#[cfg(feature = "tls")]
+pub use tokio_rustls::{self, rustls};

@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, Once, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -28,7 +28,8 @@ pub(crate) struct Registry {
     sessions: Mutex<Sessions>,
     peers: Mutex<HashMap<IpAddr, usize>>,
     live: AtomicUsize,
-    is_draining: AtomicBool,
+    /// Whether a shutdown has begun.
+    is_draining: watch::Sender<bool>,
     /// Rung when a connection ends.
     ended: Notify,
     /// What the last shutdown did, once it is through.
@@ -193,7 +194,7 @@ impl Registry {
         route: &Arc<RouteCount>,
         peer: Option<IpAddr>,
     ) -> Result<Slot, Error> {
-        if self.is_draining.load(Ordering::Acquire) {
+        if *self.is_draining.borrow() {
             return Err(unavailable(
                 "WHARF_SHUTTING_DOWN",
                 "the server is shutting down",
@@ -339,6 +340,12 @@ impl Registry {
         report
     }
 
+    /// Waits until a shutdown has begun.
+    pub(crate) async fn draining(&self) {
+        // The sender lives as long as `self`, so the wait cannot fail.
+        let _ = self.is_draining.subscribe().wait_for(|begun| *begun).await;
+    }
+
     /// Waits until a shutdown is through.
     pub(crate) async fn wait_for_shutdown(&self) -> ShutdownReport {
         let mut watching = self.report.subscribe();
@@ -353,7 +360,7 @@ impl Registry {
 
     /// From here on no connection is taken. Of two shutdowns, the first one's account goes on.
     fn begin_draining(&self, frame: &CloseFrame) -> Vec<Arc<Shared>> {
-        self.is_draining.store(true, Ordering::Release);
+        self.is_draining.send_replace(true);
         let mut sessions = lock(&self.sessions);
         let (ended_before, closed_before) = match &sessions.draining {
             Some(first) => (first.ended_before, first.closed_before),

@@ -144,6 +144,9 @@ pub struct Capabilities {
     pub abort: bool,
     /// Whether messages can be compressed (permessage-deflate).
     pub compression: bool,
+    /// Whether sockets can be streams of an HTTP/2 connection, opened by extended CONNECT
+    /// ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
+    pub extended_connect: bool,
 }
 
 impl Capabilities {
@@ -156,6 +159,7 @@ impl Capabilities {
             unknown_frames: false,
             abort: true,
             compression: cfg!(feature = "deflate"),
+            extended_connect: false,
         }
     }
 
@@ -179,10 +183,18 @@ impl Capabilities {
         self.abort = abort;
         self
     }
+
     /// The same with [`compression`](Self::compression) set.
     #[must_use]
     pub const fn with_compression(mut self, compression: bool) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// The same with [`extended_connect`](Self::extended_connect) set.
+    #[must_use]
+    pub const fn with_extended_connect(mut self, extended_connect: bool) -> Self {
+        self.extended_connect = extended_connect;
         self
     }
 }

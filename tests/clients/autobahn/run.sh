@@ -20,7 +20,7 @@ source "$here/../lib.sh"
 source "$here/suite.sh"
 
 usage="usage: $0 ws://HOST:PORT/PATH OUT_DIR [--full] [--deflate] [--strict] [--cases PATTERN,...]"
-[[ $# -ge 2 && $1 =~ ^ws:// ]] || die "$usage"
+[[ $# -ge 2 && $1 =~ ^wss?:// ]] || die "$usage"
 url=$1
 out=$2
 shift 2

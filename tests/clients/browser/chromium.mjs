@@ -40,9 +40,9 @@ export class Browser {
   #listeners = new Set();
   #complaints = "";
 
-  static async start(program) {
+  static async start(program, flags = []) {
     const browser = new Browser();
-    browser.#launch(program);
+    browser.#launch(program, flags);
     await browser.command("Browser.getVersion").catch(async (error) => {
       await browser.stop();
       throw new Error(`${program} did not start: ${error.message}\n${browser.#complaints}`);
@@ -50,9 +50,9 @@ export class Browser {
     return browser;
   }
 
-  #launch(program) {
+  #launch(program, flags) {
     this.#profile = mkdtempSync(join(tmpdir(), "wharf-browser-"));
-    this.#child = spawn(program, [...FLAGS, `--user-data-dir=${this.#profile}`, "about:blank"], {
+    this.#child = spawn(program, [...FLAGS, ...flags, `--user-data-dir=${this.#profile}`, "about:blank"], {
       // The browser reads commands from its descriptor 3 and writes answers to its 4.
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
     });
@@ -165,6 +165,14 @@ class Page {
     await this.#command("Network.enable");
     const unlimited = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
     await this.#command("Network.emulateNetworkConditions", { offline, ...unlimited });
+  }
+
+  /** The statuses with which the page's sockets are answered from now on, as they come. */
+  async socketStatuses() {
+    const statuses = [];
+    this.#listen("Network.webSocketHandshakeResponseReceived", ({ response }) => statuses.push(response.status));
+    await this.#command("Network.enable");
+    return statuses;
   }
 
   /** The page as a PNG. */

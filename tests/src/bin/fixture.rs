@@ -7,12 +7,14 @@
 use std::{fmt::Display, io::Write, process::ExitCode};
 
 #[cfg(feature = "axum")]
-use wharf_axum::{ServerBuilder, Tls};
+use wharf_axum::ServerBuilder;
 #[cfg(any(feature = "axum", feature = "actix", feature = "hyper"))]
 use wharf_conformance::Host;
 use wharf_conformance::fixture;
 #[cfg(all(feature = "hyper", not(feature = "axum")))]
-use wharf_hyper::{ServerBuilder, Tls};
+use wharf_hyper::ServerBuilder;
+#[cfg(any(feature = "axum", feature = "actix", feature = "hyper"))]
+use wharf_sdk::driver::Tls;
 use wharf_sdk::{Result, ShutdownReport};
 
 /// The drivers that are built in; the first is the default.
@@ -29,8 +31,8 @@ const USAGE: &str = "[--tls CERT.pem KEY.pem] [--http2] ADDR";
 
 /// What the command line asks for.
 #[cfg_attr(
-    not(any(feature = "axum", feature = "hyper")),
-    allow(dead_code, reason = "what is built in has no TLS")
+    not(any(feature = "axum", feature = "actix", feature = "hyper")),
+    allow(dead_code, reason = "there is no driver to use it")
 )]
 struct Options<'a> {
     driver: &'a str,
@@ -101,9 +103,12 @@ async fn run(options: &Options<'_>) -> Result<ShutdownReport> {
             serve(wharf_axum::server(fixture.app), options).await
         }
         #[cfg(feature = "actix")]
-        "actix" if options.tls.is_none() && !options.http2 => {
+        "actix" if !options.http2 => {
             let fixture = fixture::app(wharf_conformance::ActixHost.native_ping())?;
-            let server = wharf_actix::bind(fixture.app, options.address).await?;
+            let mut server = wharf_actix::bind(fixture.app, options.address).await?;
+            if let Some((certificate, key)) = options.tls {
+                server = server.tls(Tls::from_pem_files(certificate, key)?);
+            }
             say(format_args!("listening on {} (actix)", server.local_addr()));
             server.run().await
         }

@@ -13,6 +13,7 @@ pub mod control;
 pub mod ends;
 pub mod errors;
 pub mod event_stream;
+pub mod extended_connect;
 pub mod fairness;
 pub mod handshake;
 pub mod heartbeat;

@@ -3,6 +3,8 @@
 mod deflate;
 mod expect;
 mod frame;
+mod http2;
+mod http2_frames;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,6 +17,8 @@ use tokio::{
 pub use self::{
     deflate::Deflate,
     frame::{Frame, opcode},
+    http2::{Http2Client, connect_request},
+    http2_frames::{Http2Frame, Http2Frames, http2_frame},
 };
 use crate::host::{Answer, Running, Stream};
 

@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt};
 use send_wrapper::SendWrapper;
 use wharf_sdk::{App, Error, Result, Socket, driver::Capabilities};
 
-use super::{Host, NativeUse, Running, TcpServer};
+use super::{Certificate, Host, NativeUse, Running, TcpServer};
 
 /// `wharf_actix::bind`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +38,47 @@ impl Host for ActixHost {
 
     fn native_echo(&self) -> Option<NativeUse> {
         Some(|socket| echo(socket).boxed())
+    }
+}
+
+/// The same over TLS.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ActixTlsHost;
+
+impl ActixTlsHost {
+    /// The same as [`Host::serve`], with the server's own type.
+    pub async fn start(&self, app: App) -> TcpServer {
+        let certificate = Certificate::generate();
+        let tls = certificate.to_tls();
+        let start = async move || {
+            let server = wharf_actix::bind(app, "127.0.0.1:0").await;
+            let server = server.expect("a free port").tls(tls);
+            (server.local_addr(), server.run())
+        };
+        TcpServer::start(start).await.over_tls(certificate)
+    }
+}
+
+#[async_trait]
+impl Host for ActixTlsHost {
+    fn capabilities(&self) -> Capabilities {
+        ActixHost.capabilities()
+    }
+
+    async fn serve(&self, app: App) -> Box<dyn Running> {
+        Box::new(self.start(app).await)
+    }
+
+    fn native_ping(&self) -> Option<NativeUse> {
+        ActixHost.native_ping()
+    }
+
+    fn native_echo(&self) -> Option<NativeUse> {
+        ActixHost.native_echo()
+    }
+
+    fn is_secure(&self) -> bool {
+        true
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Answer {
 
 impl Answer {
     /// The connection was closed without a word.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self {
             status: None,
             headers: HeaderMap::new(),

@@ -4,16 +4,15 @@ use std::{net::SocketAddr, sync::Arc};
 
 use rcgen::generate_simple_self_signed;
 use tokio::net::TcpStream;
-use tokio_rustls::{
-    TlsConnector,
-    client::TlsStream,
+use wharf_sdk::driver::{
+    Tls,
     rustls::{
         ClientConfig, RootCertStore, ServerConfig,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
     },
+    tokio_rustls::{TlsConnector, client::TlsStream},
 };
-use wharf_hyper::Tls;
 
 /// A self-signed certificate for `wharf.test`, with its key.
 #[derive(Debug, Clone)]

@@ -5,28 +5,27 @@ use wharf_sdk::{App, driver::Capabilities};
 
 use super::{Certificate, Host, Running, TcpServer};
 
-/// `wharf_hyper::bind`.
+/// `wharf_hyper::server`, with HTTP/2 for who knows of it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HyperHost;
 
 #[async_trait]
 impl Host for HyperHost {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::wire(wharf_hyper::DRIVER)
+        Capabilities::wire(wharf_hyper::DRIVER).with_extended_connect(true)
     }
 
     async fn serve(&self, app: App) -> Box<dyn Running> {
         let start = async move || {
-            let server = wharf_hyper::bind(app, "127.0.0.1:0")
-                .await
-                .expect("a free port");
+            let server = wharf_hyper::server(app).tcp("127.0.0.1:0").http2();
+            let server = server.bind().await.expect("a free port");
             (server.local_addr(), server.run())
         };
-        Box::new(TcpServer::start(start).await)
+        Box::new(TcpServer::start(start).await.with_http2())
     }
 }
 
-/// The same over TLS, as axum's server would be.
+/// The same over TLS.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HyperTlsHost;
 
@@ -40,11 +39,12 @@ impl Host for HyperTlsHost {
         let certificate = Certificate::generate();
         let tls = certificate.to_tls();
         let start = async move || {
-            let server = wharf_hyper::server(app).tcp("127.0.0.1:0").tls(tls);
+            let server = wharf_hyper::server(app).tcp("127.0.0.1:0").tls(tls).http2();
             let server = server.bind().await.expect("a free port");
             (server.local_addr(), server.run())
         };
-        Box::new(TcpServer::start(start).await.over_tls(certificate))
+        let server = TcpServer::start(start).await.over_tls(certificate);
+        Box::new(server.with_http2())
     }
 
     fn is_secure(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Drivers under test, behind one trait.
 
 mod answer;
+mod certificate;
 mod chunked;
 mod memory;
 mod request;
@@ -10,8 +11,6 @@ mod tcp;
 mod actix;
 #[cfg(feature = "axum")]
 mod axum;
-#[cfg(feature = "hyper")]
-mod certificate;
 #[cfg(feature = "hyper")]
 mod http2;
 #[cfg(feature = "hyper")]
@@ -23,14 +22,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use wharf_sdk::{App, Result, Socket, driver::Capabilities};
 
 #[cfg(feature = "actix")]
-pub use self::actix::{ActixHost, ScopedActixHost};
+pub use self::actix::{ActixHost, ActixTlsHost, ScopedActixHost};
 #[cfg(feature = "axum")]
-pub use self::axum::{AxumHost, NestedAxumHost};
-pub use self::{answer::Answer, memory::MemoryHost, request::Request, tcp::TcpServer};
+pub use self::axum::{AxumHost, AxumTlsHost, NestedAxumHost};
+pub use self::{
+    answer::Answer, certificate::Certificate, memory::MemoryHost, request::Request, tcp::TcpServer,
+};
 #[cfg(feature = "hyper")]
 pub use self::{
-    certificate::Certificate,
-    http2::{Http2Client, Http2Server, HyperHttp2Host, connect_request},
+    http2::{Http2Server, HyperHttp2Host},
     hyper::{HyperHost, HyperTlsHost},
 };
 
@@ -93,9 +93,15 @@ pub trait Running: Send + Sync {
     /// Opens a connection and sends a request. What the server says no more to than closing the
     /// connection is an answer with status 0.
     async fn request(&self, request: Request) -> Answer;
+
+    /// Opens a connection on which HTTP/2 is spoken from the first byte on: behind the handshake of
+    /// TLS where there is one. Owed if the capabilities say `extended_connect`.
+    async fn connect_http2(&self) -> Option<Box<dyn Stream>> {
+        None
+    }
 }
 
 /// A connection, as raw bytes.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}

@@ -19,9 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-#[cfg(feature = "hyper")]
-use super::Certificate;
-use super::{Answer, Request, Running, Stream, chunked};
+use super::{Answer, Certificate, Request, Running, Stream, chunked};
 use crate::client::PATIENCE;
 
 /// A server on a thread and a runtime of its own, so that it shares nothing with its clients; or
@@ -30,8 +28,8 @@ use crate::client::PATIENCE;
 pub struct TcpServer {
     address: SocketAddr,
     prefix: &'static str,
-    #[cfg(feature = "hyper")]
     certificate: Option<Certificate>,
+    speaks_http2: bool,
     /// Dropped, it stops the server.
     _stop: Option<oneshot::Sender<()>>,
 }
@@ -75,8 +73,8 @@ impl TcpServer {
         Self {
             address,
             prefix: "",
-            #[cfg(feature = "hyper")]
             certificate: None,
+            speaks_http2: false,
             _stop: None,
         }
     }
@@ -89,17 +87,22 @@ impl TcpServer {
     }
 
     /// Speaks TLS to it, and expects this certificate.
-    #[cfg(feature = "hyper")]
     #[must_use]
     pub fn over_tls(mut self, certificate: Certificate) -> Self {
         self.certificate = Some(certificate);
         self
     }
 
-    async fn connect(&self) -> Box<dyn Stream> {
-        #[cfg(feature = "hyper")]
+    /// Says that the server has HTTP/2 too.
+    #[must_use]
+    pub fn with_http2(mut self) -> Self {
+        self.speaks_http2 = true;
+        self
+    }
+
+    async fn connect(&self, protocol: &str) -> Box<dyn Stream> {
         if let Some(certificate) = &self.certificate {
-            let connected = certificate.connect(self.address, &["http/1.1"]).await;
+            let connected = certificate.connect(self.address, &[protocol]).await;
             return Box::new(connected.expect("a handshake"));
         }
         let stream = TcpStream::connect(self.address)
@@ -118,7 +121,11 @@ impl TcpServer {
     pub async fn request_outside(&self, request: &Request) -> Answer {
         timeout(
             PATIENCE,
-            exchange(self.connect().await, &request.to_bytes(""), &request.method),
+            exchange(
+                self.connect("http/1.1").await,
+                &request.to_bytes(""),
+                &request.method,
+            ),
         )
         .await
         .unwrap_or_else(|_| panic!("no answer to {request:?} for {PATIENCE:?}"))
@@ -130,6 +137,13 @@ impl Running for TcpServer {
     async fn request(&self, mut request: Request) -> Answer {
         request.target.insert_str(0, self.prefix);
         self.request_outside(&request).await
+    }
+
+    async fn connect_http2(&self) -> Option<Box<dyn Stream>> {
+        match self.speaks_http2 {
+            true => Some(self.connect("h2").await),
+            false => None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 // Node's http2 against the fixture: sockets as streams of one connection (RFC 8441).
 //
-//   node client.mjs https://127.0.0.1:9103
+//   node node.mjs https://127.0.0.1:9103
 //
 // The server's certificate is not checked: it is one of a moment.
 
