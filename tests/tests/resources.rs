@@ -217,6 +217,25 @@ async fn held_connections(driver: &str) {
     drop(held);
 }
 
+/// With fewer descriptors than the cap is made for, accepting pauses, and goes on as soon as there is
+/// one: half-open connections make room.
+async fn out_of_descriptors(driver: &str) {
+    const DESCRIPTORS: usize = 30;
+    let program = Program::start_with_descriptors(DESCRIPTORS, driver).await;
+    let address = program.server.address();
+    let held = join_all((0..100).map(|_| TcpStream::connect(address))).await;
+    let mut socket = program.open("/echo").await;
+    socket.expect_echo("let in").await;
+    assert!(program.usage().descriptors <= DESCRIPTORS);
+    drop(held);
+    for _ in 0..3 {
+        let mut another = program.open("/echo").await;
+        another.expect_echo("as ever").await;
+        another.close().await;
+    }
+    socket.expect_echo("still there").await;
+}
+
 /// A crowd that comes while nobody accepts waits in the kernel, and need not come again.
 async fn crowds_at_the_door(driver: &str) {
     const CROWD: usize = 600;
@@ -312,6 +331,11 @@ macro_rules! on_every_driver {
                 #[tokio::test]
                 async fn held_connections() {
                     super::held_connections($feature).await;
+                }
+
+                #[tokio::test]
+                async fn out_of_descriptors() {
+                    super::out_of_descriptors($feature).await;
                 }
 
                 #[tokio::test]

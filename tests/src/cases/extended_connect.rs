@@ -124,7 +124,7 @@ pub async fn same_checks(host: &dyn Host) {
     let origin = "https://evil.example".parse().expect("a value");
     foreign.headers_mut().insert("origin", origin);
     let said = refused(&mut client, foreign, "allow").await;
-    assert_eq!(said, (403, None, of("WHARF_ORIGIN")));
+    assert_eq!(said, (403, None, of("WHARF_ORIGIN_DENIED")));
     let mut socket = client.open("/echo").await;
     socket.expect_echo("all on one connection").await;
 }

@@ -21,7 +21,28 @@ impl Program {
     /// Starts it, and waits until it listens.
     pub(crate) async fn start(arguments: &[&str], driver: &str) -> Self {
         // A pipe that nobody reads would block it one day, in the middle of a panic message.
-        let mut child = fixture(arguments, Stdio::null());
+        Self::of(fixture(arguments, Stdio::null()), driver).await
+    }
+
+    /// Starts it with so many descriptors.
+    #[cfg(unix)]
+    pub(crate) async fn start_with_descriptors(count: usize, driver: &str) -> Self {
+        let limited = format!("ulimit -n {count} && exec \"$@\"");
+        let program = env!("CARGO_BIN_EXE_fixture");
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            &limited,
+            "sh",
+            program,
+            "--driver",
+            driver,
+            "127.0.0.1:0",
+        ]);
+        Self::of(spawn(&mut command, Stdio::null()), driver).await
+    }
+
+    async fn of(mut child: Child, driver: &str) -> Self {
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
         let mut line = String::new();
         let reading = timeout(PATIENCE, stdout.read_line(&mut line)).await;
@@ -104,8 +125,14 @@ pub(crate) struct Usage {
 
 /// Starts the program.
 pub(crate) fn fixture(arguments: &[&str], stderr: Stdio) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_fixture"))
-        .args(arguments)
+    spawn(
+        Command::new(env!("CARGO_BIN_EXE_fixture")).args(arguments),
+        stderr,
+    )
+}
+
+fn spawn(command: &mut Command, stderr: Stdio) -> Child {
+    command
         .stdout(Stdio::piped())
         .stderr(stderr)
         .kill_on_drop(true)
