@@ -88,7 +88,9 @@ pub(crate) fn worker(
                     match seats.take().await {
                         Some(seat) => start(stream, seat, http, handshake),
                         // Over TLS it would cost a handshake to be told.
-                        None if handshake.is_due() => drop(stream),
+                        None if handshake.is_due() => {
+                            tracing::warn!("all connections are taken by sockets; one was dropped");
+                        }
                         None => refusals.tell(stream),
                     }
                     Ok(())

@@ -4,16 +4,14 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::{Semaphore, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
+use wharf_sdk::driver::serve::{Refusals, Seats};
 
 use crate::{
     connection::Settings,
-    error,
     listen::{Bound, Listener},
-    places::Places,
     stream::{Seated, Stream},
 };
 
@@ -26,26 +24,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How many connections make room when the process is out of descriptors.
 const EVICTIONS: usize = 8;
 
-/// How many connections are told at a time that there is no place: each has a descriptor.
-const REFUSALS: usize = 16;
-
-/// How long being told may take.
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// Turns what listeners yield into connections that are served.
 #[derive(Debug, Clone)]
 pub(crate) struct Acceptor {
     settings: Arc<Settings>,
-    places: Arc<Places>,
-    refusals: Arc<Semaphore>,
+    seats: Seats,
+    refusals: Refusals,
 }
 
 impl Acceptor {
-    pub(crate) fn new(settings: Settings, places: Arc<Places>) -> Self {
+    pub(crate) fn new(settings: Settings, seats: Seats) -> Self {
         Self {
             settings: Arc::new(settings),
-            places,
-            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            seats,
+            refusals: Refusals::default(),
         }
     }
 
@@ -84,7 +76,7 @@ impl Acceptor {
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     for _ in 0..EVICTIONS {
-                        self.places.evict_oldest();
+                        self.seats.evict_oldest();
                     }
                     sleep(ACCEPT_PAUSE).await;
                 }
@@ -93,9 +85,9 @@ impl Acceptor {
     }
 
     async fn admit(&self, stream: Stream, peer: Option<SocketAddr>, stopped: &watch::Receiver<()>) {
-        match self.places.take().await {
-            Some(place) => {
-                let connection = Seated { stream, place };
+        match self.seats.take().await {
+            Some(seat) => {
+                let connection = Seated { stream, seat };
                 let settings = Arc::clone(&self.settings);
                 tokio::spawn(settings.serve(connection, peer, stopped.clone()));
             }
@@ -103,26 +95,17 @@ impl Acceptor {
         }
     }
 
-    /// Tells a connection that there is no place; dropped in silence if many are being told, and
-    /// over TLS, where it would cost a handshake.
+    /// Tells a connection that there is no seat; not over TLS, where it would cost a handshake.
     fn refuse(&self, stream: Stream) {
-        tracing::warn!("all connections are taken by sockets; one more was refused");
         #[cfg(feature = "tls")]
         if self.settings.tls.is_some() {
-            return;
+            return tracing::warn!("all connections are taken by sockets; one more was dropped");
         }
-        let (Ok(permit), Stream::Tcp(mut stream)) =
-            (Arc::clone(&self.refusals).try_acquire_owned(), stream)
-        else {
-            return;
-        };
-        tokio::spawn(timeout(REFUSAL_TIMEOUT, async move {
-            let _permit = permit;
-            // What stays unread would make a reset of the end, and the client lose the answer.
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request).await;
-            let _ = stream.write_all(error::full().as_bytes()).await;
-        }));
+        match stream {
+            Stream::Tcp(stream) => self.refusals.tell(stream),
+            #[cfg(unix)]
+            Stream::Unix(stream) => self.refusals.tell(stream),
+        }
     }
 }
 

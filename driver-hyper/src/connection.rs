@@ -18,9 +18,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 #[cfg(feature = "tls")]
 use tokio::time::timeout;
-use wharf_sdk::App;
 #[cfg(feature = "tls")]
 use wharf_sdk::driver::tokio_rustls::TlsAcceptor;
+use wharf_sdk::{
+    App,
+    driver::serve::{Occupation, Seat},
+};
 
 #[cfg(feature = "http2")]
 use crate::http2;
@@ -30,7 +33,6 @@ use crate::{
     bounded::Bounded,
     convert::ConnectionInfo,
     kept::{Kept, Settled},
-    places::Place,
     served::Served,
     stream::{Carried, Seated},
 };
@@ -79,11 +81,11 @@ impl Settings {
         peer: Option<SocketAddr>,
         stopped: watch::Receiver<()>,
     ) {
-        let place = Arc::clone(connection.place());
+        let seat = connection.seat().clone();
         let serving = self.serve_any(connection, peer, stopped);
         tokio::select! {
             () = serving => {}
-            () = place.evicted() => tracing::debug!("a connection made room for another"),
+            () = seat.evicted() => tracing::debug!("a connection made room for another"),
         }
     }
 
@@ -132,7 +134,7 @@ impl Settings {
         info: ConnectionInfo,
         mut stopped: watch::Receiver<()>,
     ) {
-        let place = Arc::clone(io.place());
+        let seat = io.seat().clone();
         let requests = AtomicU32::new(0);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -141,7 +143,7 @@ impl Settings {
             .half_close(true)
             .serve_connection(
                 TokioIo::new(Bounded::new(io, self.write_timeout)),
-                service_fn(|request| self.answer_nth(request, info, &place, &requests)),
+                service_fn(|request| self.answer_nth(request, info, &seat, &requests)),
             )
             .with_upgrades();
         let mut connection = pin!(connection);
@@ -161,11 +163,11 @@ impl Settings {
         &self,
         request: Request<Incoming>,
         info: ConnectionInfo,
-        place: &Place,
+        seat: &Seat,
         requests: &AtomicU32,
     ) -> Result<Response<Kept<Settled>>, Infallible> {
         let is_last = requests.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REQUESTS;
-        let mut response = self.answer(request, info, place).await?;
+        let mut response = self.answer(request, info, seat).await?;
         if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
@@ -177,10 +179,14 @@ impl Settings {
         &self,
         mut request: Request<Incoming>,
         info: ConnectionInfo,
-        place: &Place,
+        seat: &Seat,
     ) -> Result<Response<Kept<Settled>>, Infallible> {
         request.extensions_mut().insert(info);
+        seat.occupy(Occupation::Answering);
         let response = self.served.answer(request).await;
-        Ok(response.map(|body| Kept::new(body, || Settled::new(place))))
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            seat.occupy(Occupation::Waiting);
+        }
+        Ok(response.map(|body| Kept::new(body, || Settled::new(seat))))
     }
 }

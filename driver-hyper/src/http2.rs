@@ -23,13 +23,13 @@ use tokio::{
     sync::{Notify, watch},
     time::{sleep, timeout},
 };
+use wharf_sdk::driver::serve::{Occupation, Seat};
 
 use crate::{
     bounded::Bounded,
     connection::Settings,
     convert::ConnectionInfo,
     kept::Kept,
-    places::Place,
     stream::{Carried, Seated, Stream},
 };
 
@@ -85,7 +85,7 @@ pub(crate) async fn serve<IO: Carried>(
     info: ConnectionInfo,
     mut stopped: watch::Receiver<()>,
 ) {
-    let use_of = Use::new(Arc::clone(io.place()));
+    let use_of = Use::new(io.seat().clone());
     let requests = Arc::clone(&use_of);
     let served = settings.served.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -149,15 +149,15 @@ struct Use {
     /// Requests that are not answered yet, and sockets.
     busy: watch::Sender<usize>,
     sockets: AtomicUsize,
-    place: Place,
+    seat: Seat,
 }
 
 impl Use {
-    fn new(place: Place) -> Arc<Self> {
+    fn new(seat: Seat) -> Arc<Self> {
         Arc::new(Self {
             busy: watch::Sender::new(0),
             sockets: AtomicUsize::new(0),
-            place,
+            seat,
         })
     }
 
@@ -194,7 +194,7 @@ impl Drop for Busy {
     }
 }
 
-/// A session, by a socket or by server-sent events: while there is one, the connection keeps its place.
+/// A session, by a socket or by server-sent events: while there is one, the connection keeps its seat.
 #[derive(Debug)]
 struct OpenSocket(Busy);
 
@@ -202,7 +202,7 @@ impl OpenSocket {
     fn new(use_of: &Arc<Use>) -> Self {
         let busy = use_of.begin();
         if use_of.sockets.fetch_add(1, Ordering::AcqRel) == 0 {
-            use_of.place.settle();
+            use_of.seat.occupy(Occupation::Socket);
         }
         Self(busy)
     }
@@ -212,7 +212,7 @@ impl Drop for OpenSocket {
     fn drop(&mut self) {
         let use_of = &self.0.0;
         if use_of.sockets.fetch_sub(1, Ordering::AcqRel) == 1 {
-            use_of.place.unsettle();
+            use_of.seat.occupy(Occupation::Waiting);
         }
     }
 }

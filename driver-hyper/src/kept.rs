@@ -8,8 +8,9 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use wharf_sdk::driver::serve::{Occupation, Seat};
 
-use crate::{places::Place, served::AnyBody};
+use crate::served::AnyBody;
 
 /// The body of an answer, which keeps something while it goes on. What is whole is nothing to
 /// keep: its peer has only to take it.
@@ -48,18 +49,18 @@ impl<G: Unpin> Body for Kept<G> {
     }
 }
 
-/// A place that is not given to another: its connection does what it is there for.
-pub(crate) struct Settled(Place);
+/// A seat that is not given to another: its connection does what it is there for.
+pub(crate) struct Settled(Seat);
 
 impl Settled {
-    pub(crate) fn new(place: &Place) -> Self {
-        place.settle();
-        Self(Arc::clone(place))
+    pub(crate) fn new(seat: &Seat) -> Self {
+        seat.occupy(Occupation::Socket);
+        Self(seat.clone())
     }
 }
 
 impl Drop for Settled {
     fn drop(&mut self) {
-        self.0.unsettle();
+        self.0.occupy(Occupation::Waiting);
     }
 }

@@ -9,7 +9,6 @@ mod error;
 mod http2;
 mod kept;
 mod listen;
-mod places;
 mod served;
 mod server;
 mod stream;

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use wharf_sdk::{
     App, BoxError, Result, ShutdownReport,
-    driver::serve::{self, StopSignals},
+    driver::serve::{self, Seats, StopSignals},
 };
 
 use crate::{
@@ -22,7 +22,6 @@ use crate::{
     connection::Settings,
     error,
     listen::{Address, Bound, Source},
-    places::{self, Places},
     served::Served,
     upgrade::Service,
     worker,
@@ -221,10 +220,12 @@ impl ServerBuilder {
             #[cfg(feature = "http2")]
             http2: self.http2,
         };
-        let limit = self.max_connections.unwrap_or_else(places::default_limit);
+        let limit = self
+            .max_connections
+            .unwrap_or_else(serve::default_max_connections);
         Ok(Server {
             app: self.app,
-            acceptor: Acceptor::new(settings, Places::new(limit)),
+            acceptor: Acceptor::new(settings, Seats::new(limit)),
             listeners,
             addresses,
             is_threaded: self.workers.is_some(),

@@ -11,22 +11,22 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::places::Place;
+use wharf_sdk::driver::serve::Seat;
 
-/// A connection that a session can run over: it can be dropped at once, and holds a place.
+/// A connection that a session can run over: it can be dropped at once, and holds a seat.
 pub(crate) trait Carried: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Has the system forget what is unsent.
     fn abort(&self);
 
-    /// The place that it takes.
-    fn place(&self) -> &Place;
+    /// The seat that it takes.
+    fn seat(&self) -> &Seat;
 }
 
-/// An accepted connection in its place among all of them.
+/// An accepted connection in its seat among all of them.
 #[derive(Debug)]
 pub(crate) struct Seated {
     pub(crate) stream: Stream,
-    pub(crate) place: Place,
+    pub(crate) seat: Seat,
 }
 
 impl Carried for Seated {
@@ -37,8 +37,8 @@ impl Carried for Seated {
         }
     }
 
-    fn place(&self) -> &Place {
-        &self.place
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 }
 

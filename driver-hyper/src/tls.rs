@@ -4,14 +4,12 @@ use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wharf_sdk::driver::{
+    serve::Seat,
     speaks_plain_http, tls_required,
     tokio_rustls::{TlsAcceptor, server},
 };
 
-use crate::{
-    places::Place,
-    stream::{Carried, Seated, Stream},
-};
+use crate::stream::{Carried, Seated, Stream};
 
 /// A connection behind its handshake.
 pub(crate) type TlsStream = server::TlsStream<Seated>;
@@ -21,8 +19,8 @@ impl Carried for TlsStream {
         self.get_ref().0.abort();
     }
 
-    fn place(&self) -> &Place {
-        self.get_ref().0.place()
+    fn seat(&self) -> &Seat {
+        self.get_ref().0.seat()
     }
 }
 

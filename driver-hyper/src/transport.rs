@@ -8,7 +8,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
-use wharf_sdk::driver::{Connection, Upgrade};
+use wharf_sdk::driver::{Connection, Upgrade, serve::Occupation};
 
 use crate::{
     Driver,
@@ -48,7 +48,7 @@ pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade, driver: Driver) -> BoxFu
 fn into_carried<IO: Carried>(upgraded: Upgraded) -> Result<Connection<IO>, Upgraded> {
     let parts = upgraded.downcast::<TokioIo<Bounded<IO>>>()?;
     let io = parts.io.into_inner().into_inner();
-    io.place().settle();
+    io.seat().occupy(Occupation::Socket);
     Ok(Connection::new(io)
         .with_early(parts.read_buf)
         .with_abort(IO::abort))
