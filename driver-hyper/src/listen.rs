@@ -32,7 +32,7 @@ impl Source {
     pub(crate) async fn bind(self, workers: usize) -> io::Result<Vec<Bound>> {
         match self {
             Self::Tcp(address) => bind_tcp(&address, workers).await,
-            Self::InheritedTcp(listener) => share(listener, workers),
+            Self::InheritedTcp(listener) => share(&listener, workers),
             #[cfg(unix)]
             Self::Unix(path) => {
                 let listener = bind_unix(&path).await?;
@@ -98,7 +98,7 @@ fn bind_port(address: SocketAddr, workers: usize) -> io::Result<Vec<Bound>> {
 #[cfg(not(target_os = "linux"))]
 fn bind_port(address: SocketAddr, workers: usize) -> io::Result<Vec<Bound>> {
     match listen_tcp(socket(address)?, address)? {
-        Bound::Tcp(listener) => share(listener, workers),
+        Bound::Tcp(listener) => share(&listener, workers),
         other => Ok(vec![other]),
     }
 }
@@ -120,7 +120,7 @@ fn listen_tcp(socket: TcpSocket, address: SocketAddr) -> io::Result<Bound> {
 }
 
 /// One queue of connections for all workers.
-fn share(listener: std::net::TcpListener, workers: usize) -> io::Result<Vec<Bound>> {
+fn share(listener: &std::net::TcpListener, workers: usize) -> io::Result<Vec<Bound>> {
     let shared = (0..workers).map(|_| listener.try_clone().map(Bound::Tcp));
     shared.collect()
 }
