@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Extensions, Response};
+use tokio::sync::Semaphore;
 
 use super::{entry::RouteEntry, mapper::ErrorMapper, matcher::Matcher, observer::Observers};
 use crate::{
@@ -53,6 +54,8 @@ pub(crate) struct AppInner {
     pub(super) is_debug: bool,
     pub(crate) is_tls: bool,
     pub(crate) registry: Arc<Registry>,
+    /// Those who are told by a socket that there is no place for one.
+    pub(crate) beyond_caps: Arc<Semaphore>,
 }
 
 impl AppInner {

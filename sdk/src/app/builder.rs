@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use http::Extensions;
+use http::{Extensions, HeaderMap};
+use tokio::sync::Semaphore;
 
 use crate::{
     app::{
         app::{App, AppInner},
         definition::{Common, Group, Route, common_methods},
-        deprecation::TellDeprecated,
         entry::RouteEntry,
         mapper::ErrorMapper,
         matcher::{Matcher, parameters},
@@ -21,6 +21,9 @@ use crate::{
     request::TrustedProxies,
     session::{Caps, Registry, RouteCount},
 };
+
+/// How many are told at a time, by sockets, that the caps have no place for one.
+const TOLD_BEYOND_CAPS: usize = 16;
 
 impl App {
     /// Starts an app without routes.
@@ -193,6 +196,7 @@ impl AppBuilder {
                 is_debug: self.is_debug,
                 is_tls: self.is_tls,
                 registry: Arc::new(Registry::default()),
+                beyond_caps: Arc::new(Semaphore::new(TOLD_BEYOND_CAPS)),
             }),
         })
     }
@@ -250,15 +254,13 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
     let common = route.common.within(outer);
     let limits = common.policy.resolve(&pattern)?;
     let auth = common.auth.unwrap_or_default();
-    let mut middleware = Vec::new();
-    if let Some(deprecation) = &route.deprecation {
-        let headers = deprecation
+    let headers = match &route.deprecation {
+        Some(deprecation) => deprecation
             .headers()
-            .map_err(|error| Error::config(format!("route {pattern}: {}", error.message())))?;
-        // Outermost, so that refusals have them as well.
-        middleware.push(AnyMiddleware::new(TellDeprecated(headers)));
-    }
-    middleware.extend(common.middleware);
+            .map_err(|error| Error::config(format!("route {pattern}: {}", error.message())))?,
+        None => HeaderMap::new(),
+    };
+    let mut middleware = common.middleware;
     let is_authenticated = middleware.iter().any(AnyMiddleware::authenticates);
     if auth.required {
         if !is_authenticated {
@@ -285,6 +287,7 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         described: route.described,
         event_streams: route.event_streams,
         deprecation: route.deprecation,
+        headers,
         principal_cap: route.principal_cap,
     })
 }

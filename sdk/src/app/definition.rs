@@ -212,7 +212,7 @@ impl Route {
     /// It answers before origin check, middleware and authentication: `require_scopes` does not
     /// protect it, and there is no principal; [`guarded_fallback`](Self::guarded_fallback) stands
     /// behind them. While the app is full or shutting down, it is 503 like everything else; when it
-    /// takes longer than the upgrade timeout, 504.
+    /// takes longer than [`fallback_timeout`](Configure::fallback_timeout), 504.
     pub fn fallback<F, Fut>(mut self, answer: F) -> Self
     where
         F: Fn(Context) -> Fut + Send + Sync + 'static,

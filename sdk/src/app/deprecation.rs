@@ -2,15 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
 
-use crate::{
-    app::middleware::{Middleware, Next},
-    message::{Error, Result},
-    request::{Context, Response},
-};
+use crate::message::{Error, Result};
 
 /// Since when a route is deprecated, when it goes, and where that is explained.
 #[non_exhaustive]
@@ -42,20 +37,6 @@ impl Deprecation {
             headers.insert(header::LINK, link);
         }
         Ok(headers)
-    }
-}
-
-/// Adds these headers to every answer of a deprecated route that passes.
-pub(super) struct TellDeprecated(pub(super) HeaderMap);
-
-#[async_trait]
-impl Middleware for TellDeprecated {
-    async fn handle(&self, context: Context, next: Next) -> Result<Response> {
-        let mut response = next.run(context).await;
-        for (name, value) in &self.0 {
-            response.headers_mut().append(name, value.clone());
-        }
-        Ok(response)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::Response;
+use http::{HeaderMap, Response};
 
 use super::{
     deprecation::Deprecation,
@@ -42,6 +42,8 @@ pub(crate) struct RouteEntry {
     pub(crate) handler: AnyHandler,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) deprecation: Option<Deprecation>,
+    /// What every answer of the route says besides.
+    pub(crate) headers: HeaderMap,
     /// Clients without sockets are served.
     pub(crate) event_streams: bool,
     pub(crate) principal_cap: Option<PrincipalCap>,
@@ -51,6 +53,13 @@ pub(crate) struct RouteEntry {
 }
 
 impl RouteEntry {
+    /// Adds what every answer of the route says besides.
+    pub(crate) fn add_headers(&self, answer: &mut HeaderMap) {
+        for (name, value) in &self.headers {
+            answer.append(name, value.clone());
+        }
+    }
+
     /// Where its authenticators find what they verify.
     pub(crate) fn credentials(&self) -> Vec<Credential> {
         let middleware = self.middleware.iter();

@@ -67,6 +67,9 @@ pub struct Limits {
     /// How long the middleware chain may take.
     #[serde(serialize_with = "millis")]
     pub upgrade_timeout: Duration,
+    /// How long an HTTP fallback may take, with the middleware in front of it.
+    #[serde(serialize_with = "millis")]
+    pub fallback_timeout: Duration,
     /// Whether refusals are sockets that close with 4000 and the status.
     pub readable_refusals: bool,
     /// Whether `read` yields pings, pongs and the peer's close.
@@ -106,6 +109,7 @@ impl Default for Limits {
             close_timeout: Duration::from_secs(5),
             handler_grace: Duration::from_secs(30),
             upgrade_timeout: Duration::from_secs(10),
+            fallback_timeout: Duration::from_secs(10),
             readable_refusals: false,
             control_frames: false,
             decode_errors: DecodeErrors::default(),

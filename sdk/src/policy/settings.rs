@@ -60,6 +60,7 @@ pub struct Policy {
     close_timeout: Option<Duration>,
     handler_grace: Option<Duration>,
     upgrade_timeout: Option<Duration>,
+    fallback_timeout: Option<Duration>,
     readable_refusals: Option<bool>,
     control_frames: Option<bool>,
     decode_errors: Option<DecodeErrors>,
@@ -208,18 +209,28 @@ pub trait Configure: Sized {
 
     /// Lets pages read why they were refused: a browser shows no status of a failed handshake, so a
     /// refusal (401, 403, 429, 500 and so on) is a 101 whose session closes at once with 4000 and the
-    /// status, and the public message. Default: it is the HTTP answer. What is refused before there is
-    /// a route with a free place stays one.
+    /// status, and the public message. Default: it is the HTTP answer. Of those for whom a cap on
+    /// connections has no place, 16 at a time are told so; what no route matches, and whoever comes
+    /// during a shutdown, gets the HTTP answer.
     #[must_use]
     fn readable_refusals(mut self, wanted: bool) -> Self {
         self.policy_mut().readable_refusals = Some(wanted);
         self
     }
 
-    /// How long the middleware chain, or an HTTP fallback, may take. Default 10 s. The answer is 504 after it.
+    /// How long the middleware chain may take that decides on a socket. Default 10 s. The answer is
+    /// 504 after it.
     #[must_use]
     fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.policy_mut().upgrade_timeout = Some(timeout);
+        self
+    }
+
+    /// How long an HTTP fallback may take, with the middleware in front of it. Default 10 s. The
+    /// answer is 504 after it.
+    #[must_use]
+    fn fallback_timeout(mut self, timeout: Duration) -> Self {
+        self.policy_mut().fallback_timeout = Some(timeout);
         self
     }
 
@@ -333,6 +344,7 @@ impl Policy {
             close_timeout,
             handler_grace,
             upgrade_timeout,
+            fallback_timeout,
             readable_refusals,
             control_frames,
             decode_errors,
@@ -390,6 +402,7 @@ impl Policy {
             close_timeout: bounded(self.close_timeout, defaults.close_timeout),
             handler_grace: bounded(self.handler_grace, defaults.handler_grace),
             upgrade_timeout: bounded(self.upgrade_timeout, defaults.upgrade_timeout),
+            fallback_timeout: bounded(self.fallback_timeout, defaults.fallback_timeout),
             readable_refusals: self.readable_refusals.unwrap_or_default(),
             control_frames: self.control_frames.unwrap_or(defaults.control_frames),
             decode_errors: self.decode_errors.unwrap_or_default(),
@@ -433,6 +446,7 @@ impl Policy {
             ("the heartbeat's timeout", self.heartbeat_timeout),
             ("close_timeout", self.close_timeout),
             ("upgrade_timeout", self.upgrade_timeout),
+            ("fallback_timeout", self.fallback_timeout),
         ];
         for (name, value) in times {
             if value == Some(Duration::ZERO) {

@@ -187,6 +187,11 @@ impl Registry {
         self.live.load(Ordering::Acquire)
     }
 
+    /// Whether the sessions are being shut down.
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.is_draining.borrow()
+    }
+
     /// Takes a place for a connection, or says why there is none.
     pub(crate) fn admit(
         self: &Arc<Self>,
@@ -194,7 +199,7 @@ impl Registry {
         route: &Arc<RouteCount>,
         peer: Option<IpAddr>,
     ) -> Result<Slot, Error> {
-        if *self.is_draining.borrow() {
+        if self.is_draining() {
             return Err(unavailable(
                 "WHARF_SHUTTING_DOWN",
                 "the server is shutting down",

@@ -180,6 +180,29 @@ pub async fn readable_refusals(host: &dyn Host) {
     assert_eq!(reason, "not you");
 }
 
+/// A cap on connections that has no place says so in the same way, to a few at a time who count
+/// nowhere; a shutdown answers as ever.
+pub async fn readable_refusals_beyond_caps(host: &dyn Host) {
+    let site = Site::of(host, |app| {
+        app.readable_refusals(true)
+            .route(Route::new("/one", echo).max_connections(1))
+    })
+    .await;
+    let mut first = site.open("/one").await;
+    for _ in 0..3 {
+        let mut second = site.open("/one").await;
+        assert_eq!(site.app.handle().connections(), 1);
+        let reason = second.expect_close(4503).await;
+        assert_eq!(reason, "too many connections; try again later");
+    }
+    let told = site.events.wait_for("rejected", 3).await;
+    assert!(told.iter().all(|event| event.code == Some(503)), "{told:?}");
+    first.expect_echo("unharmed").await;
+    first.close().await;
+    site.expect_connections(0).await;
+    site.open("/one").await.expect_echo("room again").await;
+}
+
 /// What a group requires its routes inherit, unless they allow anonymous peers.
 pub async fn inherited(host: &dyn Host) {
     let verify = async |token: String| Ok(Some(Principal::new("p").with_scopes([token])));

@@ -1,5 +1,7 @@
 //! Plain HTTP on the app's routes.
 
+use std::time::Duration;
+
 use serde_json::json;
 use wharf_sdk::{Configure, Context, Group, Route, SlowClient, http::StatusCode, response};
 
@@ -88,6 +90,63 @@ pub async fn deprecated(host: &dyn Host) {
     let marked = routes.iter().filter(|route| route.deprecated.is_some());
     let marked: Vec<_> = marked.map(|route| &*route.pattern).collect();
     assert_eq!(marked, ["/deprecated"]);
+}
+
+/// It says so on every other answer as well, those included that no middleware sees.
+pub async fn deprecated_refusals(host: &dyn Host) {
+    let site = Site::of(host, |app| {
+        let old = Route::new("/old", echo).deprecated("2026-01-01", "2027-01-01", None);
+        let answers = async |_: Context| response::text(StatusCode::OK, "plain");
+        let plain = Route::new("/plain", echo)
+            .deprecated("2026-01-01", None, None)
+            .fallback(answers);
+        app.route(old.max_connections(1)).route(plain)
+    })
+    .await;
+    let cross = Request::upgrade("/old").with("Origin", "https://evil.example");
+    let not_an_upgrade = match host.is_multiplexed() {
+        true => 405,
+        false => 426,
+    };
+    for (request, status) in [
+        (cross, 403),
+        (Request::plain("GET", "/old"), not_an_upgrade),
+        (Request::plain("GET", "/plain"), 200),
+    ] {
+        let answer = site.request(request).await.expect(status);
+        assert_eq!(answer.header("deprecation"), Some("@1767225600"));
+    }
+    let _only = site.open("/old").await;
+    let full = site.request(Request::upgrade("/old")).await.expect(503);
+    assert_eq!(full.header("deprecation"), Some("@1767225600"));
+    assert_eq!(full.header("sunset"), Some("Fri, 01 Jan 2027 00:00:00 GMT"));
+}
+
+/// A fallback has a time of its own: not that of deciding on sockets.
+pub async fn fallback_times_out(host: &dyn Host) {
+    let slow = async |_: Context| {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        response::text(StatusCode::OK, "slow")
+    };
+    let hangs = async |_: Context| std::future::pending().await;
+    let site = Site::of(host, |app| {
+        app.upgrade_timeout(Duration::from_millis(100))
+            .fallback_timeout(Duration::from_secs(20))
+            .route(Route::new("/slow", echo).fallback(slow))
+            .route(Route::new("/slow-guarded", echo).guarded_fallback(slow))
+            .route(
+                Route::new("/hangs", echo)
+                    .fallback(hangs)
+                    .fallback_timeout(Duration::from_millis(100)),
+            )
+    })
+    .await;
+    for path in ["/slow", "/slow-guarded"] {
+        let answer = site.request(Request::plain("GET", path)).await.expect(200);
+        assert_eq!(answer.text(), "slow");
+    }
+    let answer = site.request(Request::plain("GET", "/hangs")).await;
+    answer.expect_problem(504, "WHARF_UPGRADE_TIMEOUT");
 }
 
 /// A plain request with a body is answered as well.

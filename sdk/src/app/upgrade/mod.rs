@@ -11,7 +11,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -30,7 +30,7 @@ use crate::{
     handler::Prepared,
     message::{BoxError, Error, ErrorKind, Phase, Result},
     policy::{DeflateParams, Limits, parse_extensions, parse_offers},
-    request::{Context, UpgradeRequest, problem_response},
+    request::{Context, UpgradeRequest},
     session::{Session, SessionInfo, SessionParts, Slot},
     wire::{EventStream, EventStreamBody, Transport},
 };
@@ -169,41 +169,65 @@ async fn decide(app: &Arc<AppInner>, request: UpgradeRequest, driver: &'static s
     let client = request.client_address(&app.trusted_proxies);
     let state = Arc::clone(&app.state);
     let mut context = Context::new(request, client, driver, Some(Arc::clone(app) as _), state);
-    let (outcome, place) = match admit(app, &mut context) {
-        Ok((route, slot)) => (run(app, &mut context, &route).await, Some((route, slot))),
+    let route = match find(app, &mut context) {
+        Ok(route) => route,
+        Err(error) => {
+            let mut refusal = app.refuse(error, &context);
+            tell(app, &context, &mut refusal);
+            return respond(context, refusal);
+        }
+    };
+    let (outcome, slot) = match admit(app, &context, &route) {
+        Ok(slot) => (run(app, &mut context, &route).await, Some(slot)),
         Err(error) => (Err(error), None),
     };
     let outcome = outcome.unwrap_or_else(|error| Outcome::Rejected(app.refuse(error, &context)));
     let mut refusal = match outcome {
-        Outcome::Upgrade(accepted) => return accept(app, context, *accepted, place),
-        Outcome::Respond(response) => return respond(context, response),
+        Outcome::Upgrade(mut accepted) => {
+            route.add_headers(accepted.response.headers_mut());
+            return accept(app, context, *accepted, &route, slot);
+        }
+        Outcome::Respond(mut response) => {
+            route.add_headers(response.headers_mut());
+            return respond(context, response);
+        }
         Outcome::Rejected(refusal) => refusal,
     };
-    let error = refusal.extensions_mut().remove::<Arc<Error>>();
-    let status = refusal.status();
-    app.observers.rejected(&context, status, error.as_deref());
-    if let Some((route, _)) = &place
-        && let Some(accepted) = readable(&mut context, route, &refusal, error.as_ref())
-    {
-        return accept(app, context, accepted, place);
+    route.add_headers(refusal.headers_mut());
+    let error = tell(app, &context, &mut refusal);
+    if slot.is_none() {
+        // Beyond the caps, a few at a time are told why, as long as their sessions are waited for.
+        match Arc::clone(&app.beyond_caps).try_acquire_owned() {
+            Ok(permit) if !app.registry.is_draining() => context.hold(permit),
+            _ => return respond(context, refusal),
+        }
     }
-    respond(context, refusal)
+    match readable(&mut context, &route, &refusal, error.as_ref()) {
+        Some(accepted) => accept(app, context, accepted, &route, slot),
+        None => respond(context, refusal),
+    }
+}
+
+/// Tells the observers of a refusal, and takes the error out of it.
+fn tell(app: &AppInner, context: &Context, refusal: &mut Response<Bytes>) -> Option<Arc<Error>> {
+    let error = refusal.extensions_mut().remove::<Arc<Error>>();
+    app.observers
+        .rejected(context, refusal.status(), error.as_deref());
+    error
 }
 
 fn accept(
     app: &Arc<AppInner>,
     context: Context,
     accepted: Accepted,
-    place: Option<(Arc<RouteEntry>, Slot)>,
+    route: &RouteEntry,
+    slot: Option<Slot>,
 ) -> Decision {
-    let Some((route, slot)) = place else {
-        return respond(context, problem_response(&unearned(), false));
-    };
     let upgrade = Upgrade {
         response: accepted.response,
         deflate: accepted.deflate,
         prepared: accepted.prepared,
-        parts: session_parts(app, &context, &route, slot),
+        parts: session_parts(app, &context, route, slot),
         app: Arc::clone(app),
         context,
     };
@@ -236,18 +260,22 @@ struct Accepted {
     is_stream: bool,
 }
 
-/// Finds the route, and a place in its caps.
-fn admit(app: &AppInner, context: &mut Context) -> Result<(Arc<RouteEntry>, Slot)> {
-    let in_handshake = |error: Error| error.in_phase(Phase::Handshake);
-    handshake::check_form(context.request()).map_err(in_handshake)?;
+/// Finds the route.
+fn find(app: &AppInner, context: &mut Context) -> Result<Arc<RouteEntry>> {
+    handshake::check_form(context.request()).map_err(|error| error.in_phase(Phase::Handshake))?;
     let (route, params) = app
         .matcher
         .find(context.path())
         .map_err(|error| error.in_phase(Phase::Match))?;
     context.set_route(Arc::clone(&route.pattern), params);
+    Ok(route)
+}
+
+/// Finds a place in the caps.
+fn admit(app: &AppInner, context: &Context, route: &RouteEntry) -> Result<Slot> {
     let peer = context.peer().map(|peer| peer.ip().to_canonical());
     let slot = app.registry.admit(app.caps, &route.count, peer);
-    Ok((route, slot.map_err(in_handshake)?))
+    slot.map_err(|error| error.in_phase(Phase::Handshake))
 }
 
 async fn run(
@@ -258,11 +286,15 @@ async fn run(
     let is_stream = route.event_streams && context.request().wants_event_stream();
     let is_plain = !context.is_upgrade() && !is_stream;
     let fallback = route.fallback.as_ref().filter(|_| is_plain);
+    let limit = match fallback {
+        Some(_) => route.limits.fallback_timeout,
+        None => route.limits.upgrade_timeout,
+    };
     let deflate = match fallback {
         Some(fallback) if !fallback.is_guarded => {
             // Called inside, which catches what it panics with before it returns its future.
             let answer = AssertUnwindSafe(async { (fallback.answer)(context.clone()).await });
-            let answer = in_time(route, answer.catch_unwind()).await;
+            let answer = in_time(limit, answer.catch_unwind()).await;
             let answer = answer.and_then(|answer| answer.map_err(Error::panicked));
             let answer = answer.and_then(earned);
             return answer
@@ -282,7 +314,7 @@ async fn run(
     );
     let chain = Arc::new(chain);
     let answer = Next::all(Arc::clone(&chain) as _).run(context.clone());
-    let answer = in_time(route, answer).await;
+    let answer = in_time(limit, answer).await;
     *context = chain.last_entered();
     let in_chain = |error: Error| error.in_phase(Phase::Middleware);
     let answer = answer.map_err(in_chain)?;
@@ -311,14 +343,14 @@ async fn run(
     })))
 }
 
-/// What comes within the route's upgrade timeout.
-async fn in_time<T>(route: &RouteEntry, answer: impl Future<Output = T>) -> Result<T> {
-    let answer = tokio::time::timeout(route.limits.upgrade_timeout, answer).await;
+/// What comes in time.
+async fn in_time<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<T> {
+    let answer = tokio::time::timeout(limit, answer).await;
     answer.map_err(|_| {
         Error::new(
             ErrorKind::Timeout,
             "WHARF_UPGRADE_TIMEOUT",
-            "deciding on the upgrade took too long; try again later",
+            "the answer took too long; try again later",
         )
     })
 }
@@ -441,7 +473,7 @@ fn session_parts(
     app: &Arc<AppInner>,
     context: &Context,
     route: &RouteEntry,
-    slot: Slot,
+    slot: Option<Slot>,
 ) -> SessionParts {
     let principal = context.principal();
     SessionParts {
@@ -463,7 +495,7 @@ fn session_parts(
                 // Expired already: the session ends at its first turn.
                 at.duration_since(SystemTime::now()).unwrap_or_default()
             }),
-        slot: Some(slot),
+        slot,
         newest_wins: route.principal_cap.as_ref().and_then(|cap| {
             let frame = cap.closes_oldest.clone()?;
             Some((cap.max, frame))
