@@ -140,6 +140,7 @@ macro_rules! for_each_case {
             }
             origin {
                 same_origin: "origin",
+                same_origin_and_others: "origin",
                 other_origins: "origin",
                 no_origin: "origin",
                 origin_required: "origin",
@@ -157,6 +158,7 @@ macro_rules! for_each_case {
                 middleware_behind_it: "principal",
                 guards_fallbacks: "guarded-fallback",
                 readable_refusals: "readable-refusals",
+                readable_refusals_beyond_caps: "readable-refusals",
                 inherited: "principal",
                 token_as_subprotocol: "principal",
             }
@@ -185,6 +187,8 @@ macro_rules! for_each_case {
             }
             plain {
                 deprecated: "plain",
+                deprecated_refusals: "plain",
+                fallback_times_out: "fallback",
                 fallbacks_see_the_context: "fallback",
                 fallback_panics: "fallback",
                 with_a_body: "fallback",

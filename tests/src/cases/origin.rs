@@ -63,6 +63,32 @@ pub async fn other_origins(host: &dyn Host) {
         .expect_problem(403, "WHARF_ORIGIN_DENIED");
 }
 
+/// Pages of others may be added to the server's own.
+pub async fn same_origin_and_others(host: &dyn Host) {
+    let origins = ["https://app.example", "https://*.eu.example"];
+    let policy = OriginPolicy::same_origin().and(origins).expect("origins");
+    let site = Site::of(host, |app| {
+        app.route(Route::new("/echo", echo).origins(policy))
+    })
+    .await;
+    let own = match host.is_secure() {
+        true => "https://wharf.test",
+        false => "http://wharf.test",
+    };
+    for origin in [own, "https://app.example", "https://shop.eu.example"] {
+        let mut client = site.open_with(from("/echo", origin)).await;
+        client.expect_echo(origin).await;
+    }
+    for origin in [
+        "http://app.example",
+        "https://eu.example",
+        "https://evil.example",
+    ] {
+        let answer = site.request(from("/echo", origin)).await;
+        answer.expect_problem(403, "WHARF_ORIGIN_DENIED");
+    }
+}
+
 /// Without an `Origin` there is no page to protect: native clients may connect.
 pub async fn no_origin(host: &dyn Host) {
     let site = Site::fixture(host).await;
