@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpSocket, lookup_host};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
+use wharf_sdk::driver::serve;
+
 use crate::stream::Stream;
 
 /// Connections that the kernel queues until they are accepted.
@@ -198,8 +200,7 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                // Wharf gathers writes itself; waiting for more in the kernel only adds latency.
-                let _ = stream.set_nodelay(true);
+                serve::prepare(&stream);
                 Ok((Stream::Tcp(stream), Some(peer)))
             }
             #[cfg(unix)]

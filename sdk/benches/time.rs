@@ -8,7 +8,12 @@ use parts::{
     connection::{Connection, Settings},
     site::Site,
 };
-use wharf_sdk::driver::{Decoder, WireLimits, encode_client_frame};
+use tokio::runtime::Builder;
+use wharf_sdk::{
+    App, Configure, Route, Socket, WebSocketExt,
+    driver::{Decoder, WireLimits, encode_client_frame},
+    testing::TestHost,
+};
 
 fn main() {
     divan::main();
@@ -28,6 +33,33 @@ fn echo(bencher: Bencher, in_flight: usize) {
 fn deliver(bencher: Bencher, settings: Settings) {
     let mut connection = Connection::open(settings, 1);
     bencher.bench_local(|| connection.deliver(1));
+}
+
+/// A message while so many tasks wait in `send` of the same session: what it costs does not depend
+/// on them.
+#[divan::bench(args = [1, 1_000, 16_000])]
+fn waiting(bencher: Bencher, tasks: usize) {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let busy = async move |socket: Socket| {
+        for _ in 0..tasks {
+            let sender = socket.sender();
+            socket.spawn(async move { while sender.send("text").await.is_ok() {} });
+        }
+        socket.closed().await;
+    };
+    let route = Route::new("/", busy).queue_messages(4);
+    let app = App::builder().route(route).build().expect("an app");
+    let mut client = runtime.block_on(async {
+        let mut client = TestHost::new(app).connect("/").await;
+        for _ in 0..1_000 {
+            client.expect_text("text").await;
+        }
+        client
+    });
+    bencher.bench_local(|| runtime.block_on(client.expect_text("text")));
 }
 
 /// A whole upgrade, by the number of the app's routes.

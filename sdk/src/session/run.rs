@@ -32,7 +32,7 @@ use crate::{
 const MAX_ROUNDS: u32 = 32;
 
 /// or this many frames, of whatever kind,
-const MAX_FRAMES: usize = 256;
+const MAX_FRAMES: usize = 64;
 
 /// or this much time: no round begins later.
 const SLICE: Duration = Duration::from_micros(500);
