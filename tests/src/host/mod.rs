@@ -4,6 +4,7 @@ mod answer;
 mod certificate;
 mod chunked;
 mod memory;
+mod named;
 mod request;
 mod tcp;
 
@@ -26,7 +27,8 @@ pub use self::actix::{ActixHost, ActixTlsHost, ScopedActixHost};
 #[cfg(feature = "axum")]
 pub use self::axum::{AxumHost, AxumTlsHost, NestedAxumHost};
 pub use self::{
-    answer::Answer, certificate::Certificate, memory::MemoryHost, request::Request, tcp::TcpServer,
+    answer::Answer, certificate::Certificate, memory::MemoryHost, named::serve_named,
+    request::Request, tcp::TcpServer,
 };
 #[cfg(feature = "hyper")]
 pub use self::{

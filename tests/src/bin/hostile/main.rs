@@ -1,9 +1,13 @@
 //! A hostile client against one server process: `hostile --driver axum|actix|hyper [--attack NAME]
-//! [--seconds 10]`.
+//! [--seconds 10] [--gate]`.
 //!
 //! Each attack has a server of its own, which is this program as a child (`hostile serve …`) with a
 //! low limit of descriptors. While it runs, an honest client shakes hands and echoes; afterwards the
 //! attacker keeps what it still holds, and the server has to get its descriptors back all the same.
+//!
+//! `--gate` is for machines that have other things to do: attacks whose peers mostly wait go on at
+//! the same time, and an echo may take three times as long as beside as busy a crowd that does
+//! nothing wrong, if that is more than what it may take otherwise. All else is held to as ever.
 //! Linux only: what a process holds is read from `/proc`.
 
 #![allow(
@@ -26,6 +30,9 @@ use std::{
 
 use self::{attacks::Attack, honest::Honest, keep::Target, server::Server, verdict::Verdict};
 
+/// How much longer than beside an honest crowd an echo may take in the gate.
+const SLOWER_AT_MOST: u32 = 3;
+
 /// How long the attackers' own end takes at most once they are told to stop.
 const WIND_DOWN: Duration = Duration::from_secs(5);
 
@@ -33,6 +40,7 @@ struct Options {
     driver: String,
     attack: Option<String>,
     duration: Duration,
+    is_gate: bool,
 }
 
 fn main() -> ExitCode {
@@ -48,7 +56,6 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let options = parse(&arguments);
-    let wanted = |name: &str| options.attack.as_deref().is_none_or(|only| only == name);
     // The attackers' own: a thousand connections, twice over while they are replaced.
     let granted = rlimit::increase_nofile_limit(8_192).unwrap();
     assert!(
@@ -57,31 +64,63 @@ fn main() -> ExitCode {
     );
     println!("{}, {:?} an attack", options.driver, options.duration);
     println!("{}", verdict::HEADING);
-    let mut passed = true;
-    let mut count = 0;
-    for attack in attacks::all().iter().filter(|attack| wanted(attack.name)) {
-        let verdict = run(&options, attack);
-        println!("{verdict}");
-        passed &= verdict.passed();
-        count += 1;
-    }
-    if wanted(neighbours::NAME) {
-        passed &= neighbours::run(&options.driver, options.duration);
-        count += 1;
-    }
-    if count == 0 {
-        eprintln!("no such attack; there are {}", names().join(", "));
-        return ExitCode::from(2);
-    }
-    if passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    match attack(&options) {
+        None => {
+            eprintln!("no such attack; there are {}", names().join(", "));
+            ExitCode::from(2)
+        }
+        Some(true) => ExitCode::SUCCESS,
+        Some(false) => ExitCode::FAILURE,
     }
 }
 
+/// Whether the server stood all that was wanted; `None` if that is nothing.
+fn attack(options: &Options) -> Option<bool> {
+    let wanted = |name: &str| options.attack.as_deref().is_none_or(|only| only == name);
+    let chosen = |mut attacks: Vec<Attack>| {
+        attacks.retain(|attack| wanted(attack.name));
+        attacks
+    };
+    let (waiting, busy) = (chosen(attacks::waiting()), chosen(attacks::busy()));
+    let crowd = chosen(vec![attacks::honest_crowd()]);
+    let compares = wanted(neighbours::NAME);
+    if waiting.is_empty() && busy.is_empty() && crowd.is_empty() && !compares {
+        return None;
+    }
+    let mut passed = true;
+    let mut echo_limit = verdict::ECHO;
+    let mut told = |verdict: Verdict| {
+        println!("{verdict}");
+        passed &= verdict.passed();
+    };
+    if options.is_gate {
+        let verdict = run(options, &attacks::honest_crowd(), Duration::MAX);
+        echo_limit = echo_limit.max(verdict.echo_p99() * SLOWER_AT_MOST);
+        told(verdict);
+        run_together(options, &waiting, echo_limit)
+            .into_iter()
+            .for_each(&mut told);
+    } else {
+        for attack in crowd.iter().chain(&waiting) {
+            told(run(options, attack, echo_limit));
+        }
+    }
+    for attack in &busy {
+        told(run(options, attack, echo_limit));
+    }
+    if compares {
+        passed &= neighbours::run(&options.driver, options.duration);
+    }
+    Some(passed)
+}
+
 fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> = attacks::all().iter().map(|attack| attack.name).collect();
+    let all = [
+        attacks::waiting(),
+        attacks::busy(),
+        vec![attacks::honest_crowd()],
+    ];
+    let mut names: Vec<_> = all.iter().flatten().map(|attack| attack.name).collect();
     names.push(neighbours::NAME);
     names
 }
@@ -94,14 +133,26 @@ fn parse(arguments: &[String]) -> Options {
     Options {
         driver: value("--driver").expect("--driver and one of the drivers in this build"),
         attack: value("--attack"),
+        is_gate: arguments.iter().any(|argument| argument == "--gate"),
         duration: Duration::from_secs(
             value("--seconds").map_or(10, |text| text.parse().expect("a number of seconds")),
         ),
     }
 }
 
+/// Lives through attacks that go on at the same time, on a server each.
+fn run_together(options: &Options, attacks: &[Attack], echo_limit: Duration) -> Vec<Verdict> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = attacks
+            .iter()
+            .map(|attack| scope.spawn(move || run(options, attack, echo_limit)))
+            .collect();
+        running.into_iter().map(|run| run.join().unwrap()).collect()
+    })
+}
+
 /// Lives through one attack.
-fn run(options: &Options, attack: &Attack) -> Verdict {
+fn run(options: &Options, attack: &Attack, echo_limit: Duration) -> Verdict {
     let server = Server::start(&options.driver, 2, attack.descriptors);
     let honest = Honest::start(server.address());
     honest.warm_up();
@@ -127,6 +178,7 @@ fn run(options: &Options, attack: &Attack) -> Verdict {
     Verdict {
         attack: attack.name,
         honest: seen,
+        echo_limit,
         still_held,
         released_after,
         growth_kib: watch.peak_kib().saturating_sub(before.resident_kib),

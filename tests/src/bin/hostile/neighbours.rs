@@ -48,6 +48,7 @@ fn beside(driver: &str, duration: Duration, frame: &Frame) -> Duration {
         address: server.address(),
         until: Instant::now() + duration,
     };
+    let request = format!("{}\r\n", keep::upgrade("/echo"));
     let chunk = frame.to_bytes().repeat(500);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -55,7 +56,7 @@ fn beside(driver: &str, duration: Duration, frame: &Frame) -> Duration {
         .unwrap();
     let flooding = std::thread::spawn(move || {
         runtime.block_on(futures::future::join_all(
-            (0..FLOODERS).map(|_| flood(target, &chunk)),
+            (0..FLOODERS).map(|_| flood(target, &request, &chunk)),
         ));
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -76,12 +77,13 @@ fn beside(driver: &str, duration: Duration, frame: &Frame) -> Duration {
     percentile(&times, 50)
 }
 
-/// Sends as much as is taken, and reads what comes back.
-pub(crate) async fn flood(target: Target, chunk: &[u8]) {
+/// Opens a socket with this request, sends as much as is taken, and reads what comes back.
+pub(crate) async fn flood(target: Target, request: &str, chunk: &[u8]) {
     while !target.is_over() {
         let flooding = async {
             let mut stream = TcpStream::connect(target.address).await?;
-            keep::open(&mut stream, "/echo").await?;
+            stream.write_all(request.as_bytes()).await?;
+            keep::read_head(&mut stream).await?;
             let (mut reader, mut writer) = stream.split();
             tokio::try_join!(write_on(&mut writer, chunk), read_on(&mut reader))
         };

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use wharf_conformance::serve_named;
 use wharf_sdk::{
-    App, Bytes, Configure, Result, Route, Socket,
+    App, Bytes, Compression, Configure, Result, Route, Socket,
     http::{Response, StatusCode},
 };
 
@@ -21,37 +22,7 @@ pub(crate) fn run(driver: &str, workers: usize, descriptors: u64) {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(serve(driver, workers));
-}
-
-#[cfg_attr(
-    not(feature = "actix"),
-    allow(unused_variables, reason = "of its own workers")
-)]
-async fn serve(driver: &str, workers: usize) {
-    let app = app();
-    match driver {
-        #[cfg(feature = "axum")]
-        "axum" => {
-            let server = wharf_axum::bind(app, "127.0.0.1:0").await.unwrap();
-            println!("listening on {}", server.local_addr());
-            server.run().await.unwrap()
-        }
-        #[cfg(feature = "actix")]
-        "actix" => {
-            let server = wharf_actix::bind(app, "127.0.0.1:0").await.unwrap();
-            let server = server.workers(workers);
-            println!("listening on {}", server.local_addr());
-            server.run().await.unwrap()
-        }
-        #[cfg(feature = "hyper")]
-        "hyper" => {
-            let server = wharf_hyper::bind(app, "127.0.0.1:0").await.unwrap();
-            println!("listening on {}", server.local_addr());
-            server.run().await.unwrap()
-        }
-        other => panic!("no driver {other} is in this build: choose another, or its feature"),
-    };
+    runtime.block_on(serve_named(driver, app()));
 }
 
 fn app() -> App {
@@ -61,7 +32,8 @@ fn app() -> App {
         .close_timeout(Duration::from_secs(2))
         .queue_bytes(QUEUE_BYTES)
         .route(Route::new("/echo", echo))
-        .route(Route::new("/push", push))
+        .route(Route::new("/push", push).server_sent_events())
+        .route(Route::new("/deflate", echo).compression(Compression::new()))
         .route(Route::new("/large", echo).fallback(move |_| {
             let mut answer = Response::new(large.clone());
             *answer.status_mut() = StatusCode::OK;
@@ -80,6 +52,6 @@ async fn echo(mut socket: Socket) -> Result<()> {
 
 async fn push(mut socket: Socket) -> Result<()> {
     loop {
-        socket.write(vec![7; 16 * 1024]).await?;
+        socket.write("x".repeat(16 * 1024)).await?;
     }
 }

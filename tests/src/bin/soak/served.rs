@@ -44,29 +44,7 @@ pub(crate) async fn run(driver: &str) {
     std::panic::set_hook(Box::new(|_| {}));
     let ledger = Ledger::default();
     let app = app(&ledger);
-    let report = match driver {
-        #[cfg(feature = "axum")]
-        "axum" => {
-            let server = wharf_axum::bind(app, "127.0.0.1:0").await.unwrap();
-            println!("listening on {}", server.local_addr());
-            server.run().await.unwrap()
-        }
-        #[cfg(feature = "actix")]
-        "actix" => {
-            let server = wharf_actix::bind(app, "127.0.0.1:0").await.unwrap();
-            println!("listening on {}", server.local_addr());
-            server.run().await.unwrap()
-        }
-        #[cfg(feature = "hyper")]
-        "hyper" => {
-            let server = wharf_hyper::bind(app, "127.0.0.1:0").await.unwrap();
-            println!("listening on {}", server.local_addr());
-            server.run().await.unwrap()
-        }
-        other => {
-            panic!("no driver {other} is built in: choose axum, actix or hyper, or its feature")
-        }
-    };
+    let report = wharf_conformance::serve_named(driver, app).await;
     let (upgraded, closed) = ledger.counts();
     println!(
         "shut down: {} sessions, {} closed, {} aborted; since the start {upgraded} began, {closed} \

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use wharf_conformance::client::Frame;
 
 use crate::{
-    keep::{Held, Target},
+    keep::{Held, Target, upgrade},
     neighbours::flood,
 };
 
@@ -33,7 +33,8 @@ pub(crate) async fn texts(target: Target) -> Held {
 }
 
 async fn all(target: Target, frame: &Frame) -> Held {
+    let request = format!("{}\r\n", upgrade("/echo"));
     let chunk = frame.to_bytes().repeat(500);
-    join_all((0..FLOODERS).map(|_| flood(target, &chunk))).await;
+    join_all((0..FLOODERS).map(|_| flood(target, &request, &chunk))).await;
     Held::new()
 }

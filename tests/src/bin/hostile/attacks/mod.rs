@@ -5,6 +5,7 @@ mod bodies;
 mod connects;
 mod ends;
 mod floods;
+mod frames;
 mod heads;
 mod readers;
 
@@ -35,7 +36,7 @@ pub(crate) struct Attack {
 
 macro_rules! attacks {
     ($($module:ident: $($name:ident)*;)*) => {
-        vec![$($(Attack {
+        [$($(Attack {
             name: stringify!($name),
             descriptors: FEW,
             growth_kib: GROWTH_KIB,
@@ -44,20 +45,39 @@ macro_rules! attacks {
     };
 }
 
-pub(crate) fn all() -> Vec<Attack> {
-    let mut all = attacks! {
-        heads: silence half_heads trickled_heads odd_heads;
-        bodies: chunked_post chunked_upgrade trickled_body announced_body endless_body;
-        answers: pipelined large_answer trickled_answer idle_keep_alive;
-        floods: pings pongs fragments closes texts;
-        ends: half_closed_head half_closed_socket half_closes resets vanishing_requests;
+/// Those whose peers mostly wait. They cost little, and several can go on at a time.
+pub(crate) fn waiting() -> Vec<Attack> {
+    Vec::from(attacks! {
+        heads: silence half_heads trickled_heads;
+        bodies: chunked_post chunked_upgrade trickled_body announced_body;
+        answers: large_answer trickled_answer idle_keep_alive;
+        ends: half_closed_head half_closed_socket half_closes;
+        readers: few_stalled_readers unread_upgrades stalled_events;
+    })
+}
+
+/// Those that keep a server as busy as they can.
+pub(crate) fn busy() -> Vec<Attack> {
+    let mut busy = Vec::from(attacks! {
+        heads: odd_heads;
+        bodies: endless_body;
+        answers: pipelined;
+        floods: pings pongs fragments closes;
+        frames: odd_frames deflate_bombs;
+        ends: resets vanishing_requests;
         connects: rapid_connects rapid_upgrades;
-        readers: few_stalled_readers stalled_readers;
-    };
-    if let Some(crowd) = all.last_mut() {
+        readers: stalled_readers;
+    });
+    if let Some(crowd) = busy.last_mut() {
         // A socket each, and what is allowed to wait for each of them.
         crowd.descriptors = 4_096;
         crowd.growth_kib = (readers::CROWD * (QUEUE_BYTES + 64 * 1024) / 1024) as u64;
     }
-    all
+    busy
+}
+
+/// As busy as the others, by those who do nothing wrong: what an attack is measured by.
+pub(crate) fn honest_crowd() -> Attack {
+    let [crowd] = attacks! { floods: texts; };
+    crowd
 }
