@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use wharf_sdk::{Error, Result};
 
+pub use crate::link::{check_prefix, retry_pause};
 use crate::{History, NodeId, Position, RoomName, SessionId};
 
 /// What a bus promises about a call: see [`Bus`].

@@ -122,6 +122,10 @@ impl Cell {
             let had_missed = chair.missed.is_some();
             match chair.hand(event, message.as_ref(), &gap_message) {
                 Handed::Over => handed += 1,
+                Handed::MadeRoom(older) => {
+                    handed += 1;
+                    dropped += older;
+                }
                 Handed::Dropped => dropped += 1,
                 Handed::Kept | Handed::Gone => {}
             }

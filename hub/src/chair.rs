@@ -17,6 +17,9 @@ pub(crate) struct Chair {
     pub(crate) tells_gaps: bool,
     /// What could not be handed over and has not been told.
     pub(crate) missed: Option<Gap>,
+    /// The session drops its oldest messages for new ones, so that these need not wait until the
+    /// gap has been told.
+    pub(crate) drops_oldest: bool,
     /// How much waited for the member when it began to miss something.
     pub(crate) queued_then: usize,
     /// What happens while the member is sent what it missed.
@@ -35,6 +38,8 @@ pub(crate) struct Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Handed {
     Over,
+    /// So many older ones were dropped for it.
+    MadeRoom(u64),
     /// It waits until the member has what came before.
     Kept,
     /// The member reads too slowly.
@@ -83,13 +88,21 @@ impl Chair {
         let Some(message) = message else {
             return Handed::Kept;
         };
-        let is_clear = self.missed.is_none() || !self.tells_gaps || self.tell_missed(gap_message);
+        let is_clear = self.missed.is_none()
+            || !self.tells_gaps
+            || self.drops_oldest
+            || self.tell_missed(gap_message);
         let handed = match is_clear {
             true => share(&self.sender, message),
             false => Handed::Dropped,
         };
-        if handed == Handed::Dropped {
-            self.miss(Some(1));
+        match handed {
+            Handed::Dropped => self.miss(Some(1)),
+            Handed::MadeRoom(dropped) => {
+                self.drops_oldest = true;
+                self.miss(Some(dropped));
+            }
+            _ => {}
         }
         handed
     }
@@ -144,6 +157,7 @@ impl Chair {
 pub(crate) fn share(sender: &Sender, message: &SharedMessage) -> Handed {
     match sender.try_send_shared(message) {
         Ok(Delivery::Queued) => Handed::Over,
+        Ok(Delivery::MadeRoom(dropped)) => Handed::MadeRoom(dropped),
         Ok(_) => Handed::Dropped,
         Err(error) if error.kind() == ErrorKind::Backpressure => Handed::Dropped,
         Err(_) => Handed::Gone,

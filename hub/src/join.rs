@@ -13,6 +13,7 @@ use wharf_sdk::{Message, Result, Sender, SharedMessage};
 
 use crate::{
     Event, Member, Position, Room, Seat, SessionId,
+    attendance::Attendance,
     bus::{BusFuture, Replay},
     cell::Stay,
     chair::{Chair, Handed, Waiting, hand_over},
@@ -23,7 +24,7 @@ use crate::{
     open::open,
     roster::Change,
     seat::Membership,
-    shared::{Attendance, Shared, lock},
+    shared::{Shared, lock},
 };
 
 /// How many bytes of history are queued for a member before it is waited for.
@@ -167,6 +168,7 @@ impl Join {
             tells_presence: self.tells_presence,
             tells_gaps: self.tells_gaps,
             missed: None,
+            drops_oldest: false,
             queued_then: 0,
             waiting,
             caught_up_to: None,

@@ -1,15 +1,13 @@
 //! What is done by the clock.
 
-use std::{
-    sync::{Arc, Weak, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
-use tokio::time::Instant;
+use futures::{StreamExt, future::BoxFuture, stream};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::{
     open::{open_history, read_members},
-    recover,
+    recover::{self, AT_ONCE},
     shared::{Shared, lock},
 };
 
@@ -21,33 +19,45 @@ pub(crate) fn start(hub: &Arc<Shared>) {
     if hub.has_keeper.swap(true, Ordering::AcqRel) {
         return;
     }
-    tokio::spawn(keep(Arc::downgrade(hub)));
+    every(hub, TICK, |hub| Box::pin(async move { keep(&hub) }));
+    // What waits for the bus is apart, so that the lease is renewed whatever else takes long.
+    if hub.is_shared() {
+        every(hub, TICK, |hub| {
+            Box::pin(async move { catch_up(&hub).await })
+        });
+    }
+    if hub.has_presence() {
+        let pause = hub.settings.lease / 3;
+        every(hub, pause, |hub| Box::pin(async move { beat(&hub).await }));
+    }
 }
 
-async fn keep(hub: Weak<Shared>) {
-    let mut beat_at = Instant::now();
-    loop {
-        {
-            let Some(hub) = hub.upgrade() else {
-                return;
-            };
-            if hub.is_shut.load(Ordering::Acquire) {
-                return;
+/// Does something again and again, until the hub is gone or shut down.
+fn every(
+    hub: &Arc<Shared>,
+    pause: Duration,
+    act: impl Fn(Arc<Shared>) -> BoxFuture<'static, ()> + Send + 'static,
+) {
+    let hub = Arc::downgrade(hub);
+    tokio::spawn(async move {
+        loop {
+            let next = Instant::now() + pause;
+            match hub.upgrade() {
+                Some(hub) if !hub.is_shut.load(Ordering::Acquire) => act(hub).await,
+                _ => return,
             }
-            hub.tell_lagging();
-            if hub.is_shared() {
-                hub.let_go_of_idle_rooms();
-                hub.retry_refills();
-                let now = Instant::now();
-                if hub.has_presence() && now >= beat_at {
-                    beat_at = now + hub.settings.lease / 3;
-                    beat(&hub).await;
-                }
-                give_up_on_others(&hub);
-                catch_up(&hub).await;
-            }
+            sleep_until(next).await;
         }
-        tokio::time::sleep(TICK).await;
+    });
+}
+
+/// What needs no waiting.
+fn keep(hub: &Arc<Shared>) {
+    hub.tell_lagging();
+    if hub.is_shared() {
+        hub.let_go_of_idle_rooms();
+        hub.retry_refills();
+        give_up_on_others(hub);
     }
 }
 
@@ -65,12 +75,14 @@ async fn beat(hub: &Arc<Shared>) {
         // The others have been told that everybody here left.
         hub.is_presence_dirty.store(true, Ordering::Release);
     }
+    // After an outage the others take their leases anew, and not all at once.
+    let is_settled = hub.outage.is_over();
     let gone: Vec<_> = {
         let mut nodes = lock(&hub.nodes);
         nodes.extend(beat.live.iter().map(|node| (*node, began)));
         let gone = nodes.iter().filter(|(node, seen)| {
             // A sign of life since then, and it is about to take its lease again.
-            !beat.live.contains(node) && **seen + hub.settings.lease / 3 < began
+            is_settled && !beat.live.contains(node) && **seen + hub.settings.lease / 3 < began
         });
         gone.map(|(node, _)| *node).collect()
     };
@@ -99,13 +111,15 @@ async fn catch_up(hub: &Arc<Shared>) {
     if lock(&hub.outage.began).is_some() {
         return;
     }
-    for cell in hub.take_unread() {
-        let history = open_history(hub, &cell).await;
-        let is_unread = !cell.lock().is_roster_read;
-        if history.is_err() || (is_unread && read_members(hub, &cell, false).await.is_err()) {
-            hub.note_unread(&cell.name);
-        }
-    }
+    stream::iter(hub.take_unread())
+        .for_each_concurrent(AT_ONCE, |cell| async move {
+            let history = open_history(hub, &cell).await;
+            let is_unread = !cell.lock().is_roster_read;
+            if history.is_err() || (is_unread && read_members(hub, &cell, false).await.is_err()) {
+                hub.note_unread(&cell.name);
+            }
+        })
+        .await;
     if !hub.has_lease.initialized() {
         return;
     }
@@ -114,10 +128,13 @@ async fn catch_up(hub: &Arc<Shared>) {
     {
         hub.is_presence_dirty.store(true, Ordering::Release);
     }
-    let is_settled = lock(&hub.outage.settles).is_some_and(|at| at <= Instant::now());
-    if is_settled {
-        *lock(&hub.outage.settles) = None;
-        recover::settle(hub).await;
+    let due = lock(&hub.outage.settles).filter(|at| *at <= Instant::now());
+    if due.is_some() && recover::settle(hub).await {
+        let mut settles = lock(&hub.outage.settles);
+        // It may have been away again in between.
+        if *settles == due {
+            *settles = None;
+        }
     }
 }
 

@@ -19,6 +19,7 @@
 //! Nobody waits for a slow member: what it has no room for is dropped, counted, and told to it as
 //! a gap.
 
+mod attendance;
 pub mod bus;
 mod cell;
 mod chair;
@@ -31,6 +32,7 @@ mod id;
 mod inbound;
 mod join;
 mod keeper;
+mod link;
 mod local;
 mod log;
 mod member;
@@ -43,6 +45,7 @@ mod recover;
 mod room;
 mod roster;
 mod seat;
+mod sharded;
 mod shared;
 mod snapshot;
 mod store;

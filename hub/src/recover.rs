@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How many rooms are looked after at once.
-const AT_ONCE: usize = 32;
+pub(crate) const AT_ONCE: usize = 32;
 
 pub(crate) fn outage_began(hub: &Arc<Shared>) {
     *lock(&hub.outage.began) = Some(Instant::now());
@@ -26,7 +26,7 @@ pub(crate) fn after_outage(hub: &Arc<Shared>) {
     *lock(&hub.outage.began) = None;
     hub.is_presence_dirty.store(true, Ordering::Release);
     // The other nodes come back, too, and tell who sits there; only then is missing who is missing.
-    *lock(&hub.outage.settles) = Some(Instant::now() + hub.settings.lease);
+    *lock(&hub.outage.settles) = Some(Instant::now() + hub.settings.lease.mul_f64(0.75));
     look_after(hub, hub.cells());
 }
 
@@ -102,11 +102,12 @@ pub(crate) async fn tell_presence(hub: &Arc<Shared>) -> wharf_sdk::Result<()> {
     Ok(())
 }
 
-/// Long enough after an outage: who is not remembered any more is gone.
-pub(crate) async fn settle(hub: &Arc<Shared>) {
+/// Long enough after an outage: who is not remembered any more is gone. `false` if the bus did not
+/// say everything.
+pub(crate) async fn settle(hub: &Arc<Shared>) -> bool {
     stream::iter(hub.cells())
-        .for_each_concurrent(AT_ONCE, |cell| async move {
-            let _ = read_members(hub, &cell, true).await;
-        })
-        .await;
+        .map(|cell| async move { read_members(hub, &cell, true).await.is_ok() })
+        .buffer_unordered(AT_ONCE)
+        .fold(true, |all, is_read| async move { all && is_read })
+        .await
 }

@@ -13,13 +13,14 @@ use wharf_sdk::Result;
 
 use crate::{
     Event, Gap, Position, RoomName, SessionId, Welcome,
+    attendance::Attendance,
     bus::BusFuture,
     cell::{Cell, Stay},
     chair::Chair,
     error,
     frame::What,
     member::check_metadata,
-    shared::{Attendance, lock},
+    shared::lock,
 };
 
 /// A socket's place in a room. Dropping it leaves the room; so does the end of the session, wherever

@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     fmt,
-    hash::{BuildHasher, Hash, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -15,22 +14,19 @@ use tokio::{
     sync::OnceCell,
     time::{Instant, timeout},
 };
-use wharf_sdk::{CloseFrame, ConnectionId, Message, Result, Sender, SharedMessage};
+use wharf_sdk::{ConnectionId, Result};
 
 use crate::{
     BusCapabilities, Delivery, History, HubBuilder, HubObserver, NodeId, Position, RoomName,
-    RoomOptions, SessionId,
+    RoomOptions,
+    attendance::Attendance,
     bus::{Bus, BusFuture, Entry},
     cell::{Cell, Stay, count_room, is_over},
-    chair::share,
     error,
     frame::{Frame, OVERHEAD_BYTES, What},
     observe::{Figures, add, tell_each},
-    seat::Membership,
+    sharded::{Sharded, shrink},
 };
-
-/// Rooms and sessions are spread over so many locks.
-const SHARDS: usize = 32;
 
 pub(crate) struct Shared {
     pub(crate) node: NodeId,
@@ -39,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) settings: HubBuilder,
     pub(crate) figures: Figures,
     rooms: Sharded<RoomName, Arc<Cell>>,
-    attendances: Sharded<ConnectionId, Arc<Attendance>>,
+    pub(crate) attendances: Sharded<ConnectionId, Arc<Attendance>>,
     numbers: AtomicU64,
     /// Rooms that are used no more, by when that was.
     idle: Mutex<VecDeque<(Instant, Weak<Cell>)>>,
@@ -69,13 +65,11 @@ pub(crate) struct Outage {
     pub(crate) settles: Mutex<Option<Instant>>,
 }
 
-/// A session that the hub knows.
-pub(crate) struct Attendance {
-    pub(crate) sender: Sender,
-    pub(crate) session: SessionId,
-    pub(crate) seats: Mutex<Vec<Weak<Membership>>>,
-    /// One join at a time, so that two at once are one membership.
-    pub(crate) turn: tokio::sync::Mutex<()>,
+impl Outage {
+    /// Whether the bus is there, and the nodes are back after it was not.
+    pub(crate) fn is_over(&self) -> bool {
+        lock(&self.began).is_none() && lock(&self.settles).is_none()
+    }
 }
 
 impl Shared {
@@ -271,82 +265,6 @@ impl Shared {
         self.rooms.values()
     }
 
-    // Sessions.
-
-    pub(crate) fn attend(self: &Arc<Self>, sender: &Sender) -> Result<Arc<Attendance>> {
-        if sender.is_closing() {
-            return Err(error::ended());
-        }
-        let mut attendances = self.attendances.lock(&sender.id());
-        if let Some(known) = attendances.get(&sender.id()) {
-            return Ok(Arc::clone(known));
-        }
-        let attendance = Arc::new(Attendance {
-            sender: sender.clone(),
-            session: SessionId::new(self.node, sender.id()),
-            seats: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-        });
-        attendances.insert(sender.id(), Arc::clone(&attendance));
-        drop(attendances);
-        self.figures.sessions.fetch_add(1, Ordering::Relaxed);
-        let (hub, sender) = (Arc::downgrade(self), sender.clone());
-        tokio::spawn(async move {
-            sender.closing().await;
-            if let Some(hub) = hub.upgrade() {
-                hub.forget(sender.id());
-            }
-        });
-        Ok(attendance)
-    }
-
-    /// The session has ended: its seats are given up, whoever holds them.
-    fn forget(&self, connection: ConnectionId) {
-        let attendance = {
-            let mut attendances = self.attendances.lock(&connection);
-            let gone = attendances.remove(&connection);
-            shrink(&mut attendances);
-            gone
-        };
-        if let Some(attendance) = attendance {
-            self.figures.sessions.fetch_sub(1, Ordering::Relaxed);
-            let seats = std::mem::take(&mut *lock(&attendance.seats));
-            for seat in seats.iter().filter_map(Weak::upgrade) {
-                seat.give_up();
-            }
-        }
-    }
-
-    /// Closes the sessions of a principal on this node; returns how many.
-    pub(crate) fn disconnect_here(&self, principal: &str, frame: &CloseFrame) -> usize {
-        let mut closed = 0;
-        for attendance in self.attendances.values() {
-            let sender = &attendance.sender;
-            if sender.info().principal.as_deref() == Some(principal)
-                && !sender.is_closing()
-                && sender
-                    .start_close(frame.code(), frame.reason().clone())
-                    .is_ok()
-            {
-                closed += 1;
-            }
-        }
-        closed
-    }
-
-    /// Sends to all sessions on this node; returns to how many.
-    pub(crate) fn broadcast_here(&self, message: &Message) -> usize {
-        let message = SharedMessage::new(message.clone());
-        let attendances = self.attendances.values();
-        let handed = attendances
-            .iter()
-            .map(|attendance| share(&attendance.sender, &message))
-            .filter(|handed| *handed == crate::chair::Handed::Over)
-            .count();
-        add(&self.figures.delivered, handed as u64);
-        handed
-    }
-
     // What is to be done later.
 
     pub(crate) fn note_lagging(&self, room: &RoomName, key: usize) {
@@ -421,46 +339,6 @@ impl fmt::Debug for Shared {
             .field("node", &self.node)
             .field("bus", &self.capabilities.name)
             .finish_non_exhaustive()
-    }
-}
-
-/// A map under many locks.
-struct Sharded<K, V> {
-    shards: [Mutex<HashMap<K, V>>; SHARDS],
-    hasher: RandomState,
-}
-
-impl<K: Hash + Eq, V: Clone> Sharded<K, V> {
-    fn shard(&self, key: &K) -> usize {
-        usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default()
-    }
-
-    fn lock(&self, key: &K) -> MutexGuard<'_, HashMap<K, V>> {
-        lock(&self.shards[self.shard(key)])
-    }
-
-    fn values(&self) -> Vec<V> {
-        let shards = self.shards.iter();
-        shards.fold(Vec::new(), |mut all, shard| {
-            all.extend(lock(shard).values().cloned());
-            all
-        })
-    }
-}
-
-impl<K, V> Default for Sharded<K, V> {
-    fn default() -> Self {
-        Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
-        }
-    }
-}
-
-/// Gives memory back after many have gone.
-fn shrink<K: Hash + Eq, V>(map: &mut HashMap<K, V>) {
-    if map.capacity() > 64 && map.capacity() / 8 > map.len() {
-        map.shrink_to(map.len() * 2);
     }
 }
 

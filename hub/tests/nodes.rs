@@ -331,3 +331,57 @@ fn nothing_is_doubled_or_missed_in_silence_without_history() {
 fn nothing_is_doubled_or_missed_in_silence_with_history() {
     hold("h-room");
 }
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_come_back_one_after_the_other_lose_nobody() {
+    let engine = Engine::new();
+    let (east, west) = (node(&engine), node(&engine));
+    let (mut alice, _) = east.join("alice", "/p-room?presence=true").await;
+    let (mut bob, _) = west.join("bob", "/p-room?presence=true").await;
+    alice.expect_text("+\"bob\"").await;
+    engine.cut_off_all();
+    // Longer than a lease, and shorter than two.
+    sleep(Duration::from_secs(15)).await;
+    engine.reconnect(east.node());
+    sleep(Duration::from_secs(4)).await;
+    engine.reconnect(west.node());
+    alice.expect_silence(Duration::from_secs(40)).await;
+    bob.expect_silence(Duration::from_secs(1)).await;
+    alice.send_text("who").await;
+    alice.expect_text("who alice,bob").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_killed_during_an_outage_is_gone_in_time() {
+    let engine = Engine::new();
+    let (east, west) = (node(&engine), node(&engine));
+    let (mut alice, _) = east.join("alice", "/p-room?presence=true").await;
+    let (_bob, _) = west.join("bob", "/p-room").await;
+    alice.expect_text("+\"bob\"").await;
+    engine.cut_off_all();
+    engine.kill(west.node());
+    sleep(Duration::from_secs(19)).await;
+    engine.reconnect(east.node());
+    tokio::time::timeout(Duration::from_secs(11), alice.expect_text("-\"bob\""))
+        .await
+        .expect("told within 30 s");
+    alice.expect_silence(Duration::from_secs(30)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_left_during_an_outage_is_told_once() {
+    let engine = Engine::new();
+    let (east, west) = (node(&engine), node(&engine));
+    let (mut alice, _) = east.join("alice", "/p-room?presence=true").await;
+    let (bob, _) = west.join("bob", "/p-room").await;
+    let (_carol, _) = west.join("carol", "/p-room").await;
+    alice.expect_text("+\"bob\"").await;
+    alice.expect_text("+\"carol\"").await;
+    engine.cut_off_all();
+    settle().await;
+    drop(bob);
+    sleep(Duration::from_secs(5)).await;
+    engine.reconnect_all();
+    alice.expect_text("-\"bob\"").await;
+    alice.expect_silence(Duration::from_secs(40)).await;
+}

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use wharf_hub::{Event, Hub, RoomName, RoomOptions};
-use wharf_sdk::CloseFrame;
+use wharf_sdk::{
+    App, CloseFrame, Configure, Result, Route, SlowClient, Socket, State, WebSocketExt,
+    testing::TestHost,
+};
 
 use self::site::{Node, settle, text};
 
@@ -195,4 +198,153 @@ async fn a_room_says_how_it_is_without_asking_anybody() {
     assert_eq!(names(1).unwrap().len(), 1);
     assert_eq!(node.known_members(&RoomName::new("none").unwrap(), 1), None);
     text(&mut slow).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_sits_in_so_many_rooms_and_no_more() {
+    async fn collect(State(hub): State<Hub>, mut socket: Socket) -> Result<()> {
+        let mut seats = Vec::new();
+        while let Some(name) = socket.read_text().await? {
+            let answer = match hub.room(&name)?.join(&socket).await {
+                Ok(seat) => {
+                    seats.push(seat);
+                    "welcome".to_owned()
+                }
+                Err(error) => error.to_string(),
+            };
+            socket.write(answer).await?;
+            if name.contains("last") {
+                seats.pop();
+            }
+        }
+        Ok(())
+    }
+    let hub = Hub::builder().rooms_per_session(2).build().unwrap();
+    let app = App::builder()
+        .state(hub.clone())
+        .route(Route::new("/", collect));
+    let host = TestHost::new(app.build().unwrap());
+    let mut alice = host.connect("/").await;
+    for room in ["a", "b", "a"] {
+        alice.send_text(room).await;
+        alice.expect_text("welcome").await;
+    }
+    alice.send_text("c").await;
+    let refusal = text(&mut alice).await;
+    assert!(refusal.contains("at most 2 rooms"), "{refusal}");
+    assert_eq!((hub.stats().members, hub.stats().rooms), (2, 2));
+    // Another session has its own count, and a room that was left is free again.
+    let mut bob = host.connect("/").await;
+    for room in ["a", "last", "last"] {
+        bob.send_text(room).await;
+        bob.expect_text("welcome").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_is_bounded() {
+    async fn visit(State(hub): State<Hub>, mut socket: Socket) -> Result<()> {
+        let room = hub.room("p-room")?;
+        let mut seat = None;
+        while let Some(metadata) = socket.read_text().await? {
+            let done = match &seat {
+                None => room.join(&socket).with(&*metadata).await.map(|taken| {
+                    seat = Some(taken);
+                }),
+                Some(seat) => seat.update(&*metadata).await,
+            };
+            let answer = done.map_or_else(|error| error.code().to_owned(), |()| "ok".to_owned());
+            socket.write(answer).await?;
+        }
+        Ok(())
+    }
+    let present = RoomOptions::new().with_presence();
+    let hub = Hub::builder().rooms(present).build().unwrap();
+    let app = App::builder()
+        .state(hub.clone())
+        .route(Route::new("/", visit));
+    let host = TestHost::new(app.build().unwrap());
+    let mut alice = host.connect("/").await;
+    // As JSON it has two quotation marks more.
+    let (longest, too_long) = ("x".repeat(4094), "x".repeat(4095));
+    for (metadata, answer) in [
+        (&too_long, "WHARF_HUB_METADATA"),
+        (&longest, "ok"),
+        (&too_long, "WHARF_HUB_METADATA"),
+        (&longest, "ok"),
+    ] {
+        alice.send_text(metadata).await;
+        alice.expect_text(answer).await;
+    }
+    let members = hub.room("p-room").unwrap().members().await.unwrap();
+    assert_eq!(members[0].metadata, *longest);
+}
+
+/// Publishes 40 times 64 KiB to a member that does not read, under a policy; the publisher never
+/// waits. Returns what the member hears afterwards: numbers, and how many it was told to have
+/// missed.
+async fn flood(policy: SlowClient) -> (Vec<usize>, u64) {
+    async fn sit(State(hub): State<Hub>, mut socket: Socket) -> Result<()> {
+        let _seat = hub.room("room")?.join(&socket).tell_gaps(true).await?;
+        while socket.read().await?.is_some() {}
+        Ok(())
+    }
+    let hub = Hub::local();
+    let app = App::builder()
+        .state(hub.clone())
+        .slow_client(policy)
+        .route(Route::new("/", sit));
+    let host = TestHost::new(app.build().unwrap());
+    let mut slow = host.connect("/").await;
+    settle().await;
+    let room = hub.room("room").unwrap();
+    for number in 0..40 {
+        let publish = room.publish(format!("{number} {}", "x".repeat(64 * 1024)));
+        let published = tokio::time::timeout(Duration::from_millis(1), publish).await;
+        published.expect("it does not wait").unwrap();
+        settle().await;
+    }
+    let (mut heard, mut missed) = (Vec::new(), 0);
+    let patience = Duration::from_secs(3);
+    while let Ok(Some(message)) = tokio::time::timeout(patience, slow.next_message()).await {
+        // It may be closed in the end.
+        let Some(line) = message.as_text() else {
+            break;
+        };
+        match line.strip_prefix(r#"{"gap":{"messages":"#) {
+            Some(gap) => missed += gap.trim_end_matches('}').parse::<u64>().unwrap(),
+            None => heard.push(line.split_once(' ').unwrap().0.parse().unwrap()),
+        }
+    }
+    if policy != SlowClient::Close {
+        assert_eq!(missed, hub.stats().dropped, "what was dropped was told");
+    }
+    assert!(heard.is_sorted());
+    (heard, missed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_makes_no_publisher_wait() {
+    for policy in [SlowClient::Wait, SlowClient::DropNewest, SlowClient::Error] {
+        let (heard, missed) = flood(policy).await;
+        assert!(missed > 0, "{policy:?}");
+        let first: Vec<_> = (0..heard.len()).collect();
+        assert_eq!(heard, first, "{policy:?}: the newest are missing");
+        assert_eq!(heard.len() as u64 + missed, 40, "{policy:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_drops_the_oldest_hears_the_newest() {
+    let (heard, missed) = flood(SlowClient::DropOldest).await;
+    assert!(missed > 0);
+    assert_eq!(heard.last(), Some(&39));
+    assert_eq!(heard.len() as u64 + missed, 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_closes_slow_members_closes_them() {
+    let (heard, missed) = flood(SlowClient::Close).await;
+    assert_eq!(missed, 0);
+    assert!(heard.len() < 40);
 }

@@ -5,7 +5,7 @@ use std::{ops::Deref, time::Duration};
 use serde::Deserialize;
 use wharf_hub::{Event, Hub, HubBuilder, RoomOptions};
 use wharf_sdk::{
-    App, Message, Path, Principal, Query, Result, Route, Socket, State, WebSocketExt,
+    App, Configure, Message, Path, Principal, Query, Result, Route, Socket, State, WebSocketExt,
     testing::{TestHost, TestSocket},
 };
 
@@ -97,6 +97,8 @@ impl Node {
         let hub = settings(builder).build().expect("a valid hub");
         let app = App::builder()
             .state(hub.clone())
+            // Clients here do not read while they wait for others.
+            .no_heartbeat()
             .middleware(wharf_sdk::middleware::bearer(async |token: String| {
                 Ok(Some(Principal::new(token)))
             }))

@@ -18,8 +18,8 @@ use crate::message::content::Message;
 /// /// Says how many got it.
 /// fn publish(news: &str, members: &[Sender]) -> usize {
 ///     let news = SharedMessage::new(news);
-///     let send = |member: &&Sender| matches!(member.try_send_shared(&news), Ok(Delivery::Queued));
-///     members.iter().filter(send).count()
+///     let sent = members.iter().map(|member| member.try_send_shared(&news));
+///     sent.filter(|sent| matches!(sent, Ok(delivery) if *delivery != Delivery::Dropped)).count()
 /// }
 /// # let _ = publish;
 /// ```

@@ -29,6 +29,9 @@ pub(crate) enum Admission {
 pub enum Delivery {
     /// It is queued.
     Queued,
+    /// It is queued, and so many older messages were dropped to make room for it: they are part of
+    /// the socket's gap.
+    MadeRoom(u64),
     /// There was no room: it was dropped for this socket, and is part of its gap.
     Dropped,
 }
@@ -115,9 +118,10 @@ impl Engine {
         match self.limits.slow_client {
             SlowClient::DropOldest if self.queue.can_make_room(bytes, behind) => {
                 let removed = self.queue.make_room(bytes, behind);
+                let dropped = removed.messages;
                 self.count_removed(removed);
                 self.queue.push(Outgoing::Shared(message.clone()));
-                Ok(Delivery::Queued)
+                Ok(Delivery::MadeRoom(dropped))
             }
             SlowClient::Wait | SlowClient::DropNewest | SlowClient::DropOldest => {
                 self.count_removed(Removed {

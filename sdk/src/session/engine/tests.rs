@@ -345,6 +345,27 @@ fn what_many_sessions_send_never_waits_and_keeps_its_place() {
 }
 
 #[test]
+fn what_many_sessions_send_says_what_it_pushed_out() {
+    let mut rig = Rig::new(
+        quiet()
+            .queue_messages(2)
+            .slow_client(SlowClient::DropOldest),
+    );
+    let now = rig.now;
+    for (news, delivery) in [
+        ("a", Delivery::Queued),
+        ("b", Delivery::Queued),
+        ("c", Delivery::MadeRoom(1)),
+    ] {
+        let news = SharedMessage::new(news);
+        let sent = rig.engine.write_shared(&news, false, || now);
+        assert_eq!(sent.expect("open"), delivery);
+    }
+    assert_eq!(rig.engine.take_gap().messages, 1);
+    assert_eq!(rig.flush(), [Message::text("b"), Message::text("c")]);
+}
+
+#[test]
 fn a_drain_waits_for_the_message_that_the_handler_is_at() {
     let mut rig = Rig::new(quiet().idle_timeout(SECOND));
     rig.receive("work");
