@@ -5,9 +5,11 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{Client, ConnectOptions, Event, jetstream};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr, jetstream};
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use tokio::{sync::mpsc, time::timeout};
+use wharf_hub::bus::retry_pause;
 use wharf_sdk::Result;
 
 use crate::{Builder, error};
@@ -30,13 +32,20 @@ impl Connection {
                 .map_err(error::credentials)?,
             None => ConnectOptions::new(),
         };
+        let mut options = with_url(options, &builder.url)?;
+        if let Some(path) = &builder.ca_file {
+            options = options.add_root_certificates(path.clone());
+        }
         let connecting = options
             .connection_timeout(builder.timeout)
             .request_timeout(Some(builder.timeout))
             // The link looks for itself whether the server is there.
             .ping_interval(Duration::from_secs(5))
             .max_reconnects(None)
-            .reconnect_delay_callback(move |attempts| pause(attempts, longest))
+            .reconnect_delay_callback(move |attempts| {
+                let before = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+                retry_pause(before, longest)
+            })
             .event_callback(move |event| {
                 // Told after the bus has gone, nobody listens.
                 let _ = teller.send(event);
@@ -60,6 +69,26 @@ impl Connection {
     }
 }
 
+/// Takes user and password from the URL, or a token, which the client does not do by itself.
+fn with_url(options: ConnectOptions, url: &str) -> Result<ConnectOptions> {
+    let servers: Vec<ServerAddr> = url
+        .split(',')
+        .map(|server| server.trim().parse())
+        .collect::<std::io::Result<_>>()
+        .map_err(|_| error::url())?;
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let Some((server, user)) = servers
+        .iter()
+        .find_map(|server| Some((server, server.username()?)))
+    else {
+        return Ok(options);
+    };
+    Ok(match server.password() {
+        Some(password) => options.user_and_password(plain(user), plain(password)),
+        None => options.token(plain(user)),
+    })
+}
+
 /// Whether JetStream is on for this account. Asked by hand: the client expects more of the answer
 /// than older servers say.
 async fn has_jetstream(client: &Client, limit: Duration) -> bool {
@@ -68,11 +97,4 @@ async fn has_jetstream(client: &Client, limit: Duration) -> bool {
         Ok(Ok(answer)) => !String::from_utf8_lossy(&answer.payload).contains(r#""error":"#),
         _ => false,
     }
-}
-
-/// How long to wait before the next attempt: twice as long each time, and shorter at random.
-fn pause(attempts: usize, longest: Duration) -> Duration {
-    let exponent = u32::try_from(attempts.saturating_sub(1)).unwrap_or(16);
-    let full = Duration::from_millis(100) * 2_u32.saturating_pow(exponent.min(16));
-    full.min(longest).mul_f64(0.5 + fastrand::f64() / 2.0)
 }

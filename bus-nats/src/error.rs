@@ -6,11 +6,12 @@ use wharf_sdk::{BoxError, Error, ErrorKind};
 pub(crate) fn connect(cause: &ConnectError) -> Error {
     // The cause may quote the URL.
     match cause.kind() {
-        ConnectErrorKind::ServerParse => Error::new(
+        ConnectErrorKind::ServerParse => url(),
+        ConnectErrorKind::Tls => Error::new(
             ErrorKind::Config,
-            "WHARF_BUS_URL",
-            "the URL of the NATS server is not one; write nats://user:password@host:4222 or \
-             tls:// for TLS",
+            "WHARF_BUS_TLS",
+            "the NATS server's certificate is not trusted, or it does not speak TLS; check the \
+             URL's host, and name the issuer's certificate with ca_file",
         ),
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => Error::new(
             ErrorKind::Config,
@@ -22,6 +23,15 @@ pub(crate) fn connect(cause: &ConnectError) -> Error {
     }
 }
 
+pub(crate) fn url() -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "WHARF_BUS_URL",
+        "the URL of the NATS server is not one; write nats://user:password@host:4222, \
+         nats://token@host:4222, or tls:// for TLS",
+    )
+}
+
 pub(crate) fn credentials(cause: std::io::Error) -> Error {
     Error::new(
         ErrorKind::Config,
@@ -29,14 +39,6 @@ pub(crate) fn credentials(cause: std::io::Error) -> Error {
         "the credentials file cannot be read",
     )
     .with_source(cause)
-}
-
-pub(crate) fn prefix() -> Error {
-    Error::new(
-        ErrorKind::Config,
-        "WHARF_BUS_PREFIX",
-        "the app's prefix must have 1 to 64 of the characters a-z, A-Z, 0-9, - and _",
-    )
 }
 
 pub(crate) fn too_old(version: &str, needed: &str) -> Error {

@@ -25,6 +25,7 @@
 mod connection;
 mod error;
 mod history;
+mod lanes;
 mod link;
 mod names;
 mod options;
@@ -59,7 +60,7 @@ impl Nats {
     ///
     /// # Errors
     ///
-    /// `WHARF_BUS_URL`, `WHARF_BUS_AUTH`, `WHARF_BUS_TOO_OLD`, and `WHARF_BUS_AWAY` where nobody
+    /// `WHARF_BUS_URL`, `WHARF_BUS_AUTH`, `WHARF_BUS_TLS`, `WHARF_BUS_TOO_OLD`, and `WHARF_BUS_AWAY` where nobody
     /// answers. None of them has the URL in it.
     ///
     /// # Cancel safety

@@ -6,8 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -33,6 +32,7 @@ use crate::{
     connection::Connection,
     error,
     history::{Histories, place},
+    lanes::Lanes,
     names::Names,
 };
 
@@ -40,8 +40,6 @@ use crate::{
 const MAX_WAITING: usize = 16 * 1024;
 /// How many requests are under way at once.
 const MAX_UNDER_WAY: usize = 1024;
-/// Presence of a room is told in its order, and of different rooms side by side.
-const LANES: usize = 64;
 /// How often the server is asked whether it is there.
 const ECHO_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -50,7 +48,7 @@ pub(crate) struct Link {
     timeout: Duration,
     queue: mpsc::Sender<Job>,
     jobs: Mutex<Option<mpsc::Receiver<Job>>>,
-    lanes: Mutex<Vec<mpsc::Sender<BoxFuture<'static, ()>>>>,
+    lanes: OnceLock<Lanes>,
     state: Mutex<State>,
 }
 
@@ -87,7 +85,7 @@ impl Link {
             timeout,
             queue,
             jobs: Mutex::new(Some(jobs)),
-            lanes: Mutex::default(),
+            lanes: OnceLock::new(),
             state: Mutex::default(),
         })
     }
@@ -102,17 +100,7 @@ impl Link {
         else {
             return;
         };
-        *lock(&link.lanes) = (0..LANES)
-            .map(|_| {
-                let (lane, mut waiting) = mpsc::channel::<BoxFuture<'static, ()>>(MAX_WAITING);
-                tokio::spawn(async move {
-                    while let Some(next) = waiting.recv().await {
-                        next.await;
-                    }
-                });
-                lane
-            })
-            .collect();
+        let _ = link.lanes.set(Lanes::start(MAX_WAITING));
         let worker = Worker {
             link: Arc::downgrade(link),
             names: Arc::clone(&link.names),
@@ -173,18 +161,14 @@ impl Link {
         if self.is_down() {
             return ready(Err(error::away())).boxed();
         }
-        let mut hasher = DefaultHasher::new();
-        room.hash(&mut hasher);
-        let index = usize::try_from(hasher.finish() % LANES as u64).unwrap_or_default();
         let (answer, answering) = oneshot::channel();
         let (limit, call) = (self.timeout * 2, call.boxed());
         let job = async move {
             let done = timeout(limit, call).await;
             let _ = answer.send(done.unwrap_or_else(|_| Err(error::away())));
         };
-        let lanes = lock(&self.lanes);
-        let sent = lanes.get(index).map(|lane| lane.try_send(job.boxed()));
-        if !matches!(sent, Some(Ok(()))) {
+        let lanes = self.lanes.get();
+        if !lanes.is_some_and(|lanes| lanes.enter(room, job.boxed())) {
             return ready(Err(error::busy())).boxed();
         }
         async move { answering.await.unwrap_or_else(|_| Err(error::away())) }.boxed()

@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
+use wharf_hub::bus::check_prefix;
 use wharf_sdk::Result;
 
 use crate::{
-    Nats, connection::Connection, error, history::Histories, link::Link, names::Names,
-    presence::Presence,
+    Nats, connection::Connection, history::Histories, link::Link, names::Names, presence::Presence,
 };
 
 /// A bus before it is connected.
@@ -21,6 +21,7 @@ pub struct Builder {
     pub(crate) url: Arc<str>,
     pub(crate) prefix: String,
     pub(crate) credentials: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     pub(crate) timeout: Duration,
     pub(crate) retry_within: Duration,
     pub(crate) replicas: usize,
@@ -32,6 +33,7 @@ impl Builder {
             url: url.into(),
             prefix: "wharf".to_owned(),
             credentials: None,
+            ca_file: None,
             timeout: Duration::from_secs(2),
             retry_within: Duration::from_secs(5),
             replicas: 1,
@@ -48,6 +50,12 @@ impl Builder {
     /// Connects with the credentials in this file.
     pub fn credentials_file(mut self, path: impl AsRef<Path>) -> Self {
         self.credentials = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Trusts the certificates in this file, PEM, over `tls://`, besides the system's.
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.ca_file = Some(path.as_ref().to_owned());
         self
     }
 
@@ -80,11 +88,7 @@ impl Builder {
     ///
     /// Dropped, it has not connected.
     pub async fn connect(self) -> Result<Nats> {
-        let is_plain =
-            |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
-        if self.prefix.is_empty() || self.prefix.len() > 64 || !self.prefix.chars().all(is_plain) {
-            return Err(error::prefix());
-        }
+        check_prefix(&self.prefix)?;
         let connection = Connection::open(&self).await?;
         let names = Arc::new(Names::new(self.prefix.clone()));
         let histories = Histories::new(&connection, Arc::clone(&names), self.replicas);

@@ -1,10 +1,10 @@
 //! One connection to a server, or to a cluster.
 
-use std::sync::Arc;
+use std::{fs, sync::Arc};
 
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline,
-    ProtocolVersion, PushInfo, RedisResult, Value,
+    ProtocolVersion, PushInfo, RedisResult, TlsCertificates, Value,
     aio::{ConnectionLike, MultiplexedConnection},
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
@@ -36,6 +36,18 @@ fn info(builder: &Builder) -> Result<ConnectionInfo> {
     let info = (&*builder.url).into_connection_info().map_err(error::url)?;
     let settings = info.redis_settings().clone();
     Ok(info.set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3)))
+}
+
+/// The certificates to trust, where they are not the system's.
+fn certificates(builder: &Builder) -> Result<Option<TlsCertificates>> {
+    let Some(path) = &builder.ca_file else {
+        return Ok(None);
+    };
+    let root_cert = fs::read(path).map_err(error::certificates)?;
+    Ok(Some(TlsCertificates {
+        client_tls: None,
+        root_cert: Some(root_cert),
+    }))
 }
 
 /// Connects once, to see whether the server is there, new enough, and one of a cluster.
@@ -74,7 +86,7 @@ pub(crate) async fn open(
     is_cluster: bool,
     on_push: Option<OnPush>,
 ) -> Result<Connection> {
-    let info = info(builder)?;
+    let (info, certificates) = (info(builder)?, certificates(builder)?);
     let take = move |push: PushInfo| {
         if let Some(on_push) = &on_push {
             on_push(push);
@@ -82,14 +94,16 @@ pub(crate) async fn open(
         Ok::<_, redis::aio::SendError>(())
     };
     if is_cluster {
-        let client = ClusterClientBuilder::new([info])
+        let mut cluster = ClusterClientBuilder::new([info])
             .use_protocol(ProtocolVersion::RESP3)
             .connection_timeout(builder.timeout)
             .response_timeout(builder.timeout)
             .retries(1)
-            .push_sender(take)
-            .build()
-            .map_err(error::failed)?;
+            .push_sender(take);
+        if let Some(certificates) = certificates {
+            cluster = cluster.certs(certificates);
+        }
+        let client = cluster.build().map_err(error::failed)?;
         let connection = client.get_async_connection().await;
         return connection.map(Connection::Cluster).map_err(error::failed);
     }
@@ -97,7 +111,10 @@ pub(crate) async fn open(
         .set_connection_timeout(Some(builder.timeout))
         .set_response_timeout(Some(builder.timeout))
         .set_push_sender(take);
-    let client = Client::open(info).map_err(error::url)?;
+    let client = match certificates {
+        Some(certificates) => Client::build_with_tls(info, certificates).map_err(error::failed)?,
+        None => Client::open(info).map_err(error::url)?,
+    };
     let connection = client
         .get_multiplexed_async_connection_with_config(&config)
         .await;

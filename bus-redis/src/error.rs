@@ -14,12 +14,12 @@ pub(crate) fn url(cause: RedisError) -> Error {
     )
 }
 
-pub(crate) fn prefix() -> Error {
-    Error::new(
-        ErrorKind::Config,
-        "WHARF_BUS_PREFIX",
-        "the app's prefix must have 1 to 64 of the characters a-z, A-Z, 0-9, - and _",
-    )
+pub(crate) fn certificates(cause: std::io::Error) -> Error {
+    tls("the file of certificates cannot be read").with_source(cause)
+}
+
+fn tls(what: &'static str) -> Error {
+    Error::new(ErrorKind::Config, "WHARF_BUS_TLS", what)
 }
 
 pub(crate) fn too_old(version: &str, needed: &str) -> Error {
@@ -67,6 +67,11 @@ pub(crate) fn failed(cause: RedisError) -> Error {
         )
     } else if cause.kind() == RedisKind::RESP3NotSupported {
         too_old("below 6", "6.2")
+    } else if is_untrusted(&cause) {
+        tls(
+            "the Redis server's certificate is not trusted, or it does not speak TLS; check the \
+             URL's host, and name the issuer's certificate with ca_file",
+        )
     } else if is_broken(&cause) {
         away()
     } else {
@@ -77,6 +82,14 @@ pub(crate) fn failed(cause: RedisError) -> Error {
         )
     };
     error.with_source(cause)
+}
+
+/// Whether TLS failed. What is wrong with a certificate is told as data that makes no sense.
+fn is_untrusted(cause: &RedisError) -> bool {
+    let source = std::error::Error::source(cause);
+    source
+        .and_then(|source| source.downcast_ref::<std::io::Error>())
+        .is_some_and(|source| source.kind() == std::io::ErrorKind::InvalidData)
 }
 
 /// Whether the connection is of no more use.

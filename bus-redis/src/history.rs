@@ -14,20 +14,32 @@ use crate::names::Names;
 /// What stands before a frame that has a place: the position as text, and a line's end.
 const PLACED: &[u8] = b"WP";
 
-/// Numbers, stores and publishes a frame.
+/// Numbers, stores and publishes a frame. Where somebody else has written to the keys, so that
+/// nothing can be stored any more, the history begins anew; for any other reason it is left alone.
 const APPEND: &str = r"
-local epoch = redis.call('HGET', KEYS[1], 'e')
-if not epoch then
-  epoch = ARGV[5]
-  redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[1], 'e', epoch, 'o', 0)
+local function append()
+  local epoch = redis.call('HGET', KEYS[1], 'e')
+  if not epoch then
+    epoch = ARGV[5]
+    redis.call('DEL', KEYS[2])
+    redis.call('HSET', KEYS[1], 'e', epoch, 'o', 0)
+  end
+  local offset = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'o', 1))
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  local time = redis.call('TIME')
+  redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[2], offset .. '-0', 't', time[1], 'f', ARGV[1])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+  return epoch .. ':' .. offset
 end
-local offset = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'o', 1))
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-local time = redis.call('TIME')
-redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[2], offset .. '-0', 't', time[1], 'f', ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-local place = epoch .. ':' .. offset
+local stored, place = pcall(append)
+if not stored then
+  local reason = type(place) == 'table' and place.err or tostring(place)
+  if not (reason:find('WRONGTYPE') or reason:find('smaller') or reason:find('not an integer')) then
+    return redis.error_reply(reason)
+  end
+  redis.call('DEL', KEYS[1], KEYS[2])
+  place = append()
+end
 redis.call(ARGV[6], KEYS[3], 'WP' .. place .. '\n' .. ARGV[1])
 return place
 ";
@@ -53,9 +65,10 @@ end
 local time = redis.call('TIME')[1]
 for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '(' .. after .. '-0', '+')) do
   local fields = entry[2]
-  if (time - fields[2]) * 1000 < tonumber(ARGV[5]) then
+  local at = tonumber(fields[2])
+  if at and (time - at) * 1000 < tonumber(ARGV[5]) then
     reply[#reply + 1] = string.match(entry[1], '^%d+')
-    reply[#reply + 1] = fields[4]
+    reply[#reply + 1] = fields[4] or ''
   end
 end
 return reply

@@ -26,6 +26,7 @@ mod history;
 mod link;
 mod names;
 mod options;
+mod packet;
 mod presence;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -55,7 +56,7 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// `WHARF_BUS_URL`, `WHARF_BUS_AUTH`, `WHARF_BUS_TOO_OLD`, and `WHARF_BUS_AWAY` where nobody
+    /// `WHARF_BUS_URL`, `WHARF_BUS_AUTH`, `WHARF_BUS_TLS`, `WHARF_BUS_TOO_OLD`, and `WHARF_BUS_AWAY` where nobody
     /// answers. None of them has the URL in it.
     ///
     /// # Cancel safety

@@ -19,7 +19,7 @@ use tokio::{
 };
 use wharf_hub::{
     BusStats,
-    bus::{BusEvent, BusFuture, BusListener, Topic},
+    bus::{BusEvent, BusFuture, BusListener, Topic, retry_pause},
 };
 use wharf_sdk::Error;
 
@@ -29,6 +29,7 @@ use crate::{
     error,
     history::{bytes, take_place},
     names::Names,
+    packet::{Answer, Packet},
 };
 
 /// What may wait for the server.
@@ -68,8 +69,6 @@ enum Job {
     Subscribe(Vec<Topic>, Answer<()>),
     Unsubscribe(Vec<Topic>, Answer<()>),
 }
-
-type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
 impl Link {
     pub(crate) fn new() -> Arc<Self> {
@@ -179,7 +178,7 @@ impl Worker {
             self.listener.hear(BusEvent::Down(error));
             // Whoever waits in the queue is told at once.
             while self.jobs.try_recv().is_ok() {}
-            sleep(pause(attempts, self.builder.retry_within)).await;
+            sleep(retry_pause(attempts, self.builder.retry_within)).await;
             attempts += 1;
         }
     }
@@ -281,8 +280,7 @@ impl Worker {
         for job in batch.drain(..) {
             match job {
                 Job::Commands(asked, answer) => {
-                    packet.answers.push((asked.len(), answer));
-                    packet.commands.extend(asked);
+                    packet.add(asked, answer);
                 }
                 Job::Subscribe(topics, answer) => {
                     let (mut ears, batches) = (ears.clone(), self.batches(&topics));
@@ -308,7 +306,7 @@ impl Worker {
                 }
             }
         }
-        if !packet.answers.is_empty() {
+        if !packet.is_empty() {
             under_way.push_back(packet.send(commands.clone()).boxed());
         }
     }
@@ -331,44 +329,6 @@ impl Worker {
             .flat_map(|channels| channels.chunks(SUBSCRIBE_BATCH))
             .map(<[String]>::to_vec)
             .collect()
-    }
-}
-
-/// Commands that go together, and who waits for how many of the answers.
-#[derive(Default)]
-struct Packet {
-    commands: Vec<Cmd>,
-    answers: Vec<(usize, Answer<Vec<Value>>)>,
-}
-
-impl Packet {
-    async fn send(self, mut connection: Connection) -> Option<Error> {
-        match connection.all(self.commands).await {
-            Ok(values) => {
-                let mut broken = None;
-                let mut values = values.into_iter();
-                for (count, answer) in self.answers {
-                    let own: Result<Vec<_>, RedisError> = values.by_ref().take(count).collect();
-                    let own = own.map_err(|cause| {
-                        if error::is_broken(&cause) {
-                            broken = Some(error::away());
-                        }
-                        error::failed(cause)
-                    });
-                    let _ = answer.send(own);
-                }
-                broken
-            }
-            Err(cause) => {
-                // Dropped unanswered, the others are told that the server is away.
-                let is_broken = error::is_broken(&cause);
-                let error = error::failed(cause);
-                if let Some((_, answer)) = self.answers.into_iter().next() {
-                    let _ = answer.send(Err(error));
-                }
-                is_broken.then(error::away)
-            }
-        }
     }
 }
 
@@ -414,10 +374,4 @@ fn hear(names: &Names, listener: &dyn BusListener, hung_up: &Notify, mut push: P
         PushKind::Disconnection => hung_up.notify_one(),
         _ => {}
     }
-}
-
-/// How long to wait before the next attempt: twice as long each time, and shorter at random.
-fn pause(attempts: u32, longest: Duration) -> Duration {
-    let full = Duration::from_millis(100) * 2_u32.saturating_pow(attempts.min(16));
-    full.min(longest).mul_f64(0.5 + fastrand::f64() / 2.0)
 }

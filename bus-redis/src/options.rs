@@ -1,10 +1,16 @@
 //! How a bus is set up.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
+use wharf_hub::bus::check_prefix;
 use wharf_sdk::Result;
 
-use crate::{Redis, connection, error, link::Link, names::Names};
+use crate::{Redis, connection, link::Link, names::Names};
 
 /// A bus before it is connected.
 #[derive(Clone)]
@@ -12,6 +18,7 @@ use crate::{Redis, connection, error, link::Link, names::Names};
 pub struct Builder {
     pub(crate) url: Arc<str>,
     pub(crate) prefix: String,
+    pub(crate) ca_file: Option<PathBuf>,
     pub(crate) timeout: Duration,
     pub(crate) retry_within: Duration,
 }
@@ -21,6 +28,7 @@ impl Builder {
         Self {
             url: url.into(),
             prefix: "wharf".to_owned(),
+            ca_file: None,
             timeout: Duration::from_secs(2),
             retry_within: Duration::from_secs(5),
         }
@@ -30,6 +38,12 @@ impl Builder {
     /// Default: `wharf`.
     pub fn prefix(mut self, prefix: &str) -> Self {
         prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// Trusts the certificates in this file, PEM, over `rediss://`. Default: the system's.
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.ca_file = Some(path.as_ref().to_owned());
         self
     }
 
@@ -50,17 +64,14 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// As [`Redis::connect`]; `WHARF_BUS_PREFIX`.
+    /// As [`Redis::connect`]; `WHARF_BUS_PREFIX`, and `WHARF_BUS_TLS` for a file of certificates that
+    /// cannot be read.
     ///
     /// # Cancel safety
     ///
     /// Dropped, it has not connected.
     pub async fn connect(self) -> Result<Redis> {
-        let is_plain =
-            |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
-        if self.prefix.is_empty() || self.prefix.len() > 64 || !self.prefix.chars().all(is_plain) {
-            return Err(error::prefix());
-        }
+        check_prefix(&self.prefix)?;
         let server = connection::look(&self).await?;
         Ok(Redis {
             names: Arc::new(Names::new(self.prefix.clone(), server.is_cluster)),
