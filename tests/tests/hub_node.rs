@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -129,6 +129,151 @@ async fn nodes_end_on_nats() {
     let arguments = ["-a", "127.0.0.1", "-p", "{port}", "-js", "-sd", "{folder}"];
     let server = Server::start("nats-server", "nats-server", &arguments).await;
     nodes_end(&format!("nats://{}", server.address)).await;
+}
+
+/// The names of an object's fields, sorted.
+fn fields(value: &Value) -> Vec<&str> {
+    let fields = value.as_object().expect("an object").keys();
+    fields.map(String::as_str).collect()
+}
+
+/// Every text of the interface, field by field, and what is no text of it.
+async fn says(driver: &str, bus: &str) {
+    let node = Node::start(driver, bus).await;
+    let mut alice = node.visit("room?presence=1&name=alice").await;
+    assert_eq!(fields(&alice.welcome), ["node", "session"]);
+    let mut bob = node.visit("room?name=bob").await;
+    let who = |name: &str, visitor: &Visitor| json!({ "session": visitor.session(), "name": name });
+    alice.expect(&json!({ "joined": who("bob", &bob) })).await;
+    bob.say_text(r#"{ "publish": [ 0.10150393806896728, 12345678901234567890123, null ], "id": {"a": 1e-7} }"#)
+        .await;
+    let heard = alice.next_text().await.expect("a text");
+    assert_eq!(
+        heard,
+        r#"{"message":[ 0.10150393806896728, 12345678901234567890123, null ]}"#
+    );
+    assert_eq!(bob.next_text().await.as_deref(), Some(&*heard));
+    let told = bob.next_text().await.expect("a text");
+    assert_eq!(told, r#"{"published":{"id":{"a": 1e-7},"local":2}}"#);
+    bob.say(&json!({ "publish": null, "except_me": true }))
+        .await;
+    bob.expect(&json!({ "published": { "id": null, "local": 1 } }))
+        .await;
+    alice.expect(&json!({ "message": null })).await;
+    for (name, answer) in [
+        (
+            "x".repeat(5000),
+            json!({ "error": { "id": 7, "code": "WHARF_HUB_METADATA" } }),
+        ),
+        ("robert".to_owned(), Value::Null),
+    ] {
+        bob.say(&json!({ "rename": name, "id": 7 })).await;
+        if !answer.is_null() {
+            bob.expect(&answer).await;
+        }
+    }
+    alice
+        .expect(&json!({ "renamed": who("robert", &bob) }))
+        .await;
+    bob.say(&json!({ "leave": true })).await;
+    alice.expect(&json!({ "left": who("robert", &bob) })).await;
+    bob.say(&json!({ "join": true })).await;
+    alice
+        .expect(&json!({ "joined": who("robert", &bob) }))
+        .await;
+    alice.say(&json!({ "members": true })).await;
+    let members = alice.next().await;
+    for member in members["members"].as_array().expect("a list") {
+        assert_eq!(fields(member), ["name", "session", "since"]);
+    }
+    for junk in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        r#"{"rename":5}"#,
+        r#"{"leave":1}"#,
+        "\u{feff}{}",
+    ] {
+        bob.say_text(junk).await;
+        let unknown = json!({ "error": { "id": null, "code": "HUB_NODE_UNKNOWN" } });
+        bob.expect(&unknown).await;
+    }
+    let mut stranger = node.visit("h-room").await;
+    assert_eq!(fields(&stranger.welcome), ["node", "position", "session"]);
+    assert_eq!(stranger.members().await, ["stranger"]);
+    let mut back = node
+        .visit(&format!(
+            "h-room?since={}",
+            stranger.welcome["position"].as_str().expect("a position")
+        ))
+        .await;
+    assert_eq!(
+        fields(&back.welcome),
+        ["node", "position", "resumed", "session"]
+    );
+    let published = stranger.publish("kept").await;
+    assert_eq!(fields(&published["published"]), ["id", "local", "position"]);
+    let position = &published["published"]["position"];
+    back.expect(&json!({ "message": "kept", "position": position }))
+        .await;
+    let mut long =
+        Visitor::knock_at(&node.address, &format!("room?name={}", "x".repeat(5000))).await;
+    long.expect(&json!({ "error": { "id": null, "code": "WHARF_HUB_METADATA" } }))
+        .await;
+    assert!(long.next().await.is_null(), "closed");
+    alice.say(&json!({ "disconnect": "bob" })).await;
+    let closed = alice.until(|text| text.get("disconnected").is_some()).await;
+    let known = if bus == "local" {
+        json!(1)
+    } else {
+        Value::Null
+    };
+    assert_eq!(closed, json!({ "disconnected": known }));
+    assert!(bob.next().await.is_null(), "closed");
+    let stats = node.stats().await;
+    let figures = [
+        "bus",
+        "delivered",
+        "dropped",
+        "gaps",
+        "members",
+        "node",
+        "published",
+        "rooms",
+        "sessions",
+    ];
+    assert_eq!(fields(&stats), figures);
+    assert_eq!(
+        fields(&stats["bus"]),
+        ["connected", "foreign", "subscriptions"]
+    );
+}
+
+async fn every_driver_says(bus: &str) {
+    for driver in ["axum", "actix", "hyper"] {
+        says(driver, bus).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_driver_says_the_same_alone() {
+    every_driver_says("local").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_driver_says_the_same_on_redis() {
+    let arguments = ["--port", "{port}", "--save", ""];
+    let server = Server::start("redis-server", "redis-server", &arguments).await;
+    every_driver_says(&format!("redis://{}", server.address)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_driver_says_the_same_on_nats() {
+    let arguments = ["-a", "127.0.0.1", "-p", "{port}", "-js", "-sd", "{folder}"];
+    let server = Server::start("nats-server", "nats-server", &arguments).await;
+    every_driver_says(&format!("nats://{}", server.address)).await;
 }
 
 /// What cannot work is refused when the program starts, without the password.

@@ -6,7 +6,11 @@
 use std::fmt::Write;
 use std::{collections::BTreeSet, fs, path::Path};
 
-use wharf_conformance::{CASES, contract::ROWS};
+use wharf_conformance::{
+    CASES,
+    bus::{BUS_CASES, BUS_ROWS},
+    contract::ROWS,
+};
 #[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 use wharf_sdk::driver::Capabilities;
 
@@ -14,6 +18,13 @@ use wharf_sdk::driver::Capabilities;
 const BEGIN: &str = "<!-- the table below is generated: see tests/readme.rs -->\n";
 #[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 const END: &str = "<!-- end of the table -->\n";
+
+/// What stands above the hub's tables.
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
+const HUB: &str = "## The hub\n\nThe cases run on the hub alone (`bus_local`), the engine in memory \
+(`bus_memory`), Redis, a Redis cluster and NATS (`bus_redis`, `bus_redis_cluster`, `bus_nats`). Those \
+that need another node have nothing to show on the hub alone, and those that cut one node off none on \
+a cluster, whose servers tell clients where they are, past any proxy.\n";
 
 /// The hosts that run all cases here, with what they can do.
 #[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
@@ -95,6 +106,77 @@ fn every_public_function_is_a_listed_case() {
     assert_eq!(written, listed.collect());
 }
 
+/// The functions of a file that begin so.
+fn functions(path: &Path, beginning: &str) -> BTreeSet<String> {
+    let source = fs::read_to_string(path).expect("a source");
+    let functions = source.lines().filter_map(|line| {
+        let name = line.trim_start().strip_prefix(beginning)?;
+        Some(name.split('(').next()?.to_owned())
+    });
+    functions.collect()
+}
+
+#[test]
+fn every_case_of_a_bus_has_a_row_and_is_written() {
+    let proved: BTreeSet<_> = BUS_ROWS.iter().flat_map(|row| row.cases).copied().collect();
+    assert_eq!(proved, BUS_CASES.iter().copied().collect());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bus/cases");
+    for section in ["rooms", "outages", "partitions", "presence", "history"] {
+        let written = functions(&folder.join(format!("{section}.rs")), "pub async fn ");
+        let prefix = format!("{section}::");
+        let listed = BUS_CASES
+            .iter()
+            .filter_map(|case| case.strip_prefix(&prefix));
+        assert_eq!(written, listed.map(str::to_owned).collect(), "{section}");
+    }
+}
+
+#[test]
+fn every_row_of_a_bus_is_proved_by_tests_that_exist() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for row in BUS_ROWS {
+        assert!(
+            !row.cases.is_empty() || !row.tests.is_empty(),
+            "{}",
+            row.promise
+        );
+        for test in row.tests {
+            let (file, name) = test.split_once("::").expect("a file and a name");
+            let is_there = ["tests", "../hub/tests", "../hub/src"].iter().any(|place| {
+                let path = folder.join(place).join(file);
+                path.exists()
+                    && ["fn ", "async fn "]
+                        .iter()
+                        .any(|beginning| functions(&path, beginning).contains(name))
+            });
+            assert!(is_there, "{test} is nowhere");
+        }
+    }
+}
+
+#[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
+fn bus_table() -> String {
+    let mut table = String::new();
+    let mut last = "";
+    let list = |names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(" ")
+    };
+    for row in BUS_ROWS {
+        if row.table != last {
+            last = row.table;
+            write!(
+                table,
+                "\n### {last}\n\n| row | cases on every bus | tests besides |\n|---|---|---|\n"
+            )
+            .expect("text");
+        }
+        let (cases, tests) = (list(row.cases), list(row.tests));
+        writeln!(table, "| {} | {cases} | {tests} |", row.promise).expect("text");
+    }
+    table
+}
+
 #[cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
 fn table() -> String {
     let mut table = String::new();
@@ -121,6 +203,6 @@ fn table() -> String {
         let (cells, cases) = (cells.join(" | "), cases.join(" "));
         writeln!(table, "| {} | {cells} | {cases} |", row.promise).expect("text");
     }
-    table.push('\n');
+    write!(table, "\n{HUB}{}\n", bus_table()).expect("text");
     table
 }

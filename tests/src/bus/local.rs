@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use wharf_hub::{Hub, HubBuilder, RoomName};
 
-use super::{BusHost, Engine};
+use super::{BusHost, Engine, Way};
 
 /// `Hub::local()`: the cases that need another node, or an engine that fails, have nothing to show.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +22,10 @@ struct Nothing;
 impl Engine for Nothing {
     async fn node(&self) -> HubBuilder {
         Hub::builder()
+    }
+
+    async fn apart(&self) -> Option<(HubBuilder, Way)> {
+        None
     }
 
     async fn kill(&mut self) {}

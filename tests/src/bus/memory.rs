@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use wharf_hub::{Hub, HubBuilder, RoomName, bus::Topic, testing};
 
-use super::{BusHost, Engine};
+use super::{BusHost, Engine, Way};
 
 /// `wharf_hub::testing::Engine`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +22,10 @@ struct Running(testing::Engine);
 impl Engine for Running {
     async fn node(&self) -> HubBuilder {
         Hub::builder().bus(self.0.bus())
+    }
+
+    async fn apart(&self) -> Option<(HubBuilder, Way)> {
+        Some((self.node().await, Way::Memory(self.0.clone())))
     }
 
     async fn kill(&mut self) {

@@ -6,11 +6,14 @@
 //! do it says through its [capabilities](wharf_hub::BusCapabilities).
 
 pub mod cases;
+mod contract;
 mod local;
 mod memory;
 #[cfg(feature = "nats")]
 mod nats;
 mod node;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod one_server;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "redis")]
@@ -18,6 +21,7 @@ mod redis_cluster;
 mod server;
 mod suite;
 mod visitor;
+mod way;
 
 use async_trait::async_trait;
 use wharf_hub::{HubBuilder, RoomName};
@@ -25,12 +29,14 @@ use wharf_hub::{HubBuilder, RoomName};
 #[cfg(feature = "nats")]
 pub use self::nats::NatsBus;
 pub use self::{
+    contract::{BUS_CASES, BUS_ROWS, BusRow},
     local::Local,
     memory::Memory,
     node::Node,
     server::{Server, free_port},
     suite::check_bus,
     visitor::Visitor,
+    way::{Proxy, Way},
 };
 #[cfg(feature = "redis")]
 pub use self::{redis::RedisBus, redis_cluster::RedisCluster};
@@ -47,6 +53,9 @@ pub trait BusHost: Send + Sync {
 pub trait Engine: Send + Sync {
     /// A node's hub, with its own link to the engine, and everything else as by default.
     async fn node(&self) -> HubBuilder;
+
+    /// A node's hub whose way to the engine can be cut, and the way; `None` where none can be.
+    async fn apart(&self) -> Option<(HubBuilder, Way)>;
 
     /// Ends it at once, as a crash does.
     async fn kill(&mut self);

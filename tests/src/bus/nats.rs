@@ -2,14 +2,17 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
 };
 
 use async_trait::async_trait;
 use wharf_hub::{Hub, HubBuilder, RoomName};
 use wharf_nats::Nats;
 
-use super::{BusHost, Engine, Server};
+use super::{
+    BusHost, Engine, Server,
+    one_server::{Kind, OneServer},
+};
 
 /// `wharf_nats::Nats` over a server with JetStream.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,40 +22,25 @@ pub struct NatsBus;
 impl BusHost for NatsBus {
     async fn start(&self) -> Box<dyn Engine> {
         let arguments = ["-a", "127.0.0.1", "-p", "{port}", "-js", "-sd", "{folder}"];
-        Box::new(Running(
-            Server::start("nats-server", "nats-server", &arguments).await,
-        ))
+        let server = Server::start("nats-server", "nats-server", &arguments).await;
+        Box::new(OneServer::<OverNats>::new(server))
     }
 }
 
-struct Running(Server);
+struct OverNats;
 
 #[async_trait]
-impl Engine for Running {
-    async fn node(&self) -> HubBuilder {
-        let url = format!("nats://{}", self.0.address);
+impl Kind for OverNats {
+    const KEEPS_HISTORY: bool = true;
+
+    async fn hub(address: SocketAddr) -> HubBuilder {
+        let url = format!("nats://{address}");
         let bus = Nats::connect(&url).await.expect("the server is there");
         Hub::builder().bus(bus)
     }
 
-    async fn kill(&mut self) {
-        self.0.kill().await;
-    }
-
-    async fn restart(&mut self) {
-        self.0.restart().await;
-    }
-
-    async fn freeze(&self) {
-        self.0.signal("-STOP").await;
-    }
-
-    async fn thaw(&self) {
-        self.0.signal("-CONT").await;
-    }
-
-    async fn inject(&self, room: &RoomName, bytes: &[u8]) {
-        let mut line = TcpStream::connect(self.0.address).expect("the server is there");
+    fn inject(address: SocketAddr, room: &RoomName, bytes: &[u8]) {
+        let mut line = TcpStream::connect(address).expect("the server is there");
         let head = format!(
             "CONNECT {{\"verbose\":false}}\r\nPUB wharf.room.{room}.c {}\r\n",
             bytes.len()
@@ -66,9 +54,5 @@ impl Engine for Running {
             line.read_exact(&mut byte).expect("an answer");
             answer.extend(byte);
         }
-    }
-
-    fn keeps_history(&self) -> bool {
-        true
     }
 }

@@ -1,12 +1,18 @@
 //! Redis from Debian's package, on a port of its own.
 
-use std::{io::Write, net::TcpStream};
+use std::{
+    io::Write,
+    net::{SocketAddr, TcpStream},
+};
 
 use async_trait::async_trait;
 use wharf_hub::{Hub, HubBuilder, RoomName};
 use wharf_redis::Redis;
 
-use super::{BusHost, Engine, Server};
+use super::{
+    BusHost, Engine, Server,
+    one_server::{Kind, OneServer},
+};
 
 /// `wharf_redis::Redis` over a server that keeps nothing on disk.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,40 +22,25 @@ pub struct RedisBus;
 impl BusHost for RedisBus {
     async fn start(&self) -> Box<dyn Engine> {
         let arguments = ["--port", "{port}", "--save", "", "--appendonly", "no"];
-        Box::new(Running(
-            Server::start("redis-server", "redis-server", &arguments).await,
-        ))
+        let server = Server::start("redis-server", "redis-server", &arguments).await;
+        Box::new(OneServer::<OverRedis>::new(server))
     }
 }
 
-struct Running(Server);
+struct OverRedis;
 
 #[async_trait]
-impl Engine for Running {
-    async fn node(&self) -> HubBuilder {
-        let url = format!("redis://{}", self.0.address);
+impl Kind for OverRedis {
+    const KEEPS_HISTORY: bool = false;
+
+    async fn hub(address: SocketAddr) -> HubBuilder {
+        let url = format!("redis://{address}");
         let bus = Redis::connect(&url).await.expect("the server is there");
         Hub::builder().bus(bus)
     }
 
-    async fn kill(&mut self) {
-        self.0.kill().await;
-    }
-
-    async fn restart(&mut self) {
-        self.0.restart().await;
-    }
-
-    async fn freeze(&self) {
-        self.0.signal("-STOP").await;
-    }
-
-    async fn thaw(&self) {
-        self.0.signal("-CONT").await;
-    }
-
-    async fn inject(&self, room: &RoomName, bytes: &[u8]) {
-        let mut line = TcpStream::connect(self.0.address).expect("the server is there");
+    fn inject(address: SocketAddr, room: &RoomName, bytes: &[u8]) {
+        let mut line = TcpStream::connect(address).expect("the server is there");
         let channel = format!("wharf:c:{room}");
         let mut command = format!("*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n", channel.len());
         command += &format!("${}\r\n", bytes.len());
@@ -57,9 +48,5 @@ impl Engine for Running {
         line.write_all(&command).expect("the server takes it");
         // Waits for the answer, so that it has been published.
         std::io::Read::read(&mut line, &mut [0; 16]).expect("an answer");
-    }
-
-    fn keeps_history(&self) -> bool {
-        false
     }
 }

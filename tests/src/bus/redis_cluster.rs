@@ -12,7 +12,7 @@ use tokio::{
 use wharf_hub::{Hub, HubBuilder, RoomName};
 use wharf_redis::Redis;
 
-use super::{BusHost, Engine, Server};
+use super::{BusHost, Engine, Server, Way};
 
 /// `wharf_redis::Redis` over a cluster of three masters that keep nothing on disk.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,6 +78,11 @@ impl Engine for Running {
         let url = format!("redis://{}", self.0[0].address);
         let bus = Redis::connect(&url).await.expect("the cluster is there");
         Hub::builder().bus(bus)
+    }
+
+    async fn apart(&self) -> Option<(HubBuilder, Way)> {
+        // Its servers tell clients where they are, past any proxy.
+        None
     }
 
     async fn kill(&mut self) {

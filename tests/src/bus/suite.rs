@@ -78,12 +78,20 @@ macro_rules! for_each_bus_case {
                 broadcast_to_every_node,
                 slow_member,
                 empty_rooms_are_let_go,
+                many_rooms_come_and_go,
+                subscriber_lags,
             }
             outages {
                 local_goes_on,
                 nothing_blocks_when_it_hangs,
                 comes_back_with_gaps,
                 junk_is_counted,
+            }
+            partitions {
+                the_others_go_on,
+                shorter_than_a_lease_loses_nobody,
+                history_is_caught_up_with,
+                an_engine_that_hangs_loses_nobody,
             }
             presence {
                 snapshot_and_changes,
@@ -98,6 +106,8 @@ macro_rules! for_each_bus_case {
                 unknown_epoch,
                 resumed_under_fire,
                 filled_after_an_outage,
+                honest_when_the_engine_dies,
+                honest_when_the_engine_hangs,
             }
         }
     };

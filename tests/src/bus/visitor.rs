@@ -38,16 +38,25 @@ impl Visitor {
     ///
     /// If the node does not let it in.
     pub async fn at(address: &str, room: &str) -> Self {
+        let mut visitor = Self::knock_at(address, room).await;
+        visitor.take_welcome().await;
+        visitor
+    }
+
+    /// The same, and takes nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the node does not accept a socket.
+    pub async fn knock_at(address: &str, room: &str) -> Self {
         let url = format!("ws://{address}/rooms/{room}");
         let (socket, _) = tokio_tungstenite::connect_async(url)
             .await
             .expect("the node lets a visitor in");
-        let mut visitor = Self {
+        Self {
             line: Line::Net(Box::new(socket)),
             welcome: Value::Null,
-        };
-        visitor.take_welcome().await;
-        visitor
+        }
     }
 
     pub(super) async fn take_welcome(&mut self) {
@@ -67,10 +76,19 @@ impl Visitor {
     ///
     /// If it cannot be sent.
     pub async fn say(&mut self, ask: &Value) {
+        self.say_text(&ask.to_string()).await;
+    }
+
+    /// Says something that may be no JSON.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be sent.
+    pub async fn say_text(&mut self, text: &str) {
         match &mut self.line {
-            Line::Memory(socket) => socket.send_json(ask).await,
+            Line::Memory(socket) => socket.send_text(text).await,
             Line::Net(socket) => socket
-                .send(tungstenite::Message::text(ask.to_string()))
+                .send(tungstenite::Message::text(text))
                 .await
                 .expect("the node takes it"),
         }
@@ -85,13 +103,25 @@ impl Visitor {
             .await
     }
 
-    /// The next text; `null` once the node has closed.
+    /// The next text as JSON; `null` once the node has closed.
     ///
     /// # Panics
     ///
     /// If nothing comes for long.
     pub async fn next(&mut self) -> Value {
-        let text = match &mut self.line {
+        let text = self.next_text().await;
+        text.map_or(Value::Null, |text| {
+            serde_json::from_str(&text).expect("the node speaks JSON")
+        })
+    }
+
+    /// The next text, as it came; `None` once the node has closed.
+    ///
+    /// # Panics
+    ///
+    /// If nothing comes for long.
+    pub async fn next_text(&mut self) -> Option<String> {
+        match &mut self.line {
             Line::Memory(socket) => match timeout(PATIENCE, socket.next_message()).await {
                 Ok(Some(Message::Text(text))) => Some(text.to_string()),
                 Ok(_) => None,
@@ -106,10 +136,7 @@ impl Visitor {
                     Err(_) => panic!("nothing for {PATIENCE:?}"),
                 }
             },
-        };
-        text.map_or(Value::Null, |text| {
-            serde_json::from_str(&text).expect("the node speaks JSON")
-        })
+        }
     }
 
     /// Expects this next.

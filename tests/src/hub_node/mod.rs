@@ -9,7 +9,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use wharf_hub::{Event, Hub, HubBuilder, Member, Room, RoomOptions, Welcome};
 use wharf_sdk::{
-    App, Context, Message, Next, Path, Principal, Query, Response, Result, Route, Socket, State,
+    App, Context, Error, Message, Next, Path, Principal, Query, Response, Result, Route, Socket,
+    State,
     http::{Method, StatusCode},
     response,
 };
@@ -126,6 +127,12 @@ fn greet(welcome: &Welcome, node: &str) -> Message {
     Message::text(json!({ "welcome": fields }).to_string())
 }
 
+/// Says that something was not done; the id is JSON, as it was sent.
+fn refuse(id: Option<&str>, error: &Error) -> String {
+    let (id, code) = (id.unwrap_or("null"), error.code());
+    format!(r#"{{"error":{{"id":{id},"code":"{code}"}}}}"#)
+}
+
 async fn visit(
     Path(name): Path<String>,
     Query(query): Query<HashMap<String, String>>,
@@ -142,8 +149,7 @@ async fn visit(
     let room = match hub.room_with(name, options) {
         Ok(room) => room,
         Err(error) => {
-            let text = json!({ "error": { "id": null, "code": error.code() } });
-            socket.write(text.to_string()).await?;
+            socket.write(refuse(None, &error)).await?;
             return socket.close(1008, "not a room's name").await;
         }
     };

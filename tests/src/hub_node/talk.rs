@@ -1,10 +1,15 @@
 //! What a visitor says, and what it is answered.
 
-use serde_json::{Value, json};
-use wharf_hub::{Join, Position, Seat};
-use wharf_sdk::{CloseFrame, Error, Result, Socket, WebSocketExt};
+use std::collections::HashMap;
 
-use super::{Visit, greet};
+use serde_json::{json, value::RawValue};
+use wharf_hub::{Join, Position, Seat};
+use wharf_sdk::{CloseFrame, Result, Socket, WebSocketExt};
+
+use super::{Visit, greet, refuse};
+
+/// What a visitor says: values as they were written, so that what is published is not touched.
+type Ask = HashMap<String, Box<RawValue>>;
 
 impl Visit {
     /// Lives a visit; `since` is what was asked for, the inner `None` what is no position.
@@ -24,11 +29,19 @@ impl Visit {
             .join(socket)
             .since(since)
             .welcome(move |welcome| greet(welcome, &node));
-        let mut seat = Some(joining.await?);
+        let mut seat = match joining.await {
+            Ok(seat) => Some(seat),
+            Err(error) => {
+                socket.write(refuse(None, &error)).await?;
+                return socket.close(1008, "there is no seat").await;
+            }
+        };
         while let Some(text) = socket.read_text().await? {
-            let ask: Value = serde_json::from_str(&text).unwrap_or_default();
-            if let Some(answer) = self.answer(&ask, &mut seat, socket).await? {
-                socket.write(answer.to_string()).await?;
+            let ask: Ask = serde_json::from_str(&text).unwrap_or_default();
+            let id = ask.get("id").map(|id| id.get());
+            let answer = self.answer(&ask, id, &mut seat, socket).await;
+            if let Some(answer) = answer.unwrap_or_else(|error| Some(refuse(id, &error))) {
+                socket.write(answer).await?;
             }
         }
         Ok(())
@@ -44,40 +57,25 @@ impl Visit {
 
     async fn answer(
         &mut self,
-        ask: &Value,
+        ask: &Ask,
+        id: Option<&str>,
         seat: &mut Option<Seat>,
         socket: &Socket,
-    ) -> Result<Option<Value>> {
-        let id = ask.get("id");
-        let is_asked = |key| ask.get(key) == Some(&Value::Bool(true));
+    ) -> Result<Option<String>> {
+        let is_asked = |key| ask.get(key).is_some_and(|value| value.get() == "true");
+        let text = |key| -> Option<String> { serde_json::from_str(ask.get(key)?.get()).ok() };
         if let Some(value) = ask.get("publish") {
-            return Ok(Some(self.publish(ask, value, seat.as_ref()).await));
+            let except = seat.as_ref().filter(|_| is_asked("except_me"));
+            return self.publish(value.get(), id, except).await.map(Some);
         }
         if is_asked("members") {
-            return Ok(Some(match self.room.members().await {
-                Ok(members) => {
-                    let members: Vec<_> = members
-                        .iter()
-                        .map(|member| {
-                            json!({
-                                "session": member.session.to_string(),
-                                "name": member.metadata.get("name"),
-                                "since": member.since_millis(),
-                            })
-                        })
-                        .collect();
-                    json!({ "members": members })
-                }
-                Err(error) => refuse(id, &error),
-            }));
+            return self.members().await.map(Some);
         }
-        if let Some(name) = ask.get("rename").and_then(Value::as_str) {
-            name.clone_into(&mut self.name);
-            if let Some(seat) = seat
-                && let Err(error) = seat.update(json!({ "name": name })).await
-            {
-                return Ok(Some(refuse(id, &error)));
+        if let Some(name) = text("rename") {
+            if let Some(seat) = seat {
+                seat.update(json!({ "name": name })).await?;
             }
+            self.name = name;
             return Ok(None);
         }
         if is_asked("leave") {
@@ -88,40 +86,51 @@ impl Visit {
             *seat = Some(self.join(socket).await?);
             return Ok(None);
         }
-        if let Some(name) = ask.get("disconnect").and_then(Value::as_str) {
+        if let Some(name) = text("disconnect") {
             let frame = CloseFrame::new(4000, "disconnected")?;
-            return Ok(Some(match self.hub.disconnect(name, frame).await {
-                // Other nodes do not say how many they had.
-                Ok(closed) if !self.hub.capabilities().is_shared => {
-                    json!({ "disconnected": closed })
-                }
-                Ok(_) => json!({ "disconnected": null }),
-                Err(error) => refuse(id, &error),
-            }));
+            let closed = self.hub.disconnect(&name, frame).await?;
+            // Other nodes do not say how many they had.
+            let closed = (!self.hub.capabilities().is_shared).then_some(closed);
+            return Ok(Some(json!({ "disconnected": closed }).to_string()));
         }
-        let code = "HUB_NODE_UNKNOWN";
-        Ok(Some(json!({ "error": { "id": id, "code": code } })))
+        let (id, code) = (id.unwrap_or("null"), "HUB_NODE_UNKNOWN");
+        Ok(Some(format!(
+            r#"{{"error":{{"id":{id},"code":"{code}"}}}}"#
+        )))
     }
 
-    async fn publish(&self, ask: &Value, value: &Value, seat: Option<&Seat>) -> Value {
-        let id = ask.get("id");
-        let mut publish = self.room.publish(value.to_string());
-        if let (Some(Value::Bool(true)), Some(seat)) = (ask.get("except_me"), seat) {
+    async fn publish(
+        &self,
+        value: &str,
+        id: Option<&str>,
+        except: Option<&Seat>,
+    ) -> Result<String> {
+        let mut publish = self.room.publish(value);
+        if let Some(seat) = except {
             publish = publish.except(seat);
         }
-        match publish.await {
-            Ok(published) => {
-                let mut fields = json!({ "id": id, "local": published.local });
-                if let Some(position) = published.position {
-                    fields["position"] = position.to_string().into();
-                }
-                json!({ "published": fields })
-            }
-            Err(error) => refuse(id, &error),
-        }
+        let published = publish.await?;
+        let position = published.position.map_or_else(String::new, |position| {
+            format!(r#","position":"{position}""#)
+        });
+        let (id, local) = (id.unwrap_or("null"), published.local);
+        Ok(format!(
+            r#"{{"published":{{"id":{id},"local":{local}{position}}}}}"#
+        ))
     }
-}
 
-fn refuse(id: Option<&Value>, error: &Error) -> Value {
-    json!({ "error": { "id": id, "code": error.code() } })
+    async fn members(&self) -> Result<String> {
+        let members = self.room.members().await?;
+        let members: Vec<_> = members
+            .iter()
+            .map(|member| {
+                json!({
+                    "session": member.session.to_string(),
+                    "name": member.metadata.get("name"),
+                    "since": member.since_millis(),
+                })
+            })
+            .collect();
+        Ok(json!({ "members": members }).to_string())
+    }
 }

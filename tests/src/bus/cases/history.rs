@@ -1,8 +1,17 @@
 //! Histories: one order, and members who come back.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout_at};
+use wharf_hub::Position;
 
 use super::{BusHost, Node, nodes};
 use crate::bus::Visitor;
@@ -124,7 +133,7 @@ pub async fn resumed_under_fire(host: &dyn BusHost) {
                 .await
                 .expect("the bus is there");
             // So slowly that a hundred outlast an absence.
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            sleep(Duration::from_millis(2)).await;
         }
     };
     let hearing = async {
@@ -191,4 +200,175 @@ pub async fn filled_after_an_outage(host: &dyn BusHost) {
     assert_eq!(was_gap, !engine.keeps_history(), "a gap where it forgot");
     let is_same = position(&before["published"]).0 == position(&heard).0;
     assert_eq!(is_same, engine.keeps_history(), "an epoch for each history");
+}
+
+/// What was stored and where, as far as its publishers were told.
+type Truth = BTreeMap<u64, BTreeMap<u64, u64>>;
+
+/// What a visit heard, and what it began behind; `None` if it was not told where it was.
+struct Heard {
+    since: Option<Position>,
+    texts: Vec<Value>,
+}
+
+impl Heard {
+    /// Within an epoch, everything that was stored is there, once and in order, unless a gap was
+    /// told.
+    fn check(&self, truth: &Truth) {
+        let (mut last, mut was_gap) = (self.since, false);
+        for text in &self.texts {
+            if text.get("gap").is_some() {
+                was_gap = true;
+            }
+            let Some(position) = text["position"].as_str() else {
+                continue;
+            };
+            let position: Position = position.parse().expect("a position");
+            let stored = truth.get(&position.epoch);
+            if let Some(known) = stored.and_then(|stored| stored.get(&position.offset)) {
+                assert_eq!(text["message"], *known, "another message at {position}");
+            }
+            if let Some(last) = last {
+                if last.epoch == position.epoch {
+                    assert!(position.offset > last.offset, "{position} after {last}");
+                    let hole = last.offset + 1..position.offset;
+                    let is_hole = stored.is_some_and(|stored| stored.range(hole).next().is_some());
+                    assert!(!is_hole || was_gap, "a hole between {last} and {position}");
+                } else {
+                    assert!(was_gap, "{position} after {last} without a gap");
+                }
+            }
+            (last, was_gap) = (Some(position), false);
+        }
+    }
+}
+
+/// Members come and go, and stay, while others publish and the engine fails: what is called resumed
+/// is whole, and every hole is told.
+async fn honest_while(host: &dyn BusHost, is_killed: bool) {
+    let (mut engine, nodes) = nodes(host, 2).await;
+    if nodes.len() < 2 {
+        return;
+    }
+    let is_over = AtomicBool::new(false);
+    let truth = Mutex::new(Truth::new());
+    let speaking = async {
+        let mut number = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            for node in &nodes {
+                number += 1;
+                let room = node.hub.room("h-room").expect("a name");
+                if let Ok(published) = room.publish(json!(number).to_string()).await {
+                    let position = published.position.expect("a position");
+                    let mut truth = truth.lock().expect("no panic");
+                    let stored = truth.entry(position.epoch).or_default();
+                    let before = stored.insert(position.offset, number);
+                    assert_eq!(before, None, "two messages at {position}");
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let commuting = async {
+        let mut visits = Vec::new();
+        let mut since: Option<Position> = None;
+        while !is_over.load(Ordering::Relaxed) {
+            let node = &nodes[visits.len() % 2];
+            let room = since.map_or_else(
+                || "h-room".to_owned(),
+                |since| format!("h-room?since={since}"),
+            );
+            let mut visitor = node.visit(&room, "commuter").await;
+            let told = visitor.welcome["position"].as_str();
+            let told = told.map(|told| told.parse().expect("a position"));
+            let begun = if visitor.welcome["resumed"] == true {
+                since
+            } else {
+                told
+            };
+            let heard = hear_for(&mut visitor, Duration::from_millis(200)).await;
+            let last = heard
+                .iter()
+                .rev()
+                .find_map(|text| text["position"].as_str());
+            since = last
+                .map(|last| last.parse().expect("a position"))
+                .or(begun)
+                .or(since);
+            visits.push(Heard {
+                since: begun,
+                texts: heard,
+            });
+        }
+        visits
+    };
+    let failing = async {
+        sleep(Duration::from_secs(1)).await;
+        if is_killed {
+            engine.kill().await;
+            sleep(Duration::from_secs(2)).await;
+            engine.restart().await;
+        } else {
+            engine.freeze().await;
+            sleep(Duration::from_secs(5)).await;
+            engine.thaw().await;
+        }
+        for node in &nodes {
+            node.until("back", |stats| stats.bus.connected).await;
+        }
+        sleep(Duration::from_secs(2)).await;
+        is_over.store(true, Ordering::Relaxed);
+    };
+    let mut steady = Vec::new();
+    for node in &nodes {
+        steady.push(node.visit("h-room", "steady").await);
+    }
+    let ((), visits, ()) = tokio::join!(speaking, commuting, failing);
+    let truth = truth.into_inner().expect("no panic");
+    let resumed = visits.len();
+    for visit in visits {
+        visit.check(&truth);
+    }
+    let stored: usize = truth.values().map(BTreeMap::len).sum();
+    assert!(
+        resumed > 5 && stored > 50,
+        "{resumed} visits, {stored} stored"
+    );
+    for mut visitor in steady {
+        let since = visitor.welcome["position"].as_str().expect("a position");
+        let since: Position = since.parse().expect("a position");
+        let texts = hear_for(&mut visitor, Duration::from_secs(1)).await;
+        let last = texts
+            .iter()
+            .rev()
+            .find_map(|text| text["position"].as_str());
+        let last: Position = last.expect("a message").parse().expect("a position");
+        let end = truth[&last.epoch].last_key_value().expect("a message");
+        assert!(last.offset >= *end.0, "the end is missing: {last}, {end:?}");
+        let heard = Heard {
+            since: Some(since),
+            texts,
+        };
+        heard.check(&truth);
+    }
+}
+
+/// Everything that comes until it has been quiet, or this long has passed.
+async fn hear_for(visitor: &mut Visitor, time: Duration) -> Vec<Value> {
+    let mut heard = Vec::new();
+    let end = Instant::now() + time;
+    while let Ok(text) = timeout_at(end, visitor.next()).await {
+        heard.push(text);
+    }
+    heard
+}
+
+/// Nobody is told that everything came when it did not, though the engine dies and comes back.
+pub async fn honest_when_the_engine_dies(host: &dyn BusHost) {
+    honest_while(host, true).await;
+}
+
+/// The same, when it hangs.
+pub async fn honest_when_the_engine_hangs(host: &dyn BusHost) {
+    honest_while(host, false).await;
 }

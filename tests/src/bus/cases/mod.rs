@@ -2,10 +2,11 @@
 
 pub mod history;
 pub mod outages;
+pub mod partitions;
 pub mod presence;
 pub mod rooms;
 
-use super::{BusHost, Engine, Node};
+use super::{BusHost, Engine, Node, Way};
 
 /// An engine and so many nodes on it; one where nothing can be shared.
 async fn nodes(host: &dyn BusHost, count: usize) -> (Box<dyn Engine>, Vec<Node>) {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use serde_json::json;
+use wharf_hub::Event;
 
 use super::{BusHost, nodes};
 
@@ -208,4 +210,58 @@ pub async fn empty_rooms_are_let_go(host: &dyn BusHost) {
             stats.rooms == 0 && stats.sessions == 0 && stats.bus.subscriptions == before
         })
         .await;
+}
+
+/// Many rooms come and go at once, and nothing of them stays, on the bus either.
+pub async fn many_rooms_come_and_go(host: &dyn BusHost) {
+    const COUNT: usize = 300;
+    let (_engine, nodes) = nodes(host, 1).await;
+    let hub = &nodes[0].hub;
+    let before = hub.stats().bus.subscriptions;
+    for _ in 0..2 {
+        let subscribing = (0..COUNT).map(|number| async move {
+            let room = hub.room(format!("room-{number}")).expect("a name");
+            room.subscribe().await.expect("the bus is there")
+        });
+        let subscriptions = futures::future::join_all(subscribing).await;
+        assert_eq!(hub.stats().rooms, COUNT);
+        assert_eq!(hub.open_rooms("room-", None, COUNT).len(), COUNT);
+        drop(subscriptions);
+        nodes[0]
+            .until("let go of", |stats| {
+                stats.rooms == 0 && stats.bus.subscriptions == before
+            })
+            .await;
+        assert!(hub.open_rooms("", None, COUNT).is_empty());
+    }
+}
+
+/// A subscriber inside the server that falls behind finds a gap in the place of what it missed.
+pub async fn subscriber_lags(host: &dyn BusHost) {
+    const COUNT: usize = 1_100;
+    let (_engine, nodes) = nodes(host, 2).await;
+    let here = nodes[0].hub.room("room").expect("a name");
+    let there = nodes[nodes.len() - 1].hub.room("room").expect("a name");
+    let mut hearing = here.subscribe().await.expect("the bus is there");
+    let mut quick = nodes[0].visit("room", "quick").await;
+    // It joined, which is told, too.
+    for number in 0..COUNT {
+        let text = number.to_string();
+        there.publish(text).await.expect("the bus is there");
+        assert_eq!(quick.next().await["message"], number);
+    }
+    there.publish("1").await.expect("the bus is there");
+    let (mut heard, mut missed) = (0, 0);
+    while heard + missed < COUNT + 1 {
+        match hearing.next().await.expect("it goes on") {
+            Event::Message(_) => heard += 1,
+            Event::Gap(gap) => {
+                let messages = gap.messages.expect("a known gap");
+                missed += usize::try_from(messages).expect("a few");
+            }
+            _ => {}
+        }
+    }
+    assert!(missed > 0, "it holds 1,024");
+    assert_eq!(heard + missed, COUNT + 1);
 }
