@@ -1,5 +1,7 @@
 //! What can go wrong. None of it has the URL in it, which may have the password.
 
+use std::io;
+
 use async_nats::{ConnectError, ConnectErrorKind};
 use wharf_sdk::{BoxError, Error, ErrorKind};
 
@@ -7,7 +9,7 @@ pub(crate) fn connect(cause: &ConnectError) -> Error {
     // The cause may quote the URL.
     match cause.kind() {
         ConnectErrorKind::ServerParse => url(),
-        ConnectErrorKind::Tls => Error::new(
+        _ if is_untrusted(cause) => Error::new(
             ErrorKind::Config,
             "WHARF_BUS_TLS",
             "the NATS server's certificate is not trusted, or it does not speak TLS; check the \
@@ -23,6 +25,14 @@ pub(crate) fn connect(cause: &ConnectError) -> Error {
     }
 }
 
+/// Whether TLS failed. What is wrong with a certificate is told as data that makes no sense.
+fn is_untrusted(cause: &ConnectError) -> bool {
+    let source =
+        std::error::Error::source(cause).and_then(|source| source.downcast_ref::<io::Error>());
+    cause.kind() == ConnectErrorKind::Tls
+        || source.is_some_and(|source| source.kind() == io::ErrorKind::InvalidData)
+}
+
 pub(crate) fn url() -> Error {
     Error::new(
         ErrorKind::Config,
@@ -32,7 +42,7 @@ pub(crate) fn url() -> Error {
     )
 }
 
-pub(crate) fn credentials(cause: std::io::Error) -> Error {
+pub(crate) fn credentials(cause: io::Error) -> Error {
     Error::new(
         ErrorKind::Config,
         "WHARF_BUS_AUTH",

@@ -1,5 +1,7 @@
 //! What can go wrong. None of it has the URL in it, which has the password.
 
+use std::{io, sync::Arc};
+
 use redis::{ErrorKind as RedisKind, RedisError};
 use wharf_sdk::{Error, ErrorKind};
 
@@ -14,7 +16,7 @@ pub(crate) fn url(cause: RedisError) -> Error {
     )
 }
 
-pub(crate) fn certificates(cause: std::io::Error) -> Error {
+pub(crate) fn certificates(cause: io::Error) -> Error {
     tls("the file of certificates cannot be read").with_source(cause)
 }
 
@@ -86,10 +88,10 @@ pub(crate) fn failed(cause: RedisError) -> Error {
 
 /// Whether TLS failed. What is wrong with a certificate is told as data that makes no sense.
 fn is_untrusted(cause: &RedisError) -> bool {
-    let source = std::error::Error::source(cause);
-    source
-        .and_then(|source| source.downcast_ref::<std::io::Error>())
-        .is_some_and(|source| source.kind() == std::io::ErrorKind::InvalidData)
+    let source = std::error::Error::source(cause)
+        .and_then(|source| source.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>())
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::InvalidData)
 }
 
 /// Whether the connection is of no more use.

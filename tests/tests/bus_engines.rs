@@ -359,11 +359,12 @@ struct Hanging {
 impl BusListener for Hanging {
     fn hear(&self, event: BusEvent) {
         match event {
-            BusEvent::Frame { .. } => {
+            // The runtime is told, or its other tasks would hang, too.
+            BusEvent::Frame { .. } => tokio::task::block_in_place(|| {
                 while self.hangs.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(10));
                 }
-            }
+            }),
             BusEvent::Lost(_) => drop(self.lost.send(())),
             _ => {}
         }
