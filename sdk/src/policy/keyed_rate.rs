@@ -32,8 +32,9 @@ pub(crate) struct KeyedRate<K> {
 struct Shard<K> {
     /// When each key will have paid for what it took.
     paid_at: HashMap<K, Instant>,
-    /// The keys, those that were looked at longest ago first.
-    oldest: VecDeque<K>,
+    /// The keys, those that were looked at longest ago first, with what was true then: a key has
+    /// paid no sooner than that, so that most looks need no look into the table.
+    oldest: VecDeque<(K, Instant)>,
 }
 
 impl<K> Default for Shard<K> {
@@ -85,25 +86,31 @@ impl<K: Hash + Eq + Clone> Shard<K> {
             self.forget_oldest();
         }
         self.paid_at.insert(key.clone(), paid_at);
-        self.oldest.push_back(key.clone());
+        self.oldest.push_back((key.clone(), paid_at));
     }
 
-    /// More than one a look, so that idle keys go faster than new ones come.
+    /// More than one a look, so that idle keys go faster than new ones come. One that has not paid
+    /// yet holds up those behind it, for a period at most.
     fn forget_idle(&mut self, now: Instant) {
         for _ in 0..2 {
-            let Some(oldest) = self.oldest.front() else {
+            let Some((key, paid_at)) = self.oldest.front_mut() else {
                 return;
             };
-            if self.paid_at.get(oldest).is_none_or(|at| *at <= now) {
-                self.forget_oldest();
-            } else {
-                self.oldest.rotate_left(1);
+            if *paid_at > now {
+                return;
+            }
+            match self.paid_at.get(key) {
+                Some(at) if *at > now => {
+                    *paid_at = *at;
+                    self.oldest.rotate_left(1);
+                }
+                _ => self.forget_oldest(),
             }
         }
     }
 
     fn forget_oldest(&mut self) {
-        if let Some(oldest) = self.oldest.pop_front() {
+        if let Some((oldest, _)) = self.oldest.pop_front() {
             self.paid_at.remove(&oldest);
         }
     }
