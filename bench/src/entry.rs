@@ -1,15 +1,20 @@
 //! The servers that are measured, and against which each is compared.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::load::{Offer, Over};
 use crate::process::ServerProcess;
 
 /// Stands in a command for the address to listen on.
 const ADDR: &str = "{addr}";
+
+/// Stands in a command for the folder with the certificate.
+const TLS: &str = "{tls}";
 
 /// Where a server is told to listen: the system chooses the port, the server announces it.
 const LISTEN: &str = "127.0.0.1:0";
@@ -17,40 +22,68 @@ const LISTEN: &str = "127.0.0.1:0";
 /// Seconds after which a server of this package ends by itself, if nobody has ended it.
 const MAX_SECONDS: &str = "120";
 
+/// What a load asks of a server: a server takes part in the loads whose routes it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Every message comes back.
+    Echo,
+    /// Every text goes to every socket.
+    Fan,
+    /// Every message of JSON comes back.
+    Json,
+    /// Every text of JSON goes to every socket.
+    JsonFan,
+    /// A value is made JSON of, for every socket.
+    Values,
+    /// An event is replied to.
+    Event,
+    /// Every message comes back, over TLS.
+    Tls,
+    /// Every message comes back, to a hundred sockets.
+    Hundred,
+}
+
 /// A server to measure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Its name in the tables.
     pub name: String,
-    /// The program and its arguments; `{addr}` becomes the address to listen on. A program
-    /// without a slash is a binary beside this one. It has to print `listening on <addr>` and to
-    /// echo on `/echo`.
+    /// The program and its arguments; `{addr}` becomes the address to listen on, `{tls}` a folder
+    /// with `cert.pem` and `key.pem`. A program without a slash is a binary beside this one. It has
+    /// to print `listening on <addr>`.
     pub command: Vec<String>,
     /// The entries that it is divided by, one column of ratios for each.
     #[serde(default)]
     pub baselines: Vec<String>,
-    /// Has `/fan`, which sends every text that it gets to every socket on it.
+    /// Where it has what loads ask for.
+    #[serde(default = "echo_only")]
+    pub routes: BTreeMap<Role, String>,
+    /// What its connections run over.
     #[serde(default)]
-    pub fan_out: bool,
+    pub over: Over,
+    /// The compression that is offered to it.
+    #[serde(default)]
+    pub offer: Offer,
     /// Is measured in a quick run too.
     #[serde(default = "yes")]
     pub quick: bool,
 }
 
 impl Entry {
-    /// Starts the server.
+    /// Starts the server; `tls` is the folder with the certificate.
     ///
     /// # Errors
     ///
     /// It does not start, or does not announce itself in time.
-    pub fn start(&self) -> io::Result<ServerProcess> {
-        let args = self
-            .command
-            .iter()
-            .skip(1)
-            .map(|arg| arg.replace(ADDR, LISTEN));
-        ServerProcess::start(&self.program()?, &args.collect::<Vec<_>>())
+    pub fn start(&self, tls: &Path) -> io::Result<ServerProcess> {
+        let fill = |arg: &String| {
+            arg.replace(ADDR, LISTEN)
+                .replace(TLS, &tls.to_string_lossy())
+        };
+        let args: Vec<_> = self.command.iter().skip(1).map(fill).collect();
+        ServerProcess::start(&self.program()?, &args)
     }
 
     /// The program's file.
@@ -74,21 +107,168 @@ impl Entry {
 
 /// The servers of this package: Wharf, and the hand-written ones.
 pub fn built_in() -> Vec<Entry> {
-    let mut entries = vec![
-        peer("axum", false, &["axum+nodelay"], true),
-        peer("axum", true, &[], true),
-        wharf("wharf-axum", "echo-axum", &["axum+nodelay", "axum"]),
-        peer("actix", false, &["actix+nodelay"], true),
-        peer("actix", true, &[], true),
-        wharf("wharf-actix", "echo-actix", &["actix+nodelay", "actix"]),
-    ];
+    let mut entries = house();
+    entries.extend(compressed());
+    entries.extend(encrypted());
+    entries.extend(with_a_meaning());
+    entries
+}
+
+/// Echo and fan-out, as the frameworks and libraries do it.
+fn house() -> Vec<Entry> {
+    let both = [(Role::Echo, "/echo"), (Role::Fan, "/fan")];
+    let hub = [(Role::Fan, "/hub")];
+    let framework = |name| {
+        [
+            entry(name, &["peer", name, ADDR], &both).divided_by(&[&nodelay(name)]),
+            entry(&nodelay(name), &["peer", name, ADDR, "--nodelay"], &both),
+        ]
+    };
+    let mut entries = Vec::from(framework("axum"));
+    entries.push(
+        entry("wharf-axum", &["echo-axum", ADDR], &both).divided_by(&["axum+nodelay", "axum"]),
+    );
+    entries.push(entry("wharf-axum+hub", &["echo-axum", ADDR], &hub).divided_by(&["axum+nodelay"]));
+    entries.push(entry("wharf-hyper", &["echo-hyper", ADDR], &both).divided_by(&["axum+nodelay"]));
+    entries
+        .push(entry("wharf-hyper+hub", &["echo-hyper", ADDR], &hub).divided_by(&["axum+nodelay"]));
+    entries.extend(framework("actix"));
+    entries.push(
+        entry("wharf-actix", &["echo-actix", ADDR], &both).divided_by(&["actix+nodelay", "actix"]),
+    );
+    entries
+        .push(entry("wharf-actix+hub", &["echo-actix", ADDR], &hub).divided_by(&["actix+nodelay"]));
     // They have no framework of their own to be compared on; axum is the yardstick for the
     // distance that is left.
+    let echo = [(Role::Echo, "/echo")];
     for library in ["tokio-tungstenite", "tokio-websockets", "fastwebsockets"] {
-        entries.push(peer(library, false, &["axum+nodelay"], false));
-        entries.push(peer(library, true, &["axum+nodelay"], true));
+        entries.push(
+            entry(library, &["peer", library, ADDR], &echo)
+                .divided_by(&["axum+nodelay"])
+                .not_quick(),
+        );
+        entries.push(
+            entry(
+                &nodelay(library),
+                &["peer", library, ADDR, "--nodelay"],
+                &echo,
+            )
+            .divided_by(&["axum+nodelay"]),
+        );
+    }
+    for library in ["yawc", "sockudo-ws"] {
+        entries.push(
+            entry(
+                &nodelay(library),
+                &["deflate-peer", library, ADDR, "--nodelay"],
+                &echo,
+            )
+            .divided_by(&["axum+nodelay"]),
+        );
     }
     entries
+}
+
+/// JSON, plain and compressed.
+fn compressed() -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (server, command) in [
+        ("wharf-hyper", &["echo-hyper", ADDR][..]),
+        ("wharf-axum", &["echo-axum", ADDR]),
+        ("yawc", &["deflate-peer", "yawc", ADDR, "--nodelay"]),
+        (
+            "sockudo-ws",
+            &["deflate-peer", "sockudo-ws", ADDR, "--nodelay"],
+        ),
+    ] {
+        for (how, path, offer) in [
+            ("plain", "/echo", Offer::None),
+            ("deflate", "/deflate", Offer::Forget),
+            ("takeover", "/takeover", Offer::Takeover),
+        ] {
+            let mut entry = entry(&format!("{server}/{how}"), command, &[(Role::Json, path)]);
+            entry.offer = offer;
+            if server.starts_with("wharf") {
+                let baselines = ["yawc", "sockudo-ws"].map(|peer| format!("{peer}/{how}"));
+                entry.baselines = baselines.into();
+            }
+            entries.push(entry);
+        }
+    }
+    for (how, offer) in [
+        ("deflate-6", Offer::Forget),
+        ("takeover-12", Offer::Takeover),
+    ] {
+        let path = format!("/{how}");
+        let routes = [(Role::Json, &*path)];
+        let mut entry = entry(
+            &format!("wharf-hyper/{how}"),
+            &["echo-hyper", ADDR],
+            &routes,
+        );
+        entry.offer = offer;
+        entries.push(entry);
+    }
+    for (how, path, offer, baseline) in [
+        ("plain-copies", "/fan-copies", Offer::None, None),
+        ("plain-once", "/fan", Offer::None, Some("plain-copies")),
+        ("deflate-copies", "/fan-deflate-copies", Offer::Forget, None),
+        (
+            "deflate-once",
+            "/fan-deflate",
+            Offer::Forget,
+            Some("deflate-copies"),
+        ),
+    ] {
+        let routes = [(Role::JsonFan, path)];
+        let mut entry = entry(
+            &format!("wharf-hyper/{how}"),
+            &["echo-hyper", ADDR],
+            &routes,
+        );
+        entry.offer = offer;
+        entry.baselines = baseline
+            .map(|how| format!("wharf-hyper/{how}"))
+            .into_iter()
+            .collect();
+        entries.push(entry);
+    }
+    entries
+}
+
+/// TLS and HTTP/2.
+fn encrypted() -> Vec<Entry> {
+    let over = |name, command: &[&str], routes: &[_], over| Entry {
+        over,
+        ..entry(name, command, routes)
+    };
+    let both = [(Role::Tls, "/echo"), (Role::Hundred, "/echo")];
+    let own = ["echo-hyper", ADDR, "--tls", TLS, "--http2"];
+    let by_hand = ["peer", "axum-server", ADDR, "--tls", TLS, "--nodelay"];
+    let by_hand = over("axum-server+tls", &by_hand, &both, Over::Tls);
+    let tls = over("wharf-hyper+tls", &own, &both, Over::Tls);
+    let http2 = over(
+        "wharf-hyper+http2",
+        &own,
+        &[(Role::Hundred, "/echo")],
+        Over::Http2,
+    );
+    vec![
+        by_hand,
+        tls.divided_by(&["axum-server+tls"]),
+        http2.divided_by(&["wharf-hyper+tls"]),
+    ]
+}
+
+/// Events with replies, and values.
+fn with_a_meaning() -> Vec<Entry> {
+    let own = ["echo-hyper", ADDR];
+    vec![
+        entry("by-hand", &own, &[(Role::Event, "/by-hand")]),
+        entry("channel", &own, &[(Role::Event, "/channel")]).divided_by(&["by-hand"]),
+        entry("value-each", &own, &[(Role::Values, "/value-each")]),
+        entry("value-once", &own, &[(Role::Values, "/value-once")]).divided_by(&["value-each"]),
+    ]
 }
 
 /// Reads further entries from a file: a JSON array of objects with the fields of [`Entry`].
@@ -102,35 +282,44 @@ pub fn read_from(file: &Path) -> io::Result<Vec<Entry>> {
         .map_err(|error| io::Error::other(format!("{}: {error}", file.display())))
 }
 
-fn peer(kind: &str, nodelay: bool, baselines: &[&str], quick: bool) -> Entry {
-    let mut command = vec!["peer", kind, ADDR, "--max-seconds", MAX_SECONDS];
-    let mut name = kind.to_owned();
-    if nodelay {
-        command.push("--nodelay");
-        name.push_str("+nodelay");
-    }
-    let fan_out = matches!(kind, "axum" | "actix");
-    Entry {
-        name,
-        command: owned(&command),
-        baselines: owned(baselines),
-        fan_out,
-        quick,
-    }
-}
-
-fn wharf(name: &str, binary: &str, baselines: &[&str]) -> Entry {
+fn entry(name: &str, command: &[&str], routes: &[(Role, &str)]) -> Entry {
+    let command = [command, &["--max-seconds", MAX_SECONDS]].concat();
     Entry {
         name: name.to_owned(),
-        command: owned(&[binary, ADDR, "--max-seconds", MAX_SECONDS]),
-        baselines: owned(baselines),
-        fan_out: true,
+        command: owned(&command),
+        baselines: Vec::new(),
+        routes: routes
+            .iter()
+            .map(|&(role, path)| (role, path.to_owned()))
+            .collect(),
+        over: Over::Tcp,
+        offer: Offer::None,
         quick: true,
     }
 }
 
+impl Entry {
+    fn divided_by(mut self, baselines: &[&str]) -> Self {
+        self.baselines = owned(baselines);
+        self
+    }
+
+    fn not_quick(mut self) -> Self {
+        self.quick = false;
+        self
+    }
+}
+
+fn nodelay(name: &str) -> String {
+    format!("{name}+nodelay")
+}
+
 fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn echo_only() -> BTreeMap<Role, String> {
+    BTreeMap::from([(Role::Echo, "/echo".to_owned())])
 }
 
 fn yes() -> bool {
@@ -168,7 +357,16 @@ mod tests {
         let entry: Entry =
             serde_json::from_str(r#"{"name": "u", "command": ["/bin/u", "{addr}"]}"#)
                 .expect("the rest has defaults");
-        assert!(entry.quick && !entry.fan_out && entry.baselines.is_empty());
+        assert!(entry.quick && entry.baselines.is_empty());
+        assert_eq!(entry.routes, echo_only());
+        let entry: Entry = serde_json::from_str(
+            r#"{"name": "u", "command": ["u"], "routes": {"fan": "/f", "json-fan": "/j"}}"#,
+        )
+        .expect("roles have names");
+        assert_eq!(
+            entry.routes.get(&Role::JsonFan).map(String::as_str),
+            Some("/j")
+        );
         assert_eq!(entry.program().expect("absolute"), Path::new("/bin/u"));
         assert!(serde_json::from_str::<Entry>(r#"{"name": "u"}"#).is_err());
     }

@@ -5,10 +5,12 @@
 //! what the generator does never lands on a server's bill. `README.md` beside this crate says
 //! what is measured and how to read it.
 
+pub mod certificate;
 pub mod entry;
 pub mod histogram;
 pub mod load;
 pub mod machine;
+pub mod messages;
 pub mod options;
 pub mod process;
 pub mod report;

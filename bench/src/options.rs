@@ -12,9 +12,11 @@ pub const USAGE: &str = "\
 wharf-bench: measures WebSocket servers side by side
 
   --quick             fewer loads, servers and turns: about five minutes
-  --only <a,b>        only loads whose name contains one of these
+  --group <a,b>       other loads: deflate, tls, http2, messages
+  --only <a,b>        only loads whose name contains one of these, of whatever group
   --servers <a,b>     only these servers (exact names); baselines have to be named too
-  --extra <file>      further servers, as a JSON array: {name, command, baselines, fan_out}
+  --extra <file>      further servers, as a JSON array: {name, command, baselines, routes}
+  --against <name>    divides all of Wharf's servers by this one too
   --turns <n>         runs of each server under each load (3)
   --seconds <s>       measured time of a run (1; quick: 0.8)
   --patience <s>      longest wait, in all, for other work on the machine to end (300)
@@ -31,12 +33,16 @@ wharf-bench: measures WebSocket servers side by side
 pub struct Options {
     /// Fewer loads, servers and turns.
     pub quick: bool,
+    /// Groups of loads; empty for the house's.
+    pub groups: Vec<String>,
     /// Loads whose name contains one of these; empty for all.
     pub only: Vec<String>,
     /// Servers by name; empty for all.
     pub servers: Vec<String>,
     /// A file with further servers.
     pub extra: Option<PathBuf>,
+    /// A server that Wharf's are divided by too.
+    pub against: Option<String>,
     /// Runs of each server under each load.
     pub turns: Option<usize>,
     /// Measured seconds of a run.
@@ -71,6 +77,8 @@ impl Options {
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--quick" => options.quick = true,
+                "--group" => options.groups = words(&value(&arg, &mut args)?),
+                "--against" => options.against = Some(value(&arg, &mut args)?),
                 "--only" => options.only = words(&value(&arg, &mut args)?),
                 "--servers" => options.servers = words(&value(&arg, &mut args)?),
                 "--extra" => options.extra = Some(value(&arg, &mut args)?.into()),
@@ -113,9 +121,11 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             quick: false,
+            groups: Vec::new(),
             only: Vec::new(),
             servers: Vec::new(),
             extra: None,
+            against: None,
             turns: None,
             seconds: None,
             patience: 300,

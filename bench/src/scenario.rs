@@ -5,8 +5,10 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
+use crate::entry::Role;
 use crate::load::{
-    EchoLoad, FanOutLoad, HandshakeLoad, IdleLoad, Kind, Pacing, Sample, Target, Window,
+    Before, Content, EchoLoad, FanOutContent, FanOutLoad, HandshakeLoad, IdleLoad, JsonLoad, Kind,
+    Pacing, Sample, Target, Window,
 };
 use crate::machine::Machine;
 
@@ -21,6 +23,12 @@ const HANDSHAKE_CONCURRENCY: usize = 32;
 
 /// Sockets that a fan-out reaches.
 const FAN_OUT_RECEIVERS: usize = 1000;
+
+/// Messages of JSON that a connection said before its memory is read: enough to fill windows.
+const JSON_BEFORE: usize = 32;
+
+/// Sockets of the loads that one HTTP/2 connection can carry too.
+const HUNDRED: usize = 100;
 
 /// A generator whose threads are busier than this share of the time is at its limit.
 const GENERATOR_LIMIT: f64 = 0.95;
@@ -75,6 +83,8 @@ pub fn is_disturbed(measurements: &[Measurement]) -> bool {
 pub struct Scenario {
     /// Its name, with slashes: `echo/text/64B/x16`.
     pub name: String,
+    /// What it asks of a server.
+    pub role: Role,
     /// What is done.
     pub load: Load,
 }
@@ -84,6 +94,8 @@ pub struct Scenario {
 pub enum Load {
     /// Messages there and back.
     Echo(EchoLoad),
+    /// Messages of JSON there and back.
+    Json(JsonLoad),
     /// Memory of idle connections.
     Idle(IdleLoad),
     /// Connections opened.
@@ -98,25 +110,28 @@ impl Scenario {
     /// # Errors
     ///
     /// The server fails under the load.
-    pub async fn run(&self, target: Target, window: Window) -> io::Result<Vec<Measurement>> {
-        let names = match self.load {
-            Load::Idle(load) => return Ok(vec![memory(load.run(target).await?)]),
-            Load::Echo(_) => ["CPU per message", "messages"],
-            Load::Handshakes(_) => ["CPU per handshake", "handshakes"],
-            Load::FanOut(_) => ["CPU per delivery", "deliveries"],
-        };
-        let sample = match self.load {
-            Load::Echo(load) => load.run(target, window).await?,
-            Load::Handshakes(load) => load.run(target, window).await?,
-            Load::FanOut(load) => load.run(target, window).await?,
-            Load::Idle(_) => unreachable!("returned above"),
-        };
-        Ok(read_off(&sample, window, names))
-    }
-
-    /// Needs the route `/fan`.
-    pub fn needs_fan_out(&self) -> bool {
-        matches!(self.load, Load::FanOut(_))
+    pub async fn run(&self, target: &Target, window: Window) -> io::Result<Vec<Measurement>> {
+        let message = ["CPU per message", "messages"];
+        Ok(match self.load {
+            Load::Idle(load) => vec![memory(load.run(target).await?)],
+            Load::Echo(load) => read_off(&load.run(target, window).await?, window, message),
+            Load::Json(load) => {
+                let (sample, bytes) = load.run(target, window).await?;
+                let mut figures = read_off(&sample, window, message);
+                figures.insert(1, wire_bytes(bytes));
+                figures
+            }
+            Load::Handshakes(load) => read_off(
+                &load.run(target, window).await?,
+                window,
+                ["CPU per handshake", "handshakes"],
+            ),
+            Load::FanOut(load) => read_off(
+                &load.run(target, window).await?,
+                window,
+                ["CPU per delivery", "deliveries"],
+            ),
+        })
     }
 }
 
@@ -127,11 +142,16 @@ pub fn quick() -> Vec<Scenario> {
         .into_iter()
         .collect();
     scenarios.push(echo(1, 64 << 10, Kind::Binary, Pacing::Rounds));
-    scenarios.extend([idle(0), handshakes(), fan_out(0), fan_out(10)]);
+    scenarios.extend([
+        idle(Role::Echo, Before::Nothing, IDLE_CONNECTIONS),
+        handshakes(Role::Echo),
+        fan_out(0),
+        fan_out(10),
+    ]);
     scenarios
 }
 
-/// Every load.
+/// Every load of the house.
 pub fn full() -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for kind in [Kind::Text, Kind::Binary] {
@@ -143,12 +163,76 @@ pub fn full() -> Vec<Scenario> {
     }
     scenarios.push(echo(64, 64, Kind::Text, Pacing::Sliding));
     scenarios.extend([
-        idle(0),
-        idle(16 << 10),
-        handshakes(),
+        idle(Role::Echo, Before::Nothing, IDLE_CONNECTIONS),
+        idle(Role::Echo, Before::OneMessage(16 << 10), IDLE_CONNECTIONS),
+        handshakes(Role::Echo),
         fan_out(0),
         fan_out(10),
     ]);
+    scenarios
+}
+
+/// The other loads, by group: compression, TLS, HTTP/2, and messages with a meaning.
+pub fn groups() -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for (name, payload_bytes) in [("0.3KiB", 307), ("2KiB", 2 << 10), ("20KiB", 20 << 10)] {
+        scenarios.push(Scenario {
+            name: format!("deflate/{name}"),
+            role: Role::Json,
+            load: Load::Json(JsonLoad {
+                connections: CONNECTIONS,
+                in_flight: 4,
+                payload_bytes,
+            }),
+        });
+    }
+    scenarios.push(idle(
+        Role::Json,
+        Before::Json(JSON_BEFORE, 2 << 10),
+        IDLE_CONNECTIONS / 4,
+    ));
+    scenarios.push(one_to_all(
+        "deflate/fan-out",
+        Role::JsonFan,
+        FanOutContent::Json(2 << 10),
+    ));
+    for in_flight in [1, 64] {
+        let letters = Content::Bytes(Kind::Text, 64);
+        scenarios.push(exchange(
+            "tls/echo",
+            Role::Tls,
+            letters,
+            CONNECTIONS,
+            in_flight,
+        ));
+    }
+    scenarios.push(idle(Role::Tls, Before::Nothing, IDLE_CONNECTIONS));
+    scenarios.push(handshakes(Role::Tls));
+    for in_flight in [1, 16] {
+        let letters = Content::Bytes(Kind::Text, 64);
+        scenarios.push(exchange(
+            "http2/echo",
+            Role::Hundred,
+            letters,
+            HUNDRED,
+            in_flight,
+        ));
+    }
+    scenarios.push(idle(Role::Hundred, Before::Nothing, HUNDRED));
+    for in_flight in [1, 16, 64] {
+        scenarios.push(exchange(
+            "messages/event",
+            Role::Event,
+            Content::Event,
+            CONNECTIONS,
+            in_flight,
+        ));
+    }
+    scenarios.push(one_to_all(
+        "messages/value",
+        Role::Values,
+        FanOutContent::Letters(64),
+    ));
     scenarios
 }
 
@@ -163,50 +247,85 @@ fn echo(in_flight: usize, payload_bytes: usize, kind: Kind, pacing: Pacing) -> S
             kind.name(),
             size(payload_bytes)
         ),
+        role: Role::Echo,
         load: Load::Echo(EchoLoad {
             connections: CONNECTIONS,
             in_flight,
-            payload_bytes,
-            kind,
+            content: Content::Bytes(kind, payload_bytes),
             pacing,
         }),
     }
 }
 
-fn idle(first_message_bytes: usize) -> Scenario {
-    let name = match first_message_bytes {
-        0 => "memory/fresh".to_owned(),
-        bytes => format!("memory/after-{}", size(bytes)),
-    };
-    let load = IdleLoad {
-        connections: IDLE_CONNECTIONS,
-        first_message_bytes,
-    };
+fn exchange(
+    name: &str,
+    role: Role,
+    content: Content,
+    connections: usize,
+    in_flight: usize,
+) -> Scenario {
     Scenario {
-        name,
-        load: Load::Idle(load),
+        name: format!("{name}/x{in_flight}"),
+        role,
+        load: Load::Echo(EchoLoad {
+            connections,
+            in_flight,
+            content,
+            pacing: Pacing::Rounds,
+        }),
     }
 }
 
-fn handshakes() -> Scenario {
-    let load = HandshakeLoad {
-        concurrency: HANDSHAKE_CONCURRENCY,
+fn idle(role: Role, before: Before, connections: usize) -> Scenario {
+    let name = match (role, before) {
+        (Role::Tls, _) => "tls/memory".to_owned(),
+        (Role::Hundred, _) => "http2/memory".to_owned(),
+        (_, Before::Nothing) => "memory/fresh".to_owned(),
+        (_, Before::OneMessage(bytes)) => format!("memory/after-{}", size(bytes)),
+        (_, Before::Json(..)) => "deflate/memory".to_owned(),
     };
     Scenario {
-        name: "handshakes".to_owned(),
-        load: Load::Handshakes(load),
+        name,
+        role,
+        load: Load::Idle(IdleLoad {
+            connections,
+            before,
+        }),
+    }
+}
+
+fn handshakes(role: Role) -> Scenario {
+    let name = match role {
+        Role::Tls => "tls/handshakes",
+        _ => "handshakes",
+    };
+    Scenario {
+        name: name.to_owned(),
+        role,
+        load: Load::Handshakes(HandshakeLoad {
+            concurrency: HANDSHAKE_CONCURRENCY,
+        }),
     }
 }
 
 fn fan_out(stalled: usize) -> Scenario {
-    let load = FanOutLoad {
-        receivers: FAN_OUT_RECEIVERS,
-        stalled,
-        payload_bytes: 64,
-    };
+    let mut scenario = one_to_all("", Role::Fan, FanOutContent::Letters(64));
+    scenario.name = format!("fan-out/{stalled}-stalled");
+    if let Load::FanOut(load) = &mut scenario.load {
+        load.stalled = stalled;
+    }
+    scenario
+}
+
+fn one_to_all(name: &str, role: Role, content: FanOutContent) -> Scenario {
     Scenario {
-        name: format!("fan-out/{stalled}-stalled"),
-        load: Load::FanOut(load),
+        name: name.to_owned(),
+        role,
+        load: Load::FanOut(FanOutLoad {
+            receivers: FAN_OUT_RECEIVERS,
+            stalled: 0,
+            content,
+        }),
     }
 }
 
@@ -224,6 +343,16 @@ fn memory(bytes: f64) -> Measurement {
         unit: "KiB",
         better: Better::Lower,
         value: Some(bytes / 1024.0),
+        generator_bound: false,
+    }
+}
+
+fn wire_bytes(bytes: f64) -> Measurement {
+    Measurement {
+        metric: "bytes on the wire",
+        unit: "B",
+        better: Better::Lower,
+        value: Some(bytes),
         generator_bound: false,
     }
 }
@@ -296,7 +425,8 @@ mod tests {
 
     #[test]
     fn names_are_distinct_and_a_quick_run_is_part_of_a_full_one() {
-        let names: Vec<_> = full().into_iter().map(|scenario| scenario.name).collect();
+        let all = full().into_iter().chain(groups());
+        let names: Vec<_> = all.map(|scenario| scenario.name).collect();
         let mut distinct = names.clone();
         distinct.sort();
         distinct.dedup();

@@ -5,6 +5,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -19,11 +20,19 @@ pub const WORKER_THREADS: usize = 2;
 /// The words with which a server says that it accepts; its address follows.
 pub const ANNOUNCEMENT: &str = "listening on ";
 
-/// A measured server's command line: `<addr> [--nodelay] [--max-seconds <n>]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A measured server's command line: `<addr>`, and options by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeOptions {
     /// Where to listen; port 0 lets the system choose.
     pub addr: SocketAddr,
+    /// A folder with a certificate: serves TLS.
+    pub tls: Option<PathBuf>,
+    /// Serves HTTP/2 as well.
+    pub http2: bool,
+    /// The hub's bus; none keeps it in this process.
+    pub bus: Option<String>,
+    /// Has the inspector, open to everybody.
+    pub inspector: bool,
     /// Sets `TCP_NODELAY` on every accepted socket. Off by default: what the framework does.
     pub nodelay: bool,
     /// After this long the process exits by itself, so that an orphan does not stay for ever.
@@ -46,15 +55,24 @@ impl ServeOptions {
             .map_err(|_| invalid(&format!("not an address: {addr}")))?;
         let mut options = Self {
             addr,
+            tls: None,
+            http2: false,
+            bus: None,
+            inspector: false,
             nodelay: false,
             max_lifetime: None,
         };
         while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| invalid("a value is missing"));
             match arg.as_str() {
                 "--nodelay" => options.nodelay = true,
+                "--tls" => options.tls = Some(value()?.into()),
+                "--http2" => options.http2 = true,
+                "--bus" => options.bus = Some(value()?),
+                "--inspector" => options.inspector = true,
                 "--max-seconds" => {
-                    let seconds = args.next().and_then(|text| text.parse().ok());
-                    let seconds = seconds.ok_or_else(|| invalid("--max-seconds needs a number"))?;
+                    let seconds = value()?.parse();
+                    let seconds = seconds.map_err(|_| invalid("--max-seconds needs a number"))?;
                     options.max_lifetime = Some(Duration::from_secs(seconds));
                 }
                 unknown => return Err(invalid(&format!("unknown option: {unknown}"))),
@@ -112,8 +130,11 @@ mod tests {
 
     #[test]
     fn reads_every_option() {
-        let options = parse("127.0.0.1:0 --nodelay --max-seconds 7").expect("well-formed");
-        assert!(options.nodelay);
+        let line = "127.0.0.1:0 --nodelay --tls /c --http2 --bus redis://h --max-seconds 7";
+        let options = parse(line).expect("well-formed");
+        assert!(options.nodelay && options.http2 && !options.inspector);
+        assert_eq!(options.tls.as_deref(), Some("/c".as_ref()));
+        assert_eq!(options.bus.as_deref(), Some("redis://h"));
         assert_eq!(options.max_lifetime, Some(Duration::from_secs(7)));
     }
 
@@ -123,5 +144,6 @@ mod tests {
         assert!(parse("nowhere").is_err());
         assert!(parse("127.0.0.1:0 --fast").is_err());
         assert!(parse("127.0.0.1:0 --max-seconds").is_err());
+        assert!(parse("127.0.0.1:0 --bus").is_err());
     }
 }

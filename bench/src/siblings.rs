@@ -12,11 +12,17 @@ use std::time::{Duration, Instant};
 /// Longest time that the build may take.
 const BUILD_DEADLINE: Duration = Duration::from_secs(30 * 60);
 
+/// What is built.
+const MANIFESTS: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/peers/Cargo.toml"),
+];
+
 /// How often the build is asked whether it is done.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Builds all binaries of this package with the profile that this one was built with. Does
-/// nothing unless cargo started this program.
+/// Builds all binaries of this package, and the peers that are a package of their own, with the
+/// profile that this one was built with. Does nothing unless cargo started this program.
 ///
 /// # Errors
 ///
@@ -29,23 +35,18 @@ pub fn build() -> io::Result<()> {
     let Some((target, profile)) = target_and_profile(&own) else {
         return Ok(());
     };
-    let child = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "wharf-bench",
-            "--bins",
-            "--profile",
-            profile,
-        ])
-        .arg("--manifest-path")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .arg("--target-dir")
-        .arg(target)
-        .stdin(Stdio::null())
-        .spawn()?;
-    wait(child)
+    for manifest in MANIFESTS {
+        let child = Command::new(&cargo)
+            .args(["build", "--quiet", "--bins", "--profile", profile])
+            .arg("--manifest-path")
+            .arg(manifest)
+            .arg("--target-dir")
+            .arg(target)
+            .stdin(Stdio::null())
+            .spawn()?;
+        wait(child)?;
+    }
+    Ok(())
 }
 
 fn wait(mut child: Child) -> io::Result<()> {

@@ -1,13 +1,15 @@
 //! Runs every scenario against every server, turn by turn.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+use crate::certificate::Certificate;
 use crate::entry::Entry;
-use crate::load::{Target, Window};
+use crate::load::{Door, Target, Window};
 use crate::machine::wait_for_calm;
 use crate::results::Results;
 use crate::scenario::{Measurement, Scenario, is_disturbed};
@@ -34,6 +36,8 @@ pub struct Tournament {
     pub patience: Duration,
     /// Threads of the load generator, at least one.
     pub generator_threads: usize,
+    /// What servers show over TLS.
+    pub certificate: Certificate,
 }
 
 impl Tournament {
@@ -113,13 +117,22 @@ impl Tournament {
     }
 
     async fn run_once(&self, entry: &Entry, scenario: &Scenario) -> io::Result<Vec<Measurement>> {
-        let server = entry.start()?;
-        let target = Target {
-            addr: server.addr(),
-            pid: server.pid(),
-        };
+        let server = entry.start(self.certificate.folder())?;
+        let path = entry
+            .routes
+            .get(&scenario.role)
+            .ok_or_else(|| io::Error::other("the server has no such route"))?;
         let deadline = self.window.warm_up + self.window.measured + RUN_ALLOWANCE;
-        timeout(deadline, scenario.run(target, self.window))
+        let running = async {
+            let certificate = Some(&self.certificate);
+            let door = Door::open(server.addr(), path, entry.over, entry.offer, certificate);
+            let target = Target {
+                door: Arc::new(door.await?),
+                pid: server.pid(),
+            };
+            scenario.run(&target, self.window).await
+        };
+        timeout(deadline, running)
             .await
             .map_err(|_| io::Error::other(format!("not done in {deadline:?}")))?
     }
@@ -137,5 +150,5 @@ pub struct Troubles {
 }
 
 fn takes_part(entry: &Entry, scenario: &Scenario) -> bool {
-    entry.fan_out || !scenario.needs_fan_out()
+    entry.routes.contains_key(&scenario.role)
 }

@@ -1,4 +1,4 @@
-//! The measured app on wharf-axum: `echo-axum <addr> [--max-seconds <n>]`.
+//! The measured app on wharf-axum: `echo-axum <addr> [--inspector] [--max-seconds <n>]`.
 
 use wharf_bench::serve::{ServeOptions, announce, runtime};
 use wharf_bench::wharf_app::app;
@@ -7,7 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = ServeOptions::parse(std::env::args().skip(1))?;
     options.limit_lifetime();
     runtime()?.block_on(async {
-        let server = wharf_axum::bind(app()?, &options.addr.to_string()).await?;
+        let server = wharf_axum::bind(app(&options)?, &options.addr.to_string()).await?;
         announce(server.local_addr())?;
         server.run().await?;
         Ok(())

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use wharf_bench::certificate::Certificate;
 use wharf_bench::entry::{self, Entry};
 use wharf_bench::options::{Options, USAGE};
 use wharf_bench::report::{absolute_table, comparisons, draw, ratio_table, read_json, write_json};
@@ -56,6 +57,8 @@ fn measure(
     entries: Vec<Entry>,
 ) -> io::Result<ExitCode> {
     let window = options.window();
+    let folder = std::env::temp_dir().join(format!("wharf-bench-{}", std::process::id()));
+    let certificate = Certificate::generate(&folder)?;
     let tournament = Tournament {
         entries,
         scenarios,
@@ -63,8 +66,12 @@ fn measure(
         window,
         patience: Duration::from_secs(options.patience),
         generator_threads: options.generator_threads,
+        certificate,
     };
-    let (results, troubles) = tournament.run()?;
+    let measured = tournament.run();
+    // What is left is in the system's folder for what may be left.
+    let _ = fs::remove_dir_all(&folder);
+    let (results, troubles) = measured?;
 
     let pairs = comparisons(&tournament.entries, &results);
     println!();
@@ -95,15 +102,25 @@ fn measure(
 
 fn chosen_scenarios(options: &Options) -> Vec<Scenario> {
     // What is named is wanted, whether or not a quick run has it.
-    let mut scenarios = if options.quick && options.only.is_empty() {
+    if !options.only.is_empty() {
+        let mut scenarios = scenario::full();
+        scenarios.extend(scenario::groups());
+        scenarios.retain(|scenario| options.only.iter().any(|part| scenario.name.contains(part)));
+        return scenarios;
+    }
+    if !options.groups.is_empty() {
+        let mut scenarios = scenario::groups();
+        let group = |scenario: &Scenario| scenario.name.split('/').next().map(str::to_owned);
+        scenarios.retain(|scenario| {
+            group(scenario).is_some_and(|group| options.groups.contains(&group))
+        });
+        return scenarios;
+    }
+    if options.quick {
         scenario::quick()
     } else {
         scenario::full()
-    };
-    if !options.only.is_empty() {
-        scenarios.retain(|scenario| options.only.iter().any(|part| scenario.name.contains(part)));
     }
-    scenarios
 }
 
 fn chosen_entries(options: &Options) -> io::Result<Vec<Entry>> {
@@ -122,6 +139,13 @@ fn chosen_entries(options: &Options) -> io::Result<Vec<Entry>> {
         entries.retain(|entry| options.servers.contains(&entry.name));
     } else if options.quick {
         entries.retain(|entry| entry.quick);
+    }
+    if let Some(against) = &options.against {
+        for entry in &mut entries {
+            if entry.name.starts_with("wharf") {
+                entry.baselines.push(against.clone());
+            }
+        }
     }
     Ok(entries)
 }

@@ -10,15 +10,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::client::{connect, expect_echo};
+use super::answer::expect_answer;
 use super::frame::{Frame, Kind};
+use super::wire::Wire;
 use super::{Sample, Target, Window};
 use crate::histogram::Histogram;
 use crate::machine::{Meter, Usage};
+use crate::messages::{EVENT, REPLY};
 
 /// Read at most this much at once.
 const READ_BYTES: usize = 128 << 10;
@@ -33,6 +34,24 @@ pub enum Pacing {
     Sliding,
 }
 
+/// What is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// This many bytes, which come back as they are.
+    Bytes(Kind, usize),
+    /// An event with an id, and its reply: what `messages.rs` says.
+    Event,
+}
+
+impl Content {
+    fn to_frame(self) -> Frame {
+        match self {
+            Self::Bytes(kind, payload_bytes) => Frame::new(kind, payload_bytes),
+            Self::Event => Frame::exchange(Kind::Text, EVENT.as_bytes(), REPLY.as_bytes()),
+        }
+    }
+}
+
 /// An echo load.
 #[derive(Clone, Copy, Debug)]
 pub struct EchoLoad {
@@ -40,28 +59,26 @@ pub struct EchoLoad {
     pub connections: usize,
     /// Messages in flight on each.
     pub in_flight: usize,
-    /// Payload of each message.
-    pub payload_bytes: usize,
-    /// Text or binary.
-    pub kind: Kind,
+    /// Each message.
+    pub content: Content,
     /// When the next message leaves.
     pub pacing: Pacing,
 }
 
 impl EchoLoad {
-    /// Loads the target's `/echo` for a while.
+    /// Loads the target for a while.
     ///
     /// # Errors
     ///
     /// A connection fails, or the server returns something else than what it was sent.
-    pub async fn run(&self, target: Target, window: Window) -> io::Result<Sample> {
-        let frame = Arc::new(Frame::new(self.kind, self.payload_bytes));
+    pub async fn run(&self, target: &Target, window: Window) -> io::Result<Sample> {
+        let frame = Arc::new(self.content.to_frame());
         let tally = Arc::new(Tally::default());
         let mut streams = Vec::with_capacity(self.connections);
         for _ in 0..self.connections {
-            let mut stream = connect(target.addr, "/echo").await?;
-            expect_echo(&mut stream, &frame).await?;
-            streams.push(stream);
+            let mut wire = target.door.connect().await?.wire;
+            expect_answer(&mut wire, &frame).await?;
+            streams.push(wire);
         }
         let mut clients = JoinSet::new();
         for stream in streams {
@@ -70,7 +87,7 @@ impl EchoLoad {
         }
 
         // A client ends only by failing, and then the run has failed.
-        let measuring = measure(target, window, &tally);
+        let measuring = measure(target.pid, window, &tally);
         let (echoed_bytes, usage) = tokio::select! {
             measured = measuring => measured?,
             Some(ended) = clients.join_next() => return Err(ended.unwrap_or_else(io::Error::other)),
@@ -82,7 +99,7 @@ impl EchoLoad {
             .clone();
         // Byte counts of one run are far below 2^52, where f64 is still exact.
         #[allow(clippy::cast_precision_loss)]
-        let operations = echoed_bytes as f64 / frame.echo().len() as f64;
+        let operations = echoed_bytes as f64 / frame.answer().len() as f64;
         Ok(Sample {
             operations,
             usage,
@@ -91,10 +108,10 @@ impl EchoLoad {
     }
 }
 
-async fn measure(target: Target, window: Window, tally: &Tally) -> io::Result<(u64, Usage)> {
+async fn measure(pid: u32, window: Window, tally: &Tally) -> io::Result<(u64, Usage)> {
     sleep(window.warm_up).await;
     let before = tally.echoed_bytes.load(Ordering::Relaxed);
-    let meter = Meter::begin(target.pid)?;
+    let meter = Meter::begin(pid)?;
     tally.recording.store(true, Ordering::Relaxed);
     sleep(window.measured).await;
     tally.recording.store(false, Ordering::Relaxed);
@@ -119,7 +136,7 @@ struct Departed {
 /// One connection, writing and reading at the same time: a client that read only after it had
 /// written everything would stop a server that does the same.
 struct EchoClient {
-    stream: TcpStream,
+    stream: Wire,
     frame: Arc<Frame>,
     tally: Arc<Tally>,
     pacing: Pacing,
@@ -132,7 +149,7 @@ struct EchoClient {
 }
 
 impl EchoClient {
-    fn new(stream: TcpStream, load: &EchoLoad, frame: Arc<Frame>, tally: Arc<Tally>) -> Self {
+    fn new(stream: Wire, load: &EchoLoad, frame: Arc<Frame>, tally: Arc<Tally>) -> Self {
         Self {
             stream,
             frame,
@@ -169,6 +186,10 @@ impl EchoClient {
                 Poll::Pending => break,
             }
         }
+        // What TLS and HTTP/2 hold back; TCP holds nothing.
+        if let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) {
+            flushed?;
+        }
         // Never initialised, because never looked at: only its length counts.
         let mut space = [MaybeUninit::uninit(); READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut space);
@@ -186,7 +207,7 @@ impl EchoClient {
             .echoed_bytes
             .fetch_add(bytes as u64, Ordering::Relaxed);
         self.partial_bytes += bytes;
-        let echo_bytes = self.frame.echo().len();
+        let echo_bytes = self.frame.answer().len();
         let arrived = self.partial_bytes / echo_bytes;
         self.partial_bytes %= echo_bytes;
         if arrived == 0 {

@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf, WriteHalf};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::client::{connect, expect_echo};
+use super::answer::{expect_answer, read_frame};
 use super::frame::{Frame, Kind};
+use super::json;
+use super::wire::Wire;
 use super::{Sample, Target, Window};
 use crate::histogram::Histogram;
 use crate::machine::Meter;
@@ -33,15 +33,36 @@ const STALLING_BYTES: usize = 64 << 10;
 /// Time for the last joined socket to be in the server's list.
 const JOIN_SETTLE: Duration = Duration::from_millis(200);
 
-/// Messages sent one by one to everybody who has joined `/fan`.
+/// What is sent to everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FanOutContent {
+    /// Letters.
+    Letters(usize),
+    /// JSON.
+    Json(usize),
+}
+
+impl FanOutContent {
+    fn to_frame(self) -> Frame {
+        match self {
+            Self::Letters(bytes) => Frame::new(Kind::Text, bytes),
+            Self::Json(bytes) => {
+                let text = json::message(bytes, 0);
+                Frame::exchange(Kind::Text, text.as_bytes(), text.as_bytes())
+            }
+        }
+    }
+}
+
+/// Messages sent one by one to everybody who has joined.
 #[derive(Clone, Copy, Debug)]
 pub struct FanOutLoad {
     /// Sockets that read. One of them also sends.
     pub receivers: usize,
     /// Sockets that have joined, never read, and are full.
     pub stalled: usize,
-    /// Payload of the message.
-    pub payload_bytes: usize,
+    /// The message.
+    pub content: FanOutContent,
 }
 
 impl FanOutLoad {
@@ -52,41 +73,40 @@ impl FanOutLoad {
     /// # Errors
     ///
     /// A receiver fails or does not get a message in ten seconds.
-    pub async fn run(&self, target: Target, window: Window) -> io::Result<Sample> {
+    pub async fn run(&self, target: &Target, window: Window) -> io::Result<Sample> {
         let stalled = self.open_stalled(target).await?;
-        let frame = Frame::new(Kind::Text, self.payload_bytes);
+        let frame = self.content.to_frame();
+        let message = frame.next_bytes(0, frame.sent_bytes());
+
+        // What arrives may be another message than the one that was sent, or a compressed one; all
+        // get the same.
+        let mut first = target.door.connect().await?.wire;
+        sleep(JOIN_SETTLE).await;
+        first.write_all(message).await?;
+        let delivered_bytes = read_frame(&mut first).await?.wire.len();
+
         let arrivals = Arc::new(Arrivals::default());
         let mut readers = JoinSet::new();
-        let mut writers = Vec::with_capacity(self.receivers);
-        for _ in 0..self.receivers {
-            let (reader, writer) = connect(target.addr, "/fan").await?.into_split();
-            let reader = Receiver {
-                stream: reader,
-                arrivals: Arc::clone(&arrivals),
-            };
-            readers.spawn(reader.run());
-            // One sends; the others are kept, because dropping a write half shuts its direction.
-            writers.push(writer);
+        let (reader, mut writer) = tokio::io::split(first);
+        readers.spawn(Receiver::new(reader, &arrivals).run());
+        for _ in 1..self.receivers {
+            let wire = target.door.connect().await?.wire;
+            readers.spawn(Receiver::new(wire, &arrivals).run());
         }
         sleep(JOIN_SETTLE).await;
 
         let sending = async {
-            let writer = writers
-                .first_mut()
-                .ok_or_else(|| io::Error::other("no receivers"))?;
-            let message = frame.next_bytes(0, frame.sent_bytes());
-            let each_round = frame.echo().len() as u64 * self.receivers as u64;
             let rounds = Rounds {
                 arrivals: &arrivals,
-                each_round,
+                each_round: delivered_bytes as u64 * self.receivers as u64,
             };
             let mut latency = Histogram::new();
             rounds
-                .run(writer, message, window.warm_up, &mut Histogram::new())
+                .run(&mut writer, message, window.warm_up, &mut Histogram::new())
                 .await?;
             let meter = Meter::begin(target.pid)?;
             rounds
-                .run(writer, message, window.measured, &mut latency)
+                .run(&mut writer, message, window.measured, &mut latency)
                 .await?;
             // A run sends far fewer than 2^52 messages, up to which f64 is exact.
             #[allow(clippy::cast_precision_loss)]
@@ -106,20 +126,20 @@ impl FanOutLoad {
     }
 
     /// Opens the sockets that never read, and fills them.
-    async fn open_stalled(&self, target: Target) -> io::Result<Vec<TcpStream>> {
+    async fn open_stalled(&self, target: &Target) -> io::Result<Vec<Wire>> {
         let mut stalled = Vec::with_capacity(self.stalled);
         if self.stalled == 0 {
             return Ok(stalled);
         }
         for _ in 0..self.stalled {
-            stalled.push(connect(target.addr, "/fan").await?);
+            stalled.push(target.door.connect().await?.wire);
         }
-        let mut filler = connect(target.addr, "/fan").await?;
+        let mut filler = target.door.connect().await?.wire;
         sleep(JOIN_SETTLE).await;
         let frame = Frame::new(Kind::Text, STALLING_BYTES);
         for _ in 0..STALLING_MESSAGES {
             // Its own copy comes back, so the server has handed this one out.
-            expect_echo(&mut filler, &frame).await?;
+            expect_answer(&mut filler, &frame).await?;
         }
         Ok(stalled)
     }
@@ -134,7 +154,7 @@ struct Rounds<'a> {
 impl Rounds<'_> {
     async fn run(
         &self,
-        writer: &mut OwnedWriteHalf,
+        writer: &mut WriteHalf<Wire>,
         message: &[u8],
         duration: Duration,
         latency: &mut Histogram,
@@ -144,6 +164,7 @@ impl Rounds<'_> {
             let sent = Instant::now();
             self.arrivals.expect(self.each_round);
             writer.write_all(message).await?;
+            writer.flush().await?;
             timeout(DELIVERY_DEADLINE, self.arrivals.complete.notified())
                 .await
                 .map_err(|_| io::Error::other("a message did not reach everybody in time"))?;
@@ -180,12 +201,19 @@ impl Arrivals {
 }
 
 /// One socket that counts what it gets.
-struct Receiver {
-    stream: OwnedReadHalf,
+struct Receiver<R> {
+    stream: R,
     arrivals: Arc<Arrivals>,
 }
 
-impl Receiver {
+impl<R: AsyncRead + Unpin> Receiver<R> {
+    fn new(stream: R, arrivals: &Arc<Arrivals>) -> Self {
+        Self {
+            stream,
+            arrivals: Arc::clone(arrivals),
+        }
+    }
+
     /// Runs until the connection fails.
     async fn run(mut self) -> io::Error {
         loop {

@@ -36,36 +36,31 @@ impl Kind {
     }
 }
 
-/// One message: as a client sends it, masked, and as a server returns it.
+/// One message: as a client sends it, masked, and what a server answers.
 #[derive(Debug)]
 pub struct Frame {
     wire: Vec<u8>,
     frame_bytes: usize,
-    echo: Vec<u8>,
+    answer: Vec<u8>,
 }
 
 impl Frame {
-    /// A message of `payload_bytes` bytes.
+    /// A message of `payload_bytes` bytes, which comes back as it is.
     pub fn new(kind: Kind, payload_bytes: usize) -> Self {
         let payload: Vec<u8> = (b'a'..=b'z').cycle().take(payload_bytes).collect();
+        Self::exchange(kind, &payload, &payload)
+    }
 
-        let mut echo = header(kind, payload_bytes, 0);
-        echo.extend_from_slice(&payload);
-
-        let mut frame = header(kind, payload_bytes, 0x80);
-        frame.extend_from_slice(&MASK);
-        frame.extend(
-            payload
-                .iter()
-                .zip(MASK.iter().cycle())
-                .map(|(byte, key)| byte ^ key),
-        );
-
+    /// A message, and what is answered to it.
+    pub fn exchange(kind: Kind, payload: &[u8], answered: &[u8]) -> Self {
+        let mut answer = header(kind.first_byte(), answered.len(), 0);
+        answer.extend_from_slice(answered);
+        let frame = masked(kind.first_byte(), payload);
         let copies = (WIRE_BYTES / frame.len()).max(1);
         Self {
             wire: frame.repeat(copies),
             frame_bytes: frame.len(),
-            echo,
+            answer,
         }
     }
 
@@ -74,9 +69,9 @@ impl Frame {
         self.frame_bytes
     }
 
-    /// The frame that a server returns.
-    pub fn echo(&self) -> &[u8] {
-        &self.echo
+    /// The frame that a server answers.
+    pub fn answer(&self) -> &[u8] {
+        &self.answer
     }
 
     /// What to write next, if `sent` bytes of a stream of such frames have gone and `owed` are
@@ -88,24 +83,33 @@ impl Frame {
         &self.wire[range]
     }
 
-    /// Checks bytes that should be the returned frame.
+    /// Checks bytes that should be the answered frame.
     ///
     /// # Errors
     ///
     /// They are not.
-    pub fn check_echo(&self, received: &[u8]) -> io::Result<()> {
-        if received == self.echo {
+    pub fn check_answer(&self, received: &[u8]) -> io::Result<()> {
+        if received == self.answer {
             return Ok(());
         }
         Err(io::Error::other(
-            "the server's answer is not an echo in one frame",
+            "the server's answer is not the expected one in one frame",
         ))
     }
 }
 
+/// A client's frame.
+pub(super) fn masked(first_byte: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = header(first_byte, payload.len(), 0x80);
+    frame.extend_from_slice(&MASK);
+    let keys = MASK.iter().cycle();
+    frame.extend(payload.iter().zip(keys).map(|(byte, key)| byte ^ key));
+    frame
+}
+
 /// Frame header without the masking key; `mask_bit` is 0x80 or 0.
-fn header(kind: Kind, payload_bytes: usize, mask_bit: u8) -> Vec<u8> {
-    let mut header = vec![kind.first_byte()];
+fn header(first_byte: u8, payload_bytes: usize, mask_bit: u8) -> Vec<u8> {
+    let mut header = vec![first_byte];
     // The length takes 7 bits, 16 bits or 64 bits (RFC 6455, section 5.2).
     match (u8::try_from(payload_bytes), u16::try_from(payload_bytes)) {
         (Ok(short @ ..=125), _) => header.push(mask_bit | short),
@@ -127,13 +131,10 @@ mod tests {
 
     #[test]
     fn headers_of_all_three_lengths() {
-        assert_eq!(header(Kind::Text, 125, 0), [0x81, 125]);
-        assert_eq!(header(Kind::Binary, 126, 0x80), [0x82, 0x80 | 126, 0, 126]);
-        assert_eq!(header(Kind::Text, 65_535, 0), [0x81, 126, 0xff, 0xff]);
-        assert_eq!(
-            header(Kind::Text, 65_536, 0),
-            [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]
-        );
+        assert_eq!(header(0x81, 125, 0), [0x81, 125]);
+        assert_eq!(header(0x82, 126, 0x80), [0x82, 0x80 | 126, 0, 126]);
+        assert_eq!(header(0x81, 65_535, 0), [0x81, 126, 0xff, 0xff]);
+        assert_eq!(header(0x81, 65_536, 0), [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
     }
 
     #[test]
@@ -146,9 +147,9 @@ mod tests {
             .zip(MASK.iter().cycle())
             .map(|(a, b)| a ^ b)
             .collect();
-        assert_eq!(unmasked, frame.echo()[2..]);
-        assert!(frame.check_echo(frame.echo()).is_ok());
-        assert!(frame.check_echo(&frame.echo()[1..]).is_err());
+        assert_eq!(unmasked, frame.answer()[2..]);
+        assert!(frame.check_answer(frame.answer()).is_ok());
+        assert!(frame.check_answer(&frame.answer()[1..]).is_err());
     }
 
     #[test]

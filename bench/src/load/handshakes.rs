@@ -1,13 +1,13 @@
 //! How fast, and at what price, a server accepts and upgrades.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::client::connect;
+use super::wire::Wire;
 use super::{Sample, Target, Window};
 use crate::histogram::Histogram;
 use crate::machine::{Meter, Usage, cpu_time};
@@ -35,7 +35,7 @@ impl HandshakeLoad {
     /// # Errors
     ///
     /// A handshake fails.
-    pub async fn run(&self, target: Target, window: Window) -> io::Result<Sample> {
+    pub async fn run(&self, target: &Target, window: Window) -> io::Result<Sample> {
         let mut latency = Histogram::new();
         let warm_up = self.open_batch(target, &mut Histogram::new()).await?;
         close(warm_up, target).await?;
@@ -57,38 +57,34 @@ impl HandshakeLoad {
         })
     }
 
-    async fn open_batch(
-        &self,
-        target: Target,
-        latency: &mut Histogram,
-    ) -> io::Result<Vec<TcpStream>> {
+    async fn open_batch(&self, target: &Target, latency: &mut Histogram) -> io::Result<Vec<Wire>> {
         let mut opening = JoinSet::new();
         let mut open = Vec::new();
         let mut unstarted = BATCH;
         loop {
             while unstarted > 0 && opening.len() < self.concurrency {
+                let door = Arc::clone(&target.door);
                 opening.spawn(async move {
                     let since = Instant::now();
-                    let stream = connect(target.addr, "/echo").await?;
-                    io::Result::Ok((stream, since.elapsed()))
+                    let opened = door.connect().await?;
+                    io::Result::Ok((opened.wire, since.elapsed()))
                 });
                 unstarted -= 1;
             }
             let Some(opened) = opening.join_next().await else {
                 return Ok(open);
             };
-            let (stream, took) = opened.map_err(io::Error::other)??;
+            let (wire, took) = opened.map_err(io::Error::other)??;
             latency.record(took, 1);
-            open.push(stream);
+            open.push(wire);
         }
     }
 }
 
 /// Closes a batch and waits until the server has dealt with it.
-async fn close(batch: Vec<TcpStream>, target: Target) -> io::Result<()> {
-    for stream in batch {
-        // A reset leaves no port behind in TIME_WAIT; a run would use up all ports otherwise.
-        stream.set_zero_linger()?;
+async fn close(batch: Vec<Wire>, target: &Target) -> io::Result<()> {
+    for wire in batch {
+        wire.reset_when_dropped()?;
     }
     let since = Instant::now();
     let mut used = cpu_time(target.pid)?;

@@ -6,31 +6,41 @@
 //! generator's own processor time is reported too: one that is busy all the time while the server
 //! is not makes throughput a lower bound, and is marked as such.
 
-mod client;
+mod answer;
+mod door;
 mod echo;
 mod fan_out;
 mod frame;
 mod handshakes;
+mod http2;
 mod idle;
+mod json;
+mod offer;
+mod wire;
 
-pub use client::{connect, expect_echo};
-pub use echo::{EchoLoad, Pacing};
-pub use fan_out::FanOutLoad;
+pub use answer::{Answer, FrameCounter, expect_answer, read_frame};
+pub use door::{Door, Opened, Over};
+pub use echo::{Content, EchoLoad, Pacing};
+pub use fan_out::{FanOutContent, FanOutLoad};
 pub use frame::{Frame, Kind};
 pub use handshakes::HandshakeLoad;
-pub use idle::IdleLoad;
+pub use http2::Http2;
+pub use idle::{Before, IdleLoad};
+pub use json::{Feed, JsonLoad, message};
+pub use offer::{Agreed, Offer};
+pub use wire::Wire;
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::histogram::Histogram;
 use crate::machine::Usage;
 
 /// The server under load.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
-    /// Where it listens.
-    pub addr: SocketAddr,
+    /// The way in.
+    pub door: Arc<Door>,
     /// Its process, whose processor time and memory are read.
     pub pid: u32,
 }

@@ -11,7 +11,7 @@ use bytestring::ByteString;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use wharf_bench::serve::{MAX_MESSAGE_BYTES, ServeOptions, WORKER_THREADS, announce};
 
-pub(crate) fn serve(options: ServeOptions) -> io::Result<()> {
+pub(crate) fn serve(options: &ServeOptions) -> io::Result<()> {
     rt::System::new().block_on(async move {
         let members = web::Data::new(Members::default());
         let mut server = HttpServer::new(move || {

@@ -16,12 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use wharf_bench::serve::{MAX_MESSAGE_BYTES, ServeOptions, announce, runtime};
 
-pub(crate) fn serve(options: ServeOptions) -> io::Result<()> {
+pub(crate) fn serve(options: &ServeOptions) -> io::Result<()> {
     runtime()?.block_on(async {
-        let app = Router::new()
-            .route("/echo", get(echo))
-            .route("/fan", get(fan))
-            .with_state(Arc::<Members>::default());
+        let app = router();
         let listener = TcpListener::bind(options.addr).await?;
         announce(listener.local_addr()?)?;
         if options.nodelay {
@@ -34,6 +31,13 @@ pub(crate) fn serve(options: ServeOptions) -> io::Result<()> {
             axum::serve(listener, app).await
         }
     })
+}
+
+pub(crate) fn router() -> Router {
+    Router::new()
+        .route("/echo", get(echo))
+        .route("/fan", get(fan))
+        .with_state(Arc::<Members>::default())
 }
 
 async fn echo(upgrade: WebSocketUpgrade) -> Response {

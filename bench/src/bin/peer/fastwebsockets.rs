@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use wharf_bench::serve::{MAX_MESSAGE_BYTES, ServeOptions, announce, runtime};
 
-pub(crate) fn serve(options: ServeOptions) -> io::Result<()> {
+pub(crate) fn serve(options: &ServeOptions) -> io::Result<()> {
     runtime()?.block_on(async {
         let listener = TcpListener::bind(options.addr).await?;
         announce(listener.local_addr()?)?;

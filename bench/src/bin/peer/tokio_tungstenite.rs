@@ -8,7 +8,7 @@ use tokio_tungstenite::accept_async_with_config;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use wharf_bench::serve::{MAX_MESSAGE_BYTES, ServeOptions, announce, runtime};
 
-pub(crate) fn serve(options: ServeOptions) -> io::Result<()> {
+pub(crate) fn serve(options: &ServeOptions) -> io::Result<()> {
     runtime()?.block_on(async {
         let listener = TcpListener::bind(options.addr).await?;
         announce(listener.local_addr()?)?;

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_websockets::{Limits, ServerBuilder};
 use wharf_bench::serve::{MAX_MESSAGE_BYTES, ServeOptions, announce, runtime};
 
-pub(crate) fn serve(options: ServeOptions) -> io::Result<()> {
+pub(crate) fn serve(options: &ServeOptions) -> io::Result<()> {
     runtime()?.block_on(async {
         let listener = TcpListener::bind(options.addr).await?;
         announce(listener.local_addr()?)?;
