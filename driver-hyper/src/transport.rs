@@ -1,7 +1,6 @@
 //! Upgraded connections as transports.
 
 use bytes::Bytes;
-use futures::{FutureExt, future::BoxFuture};
 use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::{
@@ -16,11 +15,12 @@ use crate::{
     stream::{Carried, Seated},
 };
 
-/// Runs a session over a connection that hyper has let go of.
+/// Runs a session over a connection that hyper has let go of, on a task of its own: the task that
+/// waited for the connection is larger than its end needs, and ends.
 ///
 /// Where it is a connection of its own, the session gets that, without hyper's boxes around it, and
 /// can drop it with what is unsent, TLS or not.
-pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade, driver: Driver) -> BoxFuture<'static, ()> {
+pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade, driver: Driver) {
     let upgraded = match into_carried::<Seated>(upgraded) {
         Ok(connection) => return start(connection, upgrade, driver),
         Err(upgraded) => upgraded,
@@ -65,8 +65,7 @@ fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     }
 }
 
-/// Boxed, so that hyper's leftovers are freed before the session begins.
-fn start<IO>(connection: Connection<IO>, upgrade: Upgrade, driver: Driver) -> BoxFuture<'static, ()>
+fn start<IO>(connection: Connection<IO>, upgrade: Upgrade, driver: Driver)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -74,5 +73,5 @@ where
         Some(factory) => connection.with_native(factory),
         None => connection,
     };
-    upgrade.connect(connection).map(drop).boxed()
+    tokio::spawn(upgrade.connect(connection));
 }

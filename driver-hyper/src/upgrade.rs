@@ -47,12 +47,11 @@ pub async fn answer(
 }
 
 async fn run(on_upgrade: OnUpgrade, upgrade: Upgrade, driver: Driver) {
-    let session = match timeout(HANDOVER_TIMEOUT, on_upgrade).await {
+    match timeout(HANDOVER_TIMEOUT, on_upgrade).await {
         Ok(Ok(upgraded)) => transport::run(upgraded, upgrade, driver),
-        Ok(Err(error)) => return upgrade.fail(error),
-        Err(late) => return upgrade.fail(late),
-    };
-    session.await;
+        Ok(Err(error)) => upgrade.fail(error),
+        Err(late) => upgrade.fail(late),
+    }
 }
 
 /// Carries an app as a tower service: see [`service`](crate::service).

@@ -72,7 +72,10 @@ fn resting_bytes(region: &Region<'_, System>) -> i64 {
         if now == last {
             return now;
         }
-        assert!(began.elapsed() < PATIENCE, "the server does not come to rest");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "the server does not come to rest"
+        );
         last = now;
     }
 }
@@ -99,7 +102,9 @@ async fn an_idle_session_is_light() {
             let app = app();
             let handle = app.handle();
             let start = async move || {
-                let server = $driver::bind(app, "127.0.0.1:0").await.expect("a free port");
+                let server = $driver::bind(app, "127.0.0.1:0")
+                    .await
+                    .expect("a free port");
                 (server.local_addr(), server.run())
             };
             let server = TcpServer::start(start).await;

@@ -135,7 +135,7 @@ impl Dialled {
             self.info.subprotocol.as_deref(),
         );
         let parts = SessionParts {
-            info: Arc::new(self.info),
+            info: self.info,
             limits: self.limits,
             hooks: Arc::new(ClientHooks(self.observers)),
             registry: None,

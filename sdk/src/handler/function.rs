@@ -2,7 +2,7 @@
 
 use std::{future::Future, marker::PhantomData, sync::Arc};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 
 use crate::{
     handler::{
@@ -172,7 +172,8 @@ macro_rules! impl_handler {
                     let handler = self.clone();
                     let prepared: Prepared = Box::new(move |socket| {
                         let future = handler($($arg,)* S::from_socket(socket));
-                        Box::pin(async move { future.await.into_result() })
+                        // Not an async block: it would have room for the future twice.
+                        Box::pin(future.map(HandlerOutput::into_result))
                     });
                     Ok(prepared)
                 })

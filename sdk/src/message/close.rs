@@ -88,8 +88,12 @@ pub const MAX_REASON_BYTES: usize = 123;
 /// assert_eq!(frame.code().as_u16(), 1012);
 /// assert!(CloseFrame::new(1006, "").is_err()); // only ever reported
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloseFrame {
+#[derive(Clone, PartialEq, Eq)]
+pub struct CloseFrame(Box<Content>);
+
+/// Boxed, since a session has one at its end, and many places that might hold it.
+#[derive(Clone, PartialEq, Eq)]
+struct Content {
     code: CloseCode,
     reason: ByteString,
 }
@@ -115,27 +119,34 @@ impl CloseFrame {
                 bytes: reason.len(),
             });
         }
-        Ok(Self { code, reason })
+        Ok(Self(Box::new(Content { code, reason })))
     }
 
     /// Makes a frame from a code that is known to be sendable, cutting the reason at a character
     /// boundary if it is too long.
     pub(crate) fn cut(code: CloseCode, reason: &str) -> Self {
         debug_assert!(code.is_sendable());
-        Self {
-            code,
-            reason: cut_reason(reason).into(),
-        }
+        let reason = cut_reason(reason).into();
+        Self(Box::new(Content { code, reason }))
     }
 
     /// The code.
     pub fn code(&self) -> CloseCode {
-        self.code
+        self.0.code
     }
 
     /// The reason, empty if none was given.
     pub fn reason(&self) -> &ByteString {
-        &self.reason
+        &self.0.reason
+    }
+}
+
+impl fmt::Debug for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseFrame")
+            .field("code", &self.0.code)
+            .field("reason", &self.0.reason)
+            .finish()
     }
 }
 

@@ -40,8 +40,9 @@ pub enum Message {
     /// The peer's close frame; only routes that ask for control frames see it, once, right before
     /// `read` ends.
     Close(Option<CloseFrame>),
-    /// A frame that the transport surfaced and the protocol has no name for.
-    Unknown(UnknownFrame),
+    /// A frame that the transport surfaced and the protocol has no name for. Boxed: it is rare, and
+    /// would make every message larger.
+    Unknown(Box<UnknownFrame>),
 }
 
 impl Message {
@@ -249,6 +250,13 @@ impl fmt::Debug for UnknownFrame {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_a_payload_and_its_kind() {
+        // They are moved from queue to queue, and wait there.
+        let words = size_of::<Message>() / size_of::<usize>();
+        assert_eq!(words, 1 + size_of::<Bytes>() / size_of::<usize>());
+    }
 
     #[test]
     fn debug_never_prints_a_payload() {

@@ -1,22 +1,21 @@
 //! What is owed once a session ends.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use super::{
     clock::now,
     engine::Counts,
     guards::Guards,
     hooks::SessionHooks,
-    info::SessionInfo,
     registry::{Enrolled, Slot},
+    shared::Shared,
 };
 use crate::message::{CloseFrame, CloseOutcome, Error, Phase};
 
 /// What is owed once a session ends, and released with it on every path.
 pub(crate) struct SessionEnd {
     hooks: Arc<dyn SessionHooks>,
-    info: Arc<SessionInfo>,
-    started: Instant,
+    shared: Arc<Shared>,
     guards: Guards,
     _counted: (Option<Enrolled>, Option<Slot>),
 }
@@ -24,15 +23,13 @@ pub(crate) struct SessionEnd {
 impl SessionEnd {
     pub(crate) fn new(
         hooks: Arc<dyn SessionHooks>,
-        info: Arc<SessionInfo>,
-        started: Instant,
+        shared: Arc<Shared>,
         guards: Guards,
         counted: (Option<Enrolled>, Option<Slot>),
     ) -> Self {
         Self {
             hooks,
-            info,
-            started,
+            shared,
             guards,
             _counted: counted,
         }
@@ -44,11 +41,11 @@ impl SessionEnd {
     }
 
     pub(crate) fn tell_upgraded(&self) {
-        self.hooks.upgraded(&self.info);
+        self.hooks.upgraded(&self.shared.info);
     }
 
     pub(crate) fn tell_failed(&self, error: &Error) {
-        self.hooks.failed(&self.info, error);
+        self.hooks.failed(&self.shared.info, error);
     }
 
     /// Tells of the end, and releases what the session held.
@@ -56,7 +53,9 @@ impl SessionEnd {
         for panic in self.guards.release() {
             self.tell_failed(&panic.in_phase(Phase::Session));
         }
-        let duration = now().saturating_duration_since(self.started);
-        self.hooks.closed(&self.info, outcome, duration, counts);
+        let started = self.shared.lock().engine.started();
+        let duration = now().saturating_duration_since(started);
+        let info = &self.shared.info;
+        self.hooks.closed(info, outcome, duration, counts);
     }
 }

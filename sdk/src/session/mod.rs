@@ -13,6 +13,7 @@ pub(crate) mod engine;
 mod figures;
 mod gap;
 mod guards;
+mod handler;
 mod hooks;
 mod info;
 mod line;
@@ -27,6 +28,7 @@ mod sync;
 mod tap;
 mod timer;
 mod waiters;
+mod writing;
 
 pub use self::{
     engine::{Counts, Delivery},

@@ -7,7 +7,7 @@ use crate::{
     session::{
         end::SessionEnd,
         engine::Counts,
-        shared::{Locked, Shared, State},
+        shared::{Line, Locked, Shared, State},
     },
 };
 
@@ -69,8 +69,8 @@ impl Notifier {
         let has_news = tells_closing
             || tells_closed
             || state.engine.has_failures()
-            || !state.flushers.is_empty()
-            || !state.writers.is_empty();
+            || state.has_waiting(Line::Flush)
+            || state.has_waiting(Line::Room);
         if has_news {
             self.told_closing |= tells_closing;
             self.told_closed |= tells_closed;
@@ -89,9 +89,9 @@ impl Notifier {
         let is_flushed = state.engine.is_flushed() || state.engine.is_closed();
         // Nobody's turn comes any more: all hear that it is over.
         let is_refused = state.engine.refuses_writes();
-        let flushers = is_flushed.then(|| state.flushers.call_all());
-        let writers = is_refused.then(|| state.writers.call_all());
-        let enders = tells_ending.then(|| state.enders.call_all());
+        let flushers = is_flushed.then(|| state.call_all(Line::Flush));
+        let writers = is_refused.then(|| state.call_all(Line::Room));
+        let enders = tells_ending.then(|| state.call_all(Line::End));
         drop(state);
 
         flushers.into_iter().flatten().for_each(Waker::wake);

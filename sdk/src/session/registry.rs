@@ -236,7 +236,7 @@ impl Registry {
                 return Err(full());
             }
             *count += 1;
-            slot.peer = Some(peer);
+            slot.peer = Some(Box::new(peer));
         }
         Ok(slot)
     }
@@ -496,7 +496,8 @@ impl Drop for PrincipalSlot {
 pub(crate) struct Slot {
     registry: Arc<Registry>,
     route: Option<Arc<RouteCount>>,
-    peer: Option<IpAddr>,
+    /// Boxed, since most apps do not count peers.
+    peer: Option<Box<IpAddr>>,
 }
 
 impl Drop for Slot {
@@ -504,12 +505,12 @@ impl Drop for Slot {
         if let Some(route) = &self.route {
             route.live.fetch_sub(1, Ordering::AcqRel);
         }
-        if let Some(peer) = self.peer {
+        if let Some(peer) = &self.peer {
             let mut peers = lock(&self.registry.peers);
-            if let Some(count) = peers.get_mut(&peer) {
+            if let Some(count) = peers.get_mut(peer) {
                 *count -= 1;
                 if *count == 0 {
-                    peers.remove(&peer);
+                    peers.remove(peer);
                 }
             }
         }

@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::future::BoxFuture;
 use tokio::{task::unconstrained, time::Sleep};
 
 use crate::{
@@ -21,6 +20,7 @@ use crate::{
         clock::now,
         end::SessionEnd,
         engine::{InputRoom, Outgoing, Stage},
+        handler::Handler,
         notifier::Notifier,
         shared::{NativeRequest, Shared},
         tap::Direction,
@@ -46,12 +46,10 @@ const SLICE: Duration = Duration::from_micros(500);
 pub struct Session<T: Transport> {
     shared: Arc<Shared>,
     transport: Option<T>,
-    /// Gone once it has ended; never there if the socket is in somebody else's hands.
-    handler: Option<BoxFuture<'static, Result<()>>>,
+    handler: Handler,
+    /// It may fire early: deadlines mostly move on, and are not worth a reset.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// When `sleep` fires. It may be early: deadlines mostly move on, and are not worth a reset.
-    sleep_until: Option<Instant>,
-    /// Whom `sleep` wakes.
+    /// Whom `sleep` wakes; `None` once it has fired.
     sleep_waker: Option<Waker>,
     /// The last `poll_recv` was not `Pending`, so nothing will wake the task for input.
     input_unpolled: bool,
@@ -93,7 +91,7 @@ impl<T: Transport> Session<T> {
     pub(super) fn new(
         shared: Arc<Shared>,
         transport: T,
-        handler: Option<BoxFuture<'static, Result<()>>>,
+        handler: Handler,
         ending: SessionEnd,
     ) -> Self {
         let (room, deadline) = {
@@ -109,7 +107,6 @@ impl<T: Transport> Session<T> {
             transport: Some(transport),
             handler,
             sleep: None,
-            sleep_until: None,
             sleep_waker: None,
             input_unpolled: false,
         }
@@ -204,11 +201,11 @@ impl<T: Transport> Session<T> {
         if !self.shared.bell.take_handler_call() {
             return;
         }
-        let Some(handler) = &mut self.handler else {
+        if self.handler.is_gone() {
             return;
-        };
+        }
         let mut cx = Context::from_waker(self.notifier.handler_waker());
-        let result = match catch(|| handler.as_mut().poll(&mut cx)) {
+        let result = match catch(|| self.handler.poll(&mut cx)) {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => result,
             Err(panic) => Err(panic),
@@ -225,9 +222,7 @@ impl<T: Transport> Session<T> {
     }
 
     fn drop_handler(&mut self) {
-        let Some(handler) = self.handler.take() else {
-            return;
-        };
+        let handler = self.handler.take();
         // A destructor of the application's may panic; it must not take the session along.
         if let Err(panic) = catch(|| drop(handler)) {
             let panic = panic.in_phase(Phase::Handler);
@@ -249,7 +244,7 @@ impl<T: Transport> Session<T> {
         } else if self.transport.is_some() {
             engine.handle_flush(sent.taken_bytes, sent.unsent_bytes, now);
         }
-        if self.transport.is_some() && matches!(state.native, NativeRequest::Wanted(_)) {
+        if self.transport.is_some() && state.wants_native() {
             drop(state);
             self.make_native(cx);
             state = self.shared.lock();
@@ -268,12 +263,12 @@ impl<T: Transport> Session<T> {
             dropped = self.transport.take();
             let traffic = dropped.as_ref().and_then(Transport::traffic);
             state.engine.handle_traffic(traffic);
-            gone_native = std::mem::take(&mut state.native);
+            gone_native = state.take_native();
             for message in self.in_hand.drain(..) {
                 state.engine.discard(message);
             }
         }
-        if self.transport.is_none() && self.handler.is_some() {
+        if self.transport.is_none() && !self.handler.is_gone() {
             state.engine.start_handler_grace(now);
         }
         // Looked up under this lock, since what changes the state from here on touches it.
@@ -327,7 +322,8 @@ impl<T: Transport> Session<T> {
             return;
         };
         let mut state = self.shared.lock();
-        let request = std::mem::replace(&mut state.native, NativeRequest::Made(made));
+        let request = state.take_native();
+        state.set_native(NativeRequest::Made(made));
         drop(state);
         if let NativeRequest::Wanted(Some(waiting)) = request {
             waiting.wake();
@@ -356,10 +352,10 @@ impl<T: Transport> Session<T> {
         if self.transport.is_some() {
             return false;
         }
-        if self.handler.is_some() && self.shared.lock().engine.is_grace_over() {
+        if !self.handler.is_gone() && self.shared.lock().engine.is_grace_over() {
             self.drop_handler();
         }
-        self.handler.is_none()
+        self.handler.is_gone()
     }
 
     fn finish(&mut self) -> CloseOutcome {
@@ -377,22 +373,16 @@ impl<T: Transport> Session<T> {
         let Some(deadline) = deadline else {
             return false;
         };
-        match self.sleep_until {
-            Some(until) if until <= deadline => {
-                let waker = self.sleep_waker.as_ref();
-                if until > now && waker.is_some_and(|waker| waker.will_wake(cx.waker())) {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        match (&mut self.sleep, &self.sleep_waker) {
+            (Some(sleep), Some(waker)) if sleep.deadline() <= deadline => {
+                if sleep.deadline().into_std() > now && waker.will_wake(cx.waker()) {
                     // It cannot have fired when this round began, and when it does it wakes us.
                     return false;
                 }
             }
-            _ => {
-                let at = tokio::time::Instant::from_std(deadline);
-                match &mut self.sleep {
-                    Some(sleep) => sleep.as_mut().reset(at),
-                    None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
-                }
-                self.sleep_until = Some(deadline);
-            }
+            (Some(sleep), _) => sleep.as_mut().reset(deadline),
+            (None, _) => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline))),
         }
         // Outside of the task's budget: without any left, the timer would not be set.
         let fired = self
@@ -400,7 +390,6 @@ impl<T: Transport> Session<T> {
             .as_mut()
             .is_some_and(|sleep| pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready());
         if fired {
-            self.sleep_until = None;
             self.sleep_waker = None;
         } else {
             self.sleep_waker = Some(cx.waker().clone());

@@ -1,10 +1,12 @@
 //! What can only write.
 
-use std::{fmt, future::poll_fn, sync::Arc, task::Poll, time::SystemTime};
-
-use bytes::Bytes;
-use bytestring::ByteString;
-use tokio::task::coop::consume_budget;
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    sync::Arc,
+    task::Poll,
+    time::SystemTime,
+};
 
 use crate::{
     message::{
@@ -18,8 +20,11 @@ use crate::{
         info::SessionInfo,
         line::Place,
         shared::{Line, Shared, State},
+        writing::Sending,
     },
 };
+use bytes::Bytes;
+use bytestring::ByteString;
 
 /// Writes to one session, from anywhere: a cheap `Clone + Send + Sync + 'static`.
 ///
@@ -79,12 +84,8 @@ impl Sender {
     ///
     /// Atomic: the message is queued whole or, if the future is dropped before it completes, not
     /// at all.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<()> {
-        consume_budget().await;
-        match self.start_send(message.into(), None)? {
-            Admission::Done => Ok(()),
-            Admission::Wait(message) => self.send_when_room(message).await,
-        }
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<()>> + Send {
+        Sending::new(&self.shared, message.into())
     }
 
     /// Queues a text or binary message, or says at once that there is no room: where
@@ -277,34 +278,6 @@ impl Sender {
         // A refusal may have begun the end.
         self.shared.touch();
         admission
-    }
-
-    pub(super) async fn send_when_room(&self, message: Message) -> Result<()> {
-        let mut waiting = Some(message);
-        let mut place = Place::new(&self.shared, Line::Room);
-        poll_fn(|cx| {
-            let Some(message) = waiting.take() else {
-                return Poll::Ready(Ok(()));
-            };
-            let mut state = self.shared.lock();
-            let admission = state.write_in_turn(message, &mut place.ticket, cx.waker());
-            let next = state.call_writer();
-            drop(state);
-            if let Some(next) = next {
-                next.wake();
-            }
-            let sent = match admission {
-                Ok(Admission::Wait(message)) => {
-                    waiting = Some(message);
-                    return Poll::Pending;
-                }
-                Ok(Admission::Done) => Ok(()),
-                Err(error) => Err(error),
-            };
-            self.shared.touch();
-            Poll::Ready(sent)
-        })
-        .await
     }
 
     /// Looks at the state whenever the line is called, until `check` yields.

@@ -12,7 +12,7 @@ use crate::{
     session::{
         bell::Bell,
         clock::now,
-        engine::{Admission, Delivery, Engine, Outgoing, backpressure},
+        engine::{Admission, Delivery, Engine, LazyDeque, Outgoing, backpressure},
         info::SessionInfo,
         tap::Taps,
         waiters::{Ticket, Waiters},
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
-    pub(crate) info: Arc<SessionInfo>,
+    pub(crate) info: SessionInfo,
     pub(crate) limits: Arc<Limits>,
     pub(crate) bell: Bell,
 }
@@ -34,15 +34,21 @@ pub(crate) struct State {
     /// Who waits in `read`. Kept, so that a waiting reader costs no clone a message.
     pub(crate) reader: Option<Waker>,
     pub(crate) is_reader_waiting: bool,
-    /// Who waits for room in the send queue.
-    pub(crate) writers: Waiters,
-    /// Who waits for everything written to have left.
-    pub(crate) flushers: Waiters,
-    /// Who waits for the end to begin, or to be over.
-    pub(crate) enders: Waiters,
-    pub(crate) native: NativeRequest,
+    /// Made by whoever is the first to wait for something else than a message.
+    waiting: Option<Box<Waiting>>,
     /// Who looks on.
     pub(super) taps: Option<Box<Taps>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// For room in the send queue.
+    writers: Waiters,
+    /// For everything written to have left.
+    flushers: Waiters,
+    /// For the end to begin, or to be over.
+    enders: Waiters,
+    native: NativeRequest,
 }
 
 /// What can be waited for, beside a message.
@@ -54,12 +60,38 @@ pub(crate) enum Line {
 }
 
 impl State {
+    /// A line, to join.
     pub(crate) fn line(&mut self, line: Line) -> &mut Waiters {
-        match line {
-            Line::Room => &mut self.writers,
-            Line::Flush => &mut self.flushers,
-            Line::End => &mut self.enders,
-        }
+        self.waiting.get_or_insert_default().line(line)
+    }
+
+    /// Whether somebody waits in a line.
+    pub(crate) fn has_waiting(&self, line: Line) -> bool {
+        let waiting = self.waiting.as_deref();
+        waiting.is_some_and(|waiting| !waiting.peek(line).is_empty())
+    }
+
+    /// Takes all out of a line, to be woken.
+    pub(crate) fn call_all(&mut self, line: Line) -> impl Iterator<Item = Waker> + use<> {
+        let waiting = self.waiting.as_deref_mut();
+        let called = waiting.map(|waiting| waiting.line(line).call_all());
+        called.into_iter().flatten()
+    }
+
+    /// Whether a handler waits for the framework's socket.
+    pub(crate) fn wants_native(&self) -> bool {
+        let native = self.waiting.as_ref().map(|waiting| &waiting.native);
+        matches!(native, Some(NativeRequest::Wanted(_)))
+    }
+
+    /// What is asked for, or made, of the framework's socket.
+    pub(crate) fn take_native(&mut self) -> NativeRequest {
+        let native = self.waiting.as_mut().map(|waiting| &mut waiting.native);
+        native.map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(crate) fn set_native(&mut self, native: NativeRequest) {
+        self.waiting.get_or_insert_default().native = native;
     }
 
     /// Queues a message, behind those that wait for room.
@@ -68,13 +100,13 @@ impl State {
         message: Message,
         policy: Option<SlowClient>,
     ) -> Result<Admission> {
-        let is_behind_others = !self.writers.is_empty();
+        let is_behind_others = self.has_waiting(Line::Room);
         self.engine.write(message, policy, is_behind_others, now)
     }
 
     /// The same for a message that many sessions send.
     pub(crate) fn write_shared(&mut self, message: &SharedMessage) -> Result<Delivery> {
-        let is_behind_others = !self.writers.is_empty();
+        let is_behind_others = self.has_waiting(Line::Room);
         self.engine.write_shared(message, is_behind_others, now)
     }
 
@@ -87,18 +119,20 @@ impl State {
         waker: &Waker,
     ) -> Result<Admission> {
         let is_turn = match *ticket {
-            Some(ticket) => !self.writers.holds(ticket),
-            None => self.writers.is_empty(),
+            Some(ticket) => !self.line(Line::Room).holds(ticket),
+            None => !self.has_waiting(Line::Room),
         };
         let bytes = message.payload_bytes();
         let admission = self.engine.write(message, None, !is_turn, now)?;
         match (&admission, *ticket) {
             (Admission::Done, _) => *ticket = None,
-            (Admission::Wait(_), None) => *ticket = Some(self.writers.join(bytes, waker)),
-            (Admission::Wait(_), Some(_)) if is_turn => {
-                *ticket = Some(self.writers.rejoin(bytes, waker));
+            (Admission::Wait(_), None) => {
+                *ticket = Some(self.line(Line::Room).join(bytes, waker));
             }
-            (Admission::Wait(_), Some(ticket)) => self.writers.renew(ticket, waker),
+            (Admission::Wait(_), Some(_)) if is_turn => {
+                *ticket = Some(self.line(Line::Room).rejoin(bytes, waker));
+            }
+            (Admission::Wait(_), Some(ticket)) => self.line(Line::Room).renew(ticket, waker),
         }
         Ok(admission)
     }
@@ -106,10 +140,9 @@ impl State {
     /// Calls whoever is next in the line for room, if there is room for it. Whoever is called calls
     /// the next: one at a time, so that none is woken in vain.
     pub(crate) fn call_writer(&mut self) -> Option<Waker> {
-        let bytes = self.writers.first_payload_bytes()?;
-        self.engine
-            .has_room(bytes)
-            .then(|| self.writers.call_first())?
+        let writers = &mut self.waiting.as_mut()?.writers;
+        let bytes = writers.first_payload_bytes()?;
+        self.engine.has_room(bytes).then(|| writers.call_first())?
     }
 
     pub(crate) fn send_latest(
@@ -123,6 +156,24 @@ impl State {
                 self.engine.discard(message);
                 Err(backpressure())
             }
+        }
+    }
+}
+
+impl Waiting {
+    fn line(&mut self, line: Line) -> &mut Waiters {
+        match line {
+            Line::Room => &mut self.writers,
+            Line::Flush => &mut self.flushers,
+            Line::End => &mut self.enders,
+        }
+    }
+
+    fn peek(&self, line: Line) -> &Waiters {
+        match line {
+            Line::Room => &self.writers,
+            Line::Flush => &self.flushers,
+            Line::End => &self.enders,
         }
     }
 }
@@ -148,7 +199,7 @@ pub(crate) struct Locked<'a> {
 #[derive(Debug)]
 struct Discarded<'a> {
     shared: &'a Shared,
-    messages: Vec<Outgoing>,
+    messages: LazyDeque<Outgoing>,
 }
 
 impl Deref for Locked<'_> {
@@ -173,7 +224,7 @@ impl Drop for Locked<'_> {
 
 impl Drop for Discarded<'_> {
     fn drop(&mut self) {
-        for message in self.messages.drain(..) {
+        for message in std::mem::take(&mut self.messages) {
             if let Err(panic) = catch(|| drop(message)) {
                 self.shared
                     .lock()
@@ -186,16 +237,13 @@ impl Drop for Discarded<'_> {
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, info: Arc<SessionInfo>, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(engine: Engine, info: SessionInfo, limits: Arc<Limits>) -> Self {
         Self {
             state: Mutex::new(State {
                 engine,
                 reader: None,
                 is_reader_waiting: false,
-                writers: Waiters::default(),
-                flushers: Waiters::default(),
-                enders: Waiters::default(),
-                native: NativeRequest::None,
+                waiting: None,
                 taps: None,
             }),
             info,
@@ -212,7 +260,7 @@ impl Shared {
             state: self.state.lock().unwrap_or_else(PoisonError::into_inner),
             discarded: Discarded {
                 shared: self,
-                messages: Vec::new(),
+                messages: LazyDeque::new(),
             },
         }
     }
@@ -227,11 +275,11 @@ impl Shared {
     pub(crate) fn let_go(&self) {
         let mut state = self.lock();
         let reader = state.reader.take();
-        let native = std::mem::take(&mut state.native);
+        let native = state.take_native();
         let lines = [Line::Room, Line::Flush, Line::End];
         let waiting: Vec<_> = lines
             .into_iter()
-            .flat_map(|line| state.line(line).call_all())
+            .flat_map(|line| state.call_all(line))
             .collect();
         drop(state);
         drop((reader, native));

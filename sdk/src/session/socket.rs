@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::poll_fn,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use bytestring::ByteString;
 use futures::{Sink, Stream, stream};
-use tokio::task::coop::{consume_budget, poll_proceed};
+use tokio::task::coop::poll_proceed;
 
 use crate::{
     message::{CloseCode, CloseOutcome, ConnectionId, Error, ErrorKind, Message, Result},
@@ -26,6 +26,7 @@ use crate::{
         sender::Sender,
         shared::{Line, NativeRequest, Shared},
         waiters::Ticket,
+        writing::{Unsent, Writing},
     },
     wire::NativeSocket,
 };
@@ -68,11 +69,18 @@ use crate::{
 /// ```
 pub struct Socket {
     sender: Sender,
+    /// Made by whoever is the first to need it.
+    extra: Option<Box<Extra>>,
+}
+
+/// What most sockets do without.
+#[derive(Default)]
+struct Extra {
     /// Never locked: the mutex only makes the socket `Sync`.
     native: Mutex<Option<Box<dyn NativeSocket>>>,
     /// Taken by the `Sink`, and waiting for room.
-    outgoing: Option<Message>,
-    /// Where the `Sink` waits, if it does.
+    outgoing: Unsent,
+    /// Where the `Sink` waits to be flushed or closed, if it does.
     waits_in: Option<(Line, Ticket)>,
 }
 
@@ -80,9 +88,7 @@ impl Socket {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
             sender: Sender::new(shared),
-            native: Mutex::new(None),
-            outgoing: None,
-            waits_in: None,
+            extra: None,
         }
     }
 
@@ -136,16 +142,11 @@ impl Socket {
     ///
     /// Atomic: the message is queued whole or, if the future is dropped before it completes, not
     /// at all.
-    pub async fn write(&mut self, message: impl Into<Message>) -> Result<()> {
-        if let Some(native) = self.native_mut() {
-            native.sync();
-        }
-        consume_budget().await;
-        self.send_outgoing().await?;
-        match self.sender.start_send(message.into(), None)? {
-            Admission::Done => Ok(()),
-            Admission::Wait(message) => self.sender.send_when_room(message).await,
-        }
+    pub fn write(
+        &mut self,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        Writing::new(self, message.into())
     }
 
     /// Queues a ping with this payload, ahead of data. The answer feeds nothing; the heartbeat
@@ -193,7 +194,7 @@ impl Socket {
     /// Cancel-safe.
     pub async fn flush(&mut self) {
         // It fails only where the session has ended, and then there is nothing to wait for.
-        let _ = self.send_outgoing().await;
+        let _ = poll_fn(|cx| self.poll_outgoing(cx)).await;
         self.sender.flush().await;
     }
 
@@ -226,12 +227,12 @@ impl Socket {
     ///
     /// Cancel-safe.
     pub async fn native(&mut self) -> Result<&mut dyn NativeSocket> {
-        if self.native_mut().is_none() {
+        if self.made_native().is_none() {
             let native = poll_fn(|cx| self.poll_make_native(cx)).await?;
-            *self.native_mut() = Some(native);
+            self.extra().native = Mutex::new(Some(native));
         }
-        match self.native_mut() {
-            Some(native) => Ok(&mut **native),
+        match self.made_native() {
+            Some(native) => Ok(native),
             None => Err(no_native("this driver has no native socket")),
         }
     }
@@ -324,48 +325,37 @@ impl Socket {
         state.engine.is_closed().then(|| state.engine.outcome())
     }
 
-    fn native_mut(&mut self) -> &mut Option<Box<dyn NativeSocket>> {
-        self.native
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    /// The framework's socket, if it has been asked for.
+    fn made_native(&mut self) -> Option<&mut dyn NativeSocket> {
+        let native = &mut self.extra.as_mut()?.native;
+        let native = native.get_mut().unwrap_or_else(PoisonError::into_inner);
+        native.as_deref_mut()
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         self.sender.shared()
     }
 
-    /// Queues what the sink has taken, which comes before everything written later.
-    async fn send_outgoing(&mut self) -> Result<()> {
-        if self.outgoing.is_some() {
-            poll_fn(|cx| self.poll_outgoing(cx)).await?;
+    /// Lets what was written before leave before what is written next.
+    pub(super) fn poll_before_write(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
+        if self.extra.is_none() {
+            return Poll::Ready(Ok(()));
         }
-        Ok(())
+        if let Some(native) = self.made_native() {
+            native.sync();
+        }
+        self.poll_outgoing(cx)
     }
 
     /// Queues what the sink has taken.
     fn poll_outgoing(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        let Some(message) = self.outgoing.take() else {
-            return Poll::Ready(Ok(()));
-        };
-        let mut ticket = self.take_place(Line::Room);
-        let shared = Arc::clone(self.shared());
-        let mut state = shared.lock();
-        let admission = state.write_in_turn(message, &mut ticket, cx.waker());
-        let next = state.call_writer();
-        drop(state);
-        if let Some(next) = next {
-            next.wake();
-        }
-        self.waits_in = ticket.map(|ticket| (Line::Room, ticket));
-        match admission {
-            Ok(Admission::Wait(message)) => {
-                self.outgoing = Some(message);
-                Poll::Pending
-            }
-            sent => {
-                shared.touch();
-                Poll::Ready(sent.map(drop))
-            }
+        match &mut self.extra {
+            Some(extra) => extra.outgoing.poll(self.sender.shared(), cx),
+            None => Poll::Ready(Ok(())),
         }
     }
 
@@ -386,13 +376,14 @@ impl Socket {
             return Poll::Ready(());
         }
         line::wait(&mut state, line, &mut ticket, cx);
-        self.waits_in = ticket.map(|ticket| (line, ticket));
+        drop(state);
+        self.extra().waits_in = ticket.map(|ticket| (line, ticket));
         Poll::Pending
     }
 
     /// The place where the sink waits, if it is in this line; one in another it gives up.
     fn take_place(&mut self, line: Line) -> Option<Ticket> {
-        match self.waits_in.take() {
+        match self.extra.as_mut()?.waits_in.take() {
             Some((held, ticket)) if held == line => Some(ticket),
             Some((held, ticket)) => {
                 line::give_up(self.shared(), held, ticket);
@@ -404,12 +395,12 @@ impl Socket {
 
     fn poll_make_native(&self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
         let mut state = self.shared().lock();
-        match std::mem::take(&mut state.native) {
+        match state.take_native() {
             NativeRequest::Made(made) => return Poll::Ready(made),
             NativeRequest::None | NativeRequest::Wanted(_) if state.engine.is_closed() => {
                 return Poll::Ready(Err(Error::closed()));
             }
-            _ => state.native = NativeRequest::Wanted(Some(cx.waker().clone())),
+            _ => state.set_native(NativeRequest::Wanted(Some(cx.waker().clone()))),
         }
         drop(state);
         self.shared().touch();
@@ -425,12 +416,15 @@ impl AsRef<Sender> for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if let Some(native) = self.native_mut() {
+        if let Some(native) = self.made_native() {
             // What was written through it leaves before the close of a handler that returns.
             native.sync();
         }
-        if let Some((line, ticket)) = self.waits_in.take() {
-            line::give_up(self.shared(), line, ticket);
+        if let Some(extra) = &mut self.extra {
+            extra.outgoing.give_up(self.sender.shared());
+            if let Some((line, ticket)) = extra.waits_in.take() {
+                line::give_up(self.sender.shared(), line, ticket);
+            }
         }
         let mut state = self.shared().lock();
         state.engine.leave(now);
@@ -476,7 +470,7 @@ impl Sink<Message> for Socket {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
         let this = self.get_mut();
         if let Admission::Wait(message) = this.sender.start_send(message, None)? {
-            this.outgoing = Some(message);
+            this.extra().outgoing.put(message);
         }
         Ok(())
     }

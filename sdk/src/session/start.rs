@@ -1,17 +1,13 @@
 //! How a session begins.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-use futures::future::BoxFuture;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     clock::now,
     end::SessionEnd,
     engine::Engine,
     guards::Guards,
+    handler::{Handler, Start},
     hooks::SessionHooks,
     info::SessionInfo,
     registry::{Registry, Slot},
@@ -20,14 +16,14 @@ use super::{
     socket::Socket,
 };
 use crate::{
-    message::{CloseFrame, Result},
+    message::CloseFrame,
     policy::{LONGEST, Limits},
     wire::Transport,
 };
 
 /// Everything that a session needs besides its transport.
 pub(crate) struct SessionParts {
-    pub(crate) info: Arc<SessionInfo>,
+    pub(crate) info: SessionInfo,
     pub(crate) limits: Arc<Limits>,
     pub(crate) hooks: Arc<dyn SessionHooks>,
     /// Where an app finds its sessions; a client's are found by nobody.
@@ -42,36 +38,29 @@ pub(crate) struct SessionParts {
 }
 
 impl SessionParts {
-    /// Makes the session; `handler` gets its socket.
-    pub(crate) fn start<T: Transport>(
-        self,
-        transport: T,
-        handler: impl FnOnce(Socket) -> BoxFuture<'static, Result<()>> + Send + 'static,
-    ) -> Session<T> {
-        let started = now();
-        let engine = self.engine(started);
-        let (shared, end) = self.begin(engine, started);
-        let socket = Socket::new(Arc::clone(&shared));
-        // Called inside the session, which catches its panics from the first line on.
-        let handler = Box::pin(async move { handler(socket).await });
-        Session::new(shared, transport, Some(handler), end)
+    /// Makes the session; `handler` gets its socket, inside the session.
+    pub(crate) fn start<T: Transport>(self, transport: T, handler: Start) -> Session<T> {
+        let engine = self.engine();
+        let (shared, end) = self.begin(engine);
+        let handler = Handler::new(handler, Socket::new(Arc::clone(&shared)));
+        Session::new(shared, transport, handler, end)
     }
 
     /// Makes a session without a handler, and the socket that it ends with.
     pub(crate) fn open<T: Transport>(self, transport: T) -> (Session<T>, Socket) {
-        let started = now();
-        let engine = self.engine(started).ending_when_left();
-        let (shared, end) = self.begin(engine, started);
+        let engine = self.engine().ending_when_left();
+        let (shared, end) = self.begin(engine);
         let socket = Socket::new(Arc::clone(&shared));
-        (Session::new(shared, transport, None, end), socket)
+        (Session::new(shared, transport, Handler::Gone, end), socket)
     }
 
-    fn engine(&self, started: Instant) -> Engine {
+    fn engine(&self) -> Engine {
+        let started = now();
         let expires_at = self.expires_in.map(|left| started + left.min(LONGEST));
         Engine::new(Arc::clone(&self.limits), expires_at, started)
     }
 
-    fn begin(self, engine: Engine, started: Instant) -> (Arc<Shared>, SessionEnd) {
+    fn begin(self, engine: Engine) -> (Arc<Shared>, SessionEnd) {
         let shared = Arc::new(Shared::new(engine, self.info, self.limits));
         let enrolled = self.registry.map(|registry| {
             let enrolled = registry.enroll(&shared);
@@ -81,13 +70,8 @@ impl SessionParts {
             }
             enrolled
         });
-        let end = SessionEnd::new(
-            self.hooks,
-            Arc::clone(&shared.info),
-            started,
-            self.guards,
-            (enrolled, self.slot),
-        );
+        let counted = (enrolled, self.slot);
+        let end = SessionEnd::new(self.hooks, Arc::clone(&shared), self.guards, counted);
         end.tell_upgraded();
         (shared, end)
     }

@@ -1,6 +1,6 @@
 //! Deadlines by name.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,67 +43,96 @@ const ALL: [Timer; COUNT] = [
 const COUNT: usize = 10;
 
 /// One optional deadline for each [`Timer`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TimerTable {
-    deadlines: [Option<Instant>; COUNT],
+    /// When the session began. Deadlines are kept in nanoseconds since then, in half the room of
+    /// instants.
+    start: Instant,
+    deadlines: [u64; COUNT],
     /// The earliest of them: asked for every turn, while they change far more rarely.
-    next: Option<Instant>,
+    next: u64,
 }
 
+/// The deadline of a timer that is not set.
+const NEVER: u64 = u64::MAX;
+
 impl TimerTable {
+    pub(crate) fn new(start: Instant) -> Self {
+        Self {
+            start,
+            deadlines: [NEVER; COUNT],
+            next: NEVER,
+        }
+    }
+
+    /// When the session began.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
     pub(crate) fn set(&mut self, timer: Timer, deadline: Instant) {
-        self.deadlines[timer as usize] = Some(deadline);
+        self.deadlines[timer as usize] = self.since_start(deadline);
         self.find_next();
     }
 
     pub(crate) fn stop(&mut self, timer: Timer) {
         if self.is_set(timer) {
-            self.deadlines[timer as usize] = None;
+            self.deadlines[timer as usize] = NEVER;
             self.find_next();
         }
     }
 
     pub(crate) fn stop_all(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.start);
     }
 
     pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
-        self.deadlines[timer as usize]
+        self.instant(self.deadlines[timer as usize])
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.get(timer).is_some()
+        self.deadlines[timer as usize] != NEVER
     }
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.next
+        self.instant(self.next)
     }
 
     /// Stops and returns a timer whose deadline has passed.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Timer> {
-        let due = |timer: &Timer| self.deadlines[*timer as usize].is_some_and(|at| at <= now);
+        let now = self.since_start(now);
+        let due = |timer: &Timer| self.deadlines[*timer as usize] <= now;
         let timer = ALL.into_iter().find(due)?;
         self.stop(timer);
         Some(timer)
     }
 
     fn find_next(&mut self) {
-        self.next = self.deadlines.iter().flatten().min().copied();
+        self.next = self.deadlines.into_iter().min().unwrap_or(NEVER);
+    }
+
+    fn since_start(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.start).as_nanos();
+        // Five centuries fit.
+        u64::try_from(since).unwrap_or(NEVER - 1)
+    }
+
+    fn instant(&self, since_start: u64) -> Option<Instant> {
+        let since = Duration::from_nanos(since_start);
+        (since_start != NEVER).then(|| self.start + since)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn timers_expire_once_and_the_ending_ones_first() {
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
-        let mut table = TimerTable::default();
+        let mut table = TimerTable::new(now);
         table.set(Timer::Heartbeat, now);
         table.set(Timer::Close, now);
         table.set(Timer::Idle, later);

@@ -1,6 +1,6 @@
 //! Those who wait for something of a session's, first come first served.
 
-use std::{collections::VecDeque, task::Waker};
+use std::{collections::VecDeque, num::NonZeroU64, task::Waker};
 
 /// A line of waiting tasks. Joining, leaving and calling the first one cost a constant, however
 /// many wait.
@@ -10,13 +10,13 @@ pub(crate) struct Waiters {
     first: u64,
     /// Empty places are of those who left; there is none at either end.
     places: VecDeque<Option<Waiter>>,
-    /// How many have joined so far: places are taken again, tickets are not.
-    joined: u64,
+    /// The ticket of who joins next: places are taken again, tickets are not.
+    next_serial: NonZeroU64,
 }
 
 #[derive(Debug)]
 struct Waiter {
-    serial: u64,
+    serial: NonZeroU64,
     waker: Waker,
     /// How much room it waits for.
     payload_bytes: usize,
@@ -26,7 +26,7 @@ struct Waiter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket {
     place: u64,
-    serial: u64,
+    serial: NonZeroU64,
 }
 
 impl Default for Waiters {
@@ -34,7 +34,7 @@ impl Default for Waiters {
         Self {
             first: u64::MAX / 2,
             places: VecDeque::new(),
-            joined: 0,
+            next_serial: NonZeroU64::MIN,
         }
     }
 }
@@ -112,9 +112,10 @@ impl Waiters {
     }
 
     fn waiter(&mut self, payload_bytes: usize, waker: &Waker) -> Waiter {
-        self.joined += 1;
+        let serial = self.next_serial;
+        self.next_serial = serial.saturating_add(1);
         Waiter {
-            serial: self.joined,
+            serial,
             waker: waker.clone(),
             payload_bytes,
         }

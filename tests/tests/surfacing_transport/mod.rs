@@ -44,7 +44,7 @@ impl Transport for Surfacing {
         match self.named.poll_recv(cx) {
             // What came before it has been yielded: the sieve stops in front of it.
             Poll::Pending => match self.unnamed.take() {
-                Some(frame) => Poll::Ready(Some(Ok(Message::Unknown(frame)))),
+                Some(frame) => Poll::Ready(Some(Ok(Message::Unknown(Box::new(frame))))),
                 None => Poll::Pending,
             },
             ready => ready,

@@ -477,7 +477,7 @@ fn session_parts(
 ) -> SessionParts {
     let principal = context.principal();
     SessionParts {
-        info: Arc::new(SessionInfo {
+        info: SessionInfo {
             id: context.id(),
             route: Arc::clone(&route.pattern),
             driver: context.driver(),
@@ -485,7 +485,7 @@ fn session_parts(
             subprotocol: context.selected_subprotocol(),
             principal: principal.map(|principal| Arc::clone(&principal.id)),
             since: SystemTime::now(),
-        }),
+        },
         limits: Arc::clone(&route.limits),
         hooks: Arc::clone(app) as _,
         registry: Some(Arc::clone(&app.registry)),

@@ -237,7 +237,8 @@ impl Engine {
     /// Closes a session whose peer reads too slowly.
     fn close_for_slowness(&mut self, now: impl Fn() -> Instant) -> Error {
         let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");
-        self.failures.push(backpressure().in_phase(Phase::Session));
+        self.failures
+            .push_back(backpressure().in_phase(Phase::Session));
         self.begin_close(frame, Initiator::Server, now());
         // One message too many is one failure; the next writer hears that it is closed.
         self.end.refuse_writes();
@@ -273,7 +274,7 @@ impl Engine {
                 )
             };
             let frame = CloseFrame::cut(CloseCode::TOO_BIG, "the server's message is too big");
-            self.failures.push(error().in_phase(Phase::Handler));
+            self.failures.push_back(error().in_phase(Phase::Handler));
             self.begin_close(frame, Initiator::Server, now());
             self.end.refuse_writes();
             return Err(error());

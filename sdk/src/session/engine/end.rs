@@ -18,7 +18,7 @@ pub(crate) enum Stage {
 #[derive(Debug, Default)]
 pub(super) struct End {
     /// Set by whatever ends the session first.
-    pub(super) begun: Option<Begun>,
+    pub(super) begun: Option<Box<Begun>>,
     /// The frame to send once the queue is empty; the inner `None` is an empty close.
     pub(super) queued: Option<Option<CloseFrame>>,
     pub(super) refuses_writes: bool,
@@ -39,6 +39,14 @@ pub(super) struct Begun {
 }
 
 impl End {
+    pub(super) fn begin(&mut self, code: CloseCode, reason: ByteString, initiator: Initiator) {
+        self.begun = Some(Box::new(Begun {
+            code,
+            reason,
+            initiator,
+        }));
+    }
+
     pub(super) fn has_begun(&self) -> bool {
         self.begun.is_some()
     }

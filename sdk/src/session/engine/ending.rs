@@ -4,10 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 
-use super::{
-    end::{Begun, Stage},
-    state::Engine,
-};
+use super::{end::Stage, state::Engine};
 use crate::message::{CloseCode, CloseFrame, CloseOutcome, Initiator, Message};
 use crate::session::timer::Timer;
 
@@ -52,11 +49,8 @@ impl Engine {
             return self.queue.discard(Message::Close(Some(frame)));
         }
         self.draining = None;
-        self.end.begun = Some(Begun {
-            code: frame.code(),
-            reason: frame.reason().clone(),
-            initiator,
-        });
+        self.end
+            .begin(frame.code(), frame.reason().clone(), initiator);
         self.end.queued = Some(Some(frame));
         self.deliver_stalled();
         self.timers.stop_all();
@@ -83,11 +77,7 @@ impl Engine {
             Some(frame) => (frame.code(), frame.reason().clone()),
             None => (CloseCode::NO_STATUS, ByteString::new()),
         };
-        self.end.begun = Some(Begun {
-            code,
-            reason,
-            initiator: Initiator::Peer,
-        });
+        self.end.begin(code, reason, Initiator::Peer);
         self.end.queued = Some(frame);
         self.timers.stop_all();
         self.timers
@@ -104,11 +94,8 @@ impl Engine {
             return self.handle_transport_closed();
         }
         if !self.end.has_begun() {
-            self.end.begun = Some(Begun {
-                code: CloseCode::ABNORMAL,
-                reason: ByteString::new(),
-                initiator,
-            });
+            let reason = ByteString::new();
+            self.end.begin(CloseCode::ABNORMAL, reason, initiator);
         }
         self.draining = None;
         self.heartbeat.is_due = false;
@@ -137,7 +124,6 @@ impl Engine {
 
     pub(super) fn end_input(&mut self) {
         self.input_ended = true;
-        let stalled = self.stalled.take();
-        self.discard_inbound(stalled);
+        self.discard_stalled();
     }
 }

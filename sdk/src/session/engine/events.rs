@@ -47,7 +47,7 @@ impl Engine {
     /// The peer broke the protocol, or a limit that its frames are checked against.
     pub(crate) fn handle_violation(&mut self, error: Error, now: Instant) {
         let frame = CloseFrame::cut(error.kind().close_code(), error.message());
-        self.failures.push(error.in_phase(Phase::Session));
+        self.failures.push_back(error.in_phase(Phase::Session));
         self.begin_fail(frame, now);
     }
 
@@ -57,7 +57,7 @@ impl Engine {
         if self.failures.len() >= MAX_REPORTED {
             return Some(error);
         }
-        self.failures.push(error.in_phase(Phase::Handler));
+        self.failures.push_back(error.in_phase(Phase::Handler));
         None
     }
 
@@ -114,7 +114,7 @@ impl Engine {
                 Timer::Idle => self.idle(unfinished, now),
                 Timer::Rate => {
                     if let Some(message) = self.stalled.take() {
-                        self.admit(message, now);
+                        self.admit(*message, now);
                     }
                 }
                 Timer::FirstMessage => self.expire(
@@ -159,16 +159,15 @@ impl Engine {
     ) {
         let has_failed = failure.is_some();
         if let Some(failure) = failure {
-            self.failures.push(failure.in_phase(Phase::Handler));
+            self.failures.push_back(failure.in_phase(Phase::Handler));
         }
         self.reader_gone = true;
         self.drop_inbound();
-        let stalled = self.stalled.take();
-        self.discard_inbound(stalled);
+        self.discard_stalled();
         match self.draining.take() {
             // It is through with its message, which is what the shutdown waited for.
             Some(drained) if !has_failed => {
-                self.begin_close(*drained, Initiator::Server, now);
+                self.begin_close(drained, Initiator::Server, now);
             }
             _ => self.begin_close(frame, Initiator::Handler, now),
         }
@@ -183,7 +182,7 @@ impl Engine {
         if !self.is_at_work() {
             return self.begin_close(frame, Initiator::Server, now);
         }
-        self.draining = Some(Box::new(frame));
+        self.draining = Some(frame);
         self.deliver_stalled();
         for timer in [Timer::Idle, Timer::FirstMessage, Timer::Rate] {
             self.timers.stop(timer);
@@ -200,7 +199,7 @@ impl Engine {
         self.is_at_work = false;
         match self.draining.take() {
             Some(frame) => {
-                self.begin_close(*frame, Initiator::Server, now());
+                self.begin_close(frame, Initiator::Server, now());
                 true
             }
             None => false,
@@ -209,14 +208,14 @@ impl Engine {
 
     /// The application's code panicked where the session ran it.
     pub(crate) fn handle_panic(&mut self, error: Error, now: Instant) {
-        self.failures.push(error.in_phase(Phase::Session));
+        self.failures.push_back(error.in_phase(Phase::Session));
         let frame = CloseFrame::cut(CloseCode::INTERNAL, "");
         self.begin_close(frame, Initiator::Server, now);
     }
 
     /// Something of the application's failed, and the session goes on.
     pub(crate) fn note_failure(&mut self, error: Error) {
-        self.failures.push(error);
+        self.failures.push_back(error);
     }
 
     /// The server wants the session to end: a shutdown, a disconnect.
@@ -274,7 +273,7 @@ impl Engine {
             let error = rate_limited();
             match bucket.policy() {
                 RatePolicy::Wait => {
-                    self.stalled = Some(message);
+                    self.stalled = Some(Box::new(message));
                     self.timers.set(Timer::Rate, refilled);
                 }
                 RatePolicy::Error => self.deliver(Err(error)),
@@ -282,7 +281,7 @@ impl Engine {
                 RatePolicy::Close if self.end.has_begun() => {}
                 RatePolicy::Close => {
                     let frame = CloseFrame::cut(CloseCode::POLICY, error.message());
-                    self.failures.push(error.in_phase(Phase::Session));
+                    self.failures.push_back(error.in_phase(Phase::Session));
                     self.begin_close(frame, Initiator::Server, now);
                 }
             }
@@ -324,8 +323,13 @@ impl Engine {
     pub(super) fn deliver_stalled(&mut self) {
         if let Some(message) = self.stalled.take() {
             self.count_in(&message);
-            self.deliver(Ok(message));
+            self.deliver(Ok(*message));
         }
+    }
+
+    pub(super) fn discard_stalled(&mut self) {
+        let stalled = self.stalled.take();
+        self.discard_inbound(stalled.map(|message| *message));
     }
 
     pub(super) fn drop_inbound(&mut self) {
@@ -366,7 +370,7 @@ impl Engine {
 
     fn fail_timeout(&mut self, name: &'static str, message: &'static str) {
         let error = Error::new(ErrorKind::Timeout, name, message);
-        self.failures.push(error.in_phase(Phase::Session));
+        self.failures.push_back(error.in_phase(Phase::Session));
     }
 }
 

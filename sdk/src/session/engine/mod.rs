@@ -16,6 +16,7 @@ mod end;
 mod ending;
 mod events;
 mod heartbeat;
+mod lazy;
 mod outgoing;
 mod pinging;
 mod progress;
@@ -30,6 +31,7 @@ pub use self::{commands::Delivery, counts::Counts};
 pub(crate) use self::{
     commands::{Admission, backpressure},
     end::Stage,
+    lazy::LazyDeque,
     outgoing::Outgoing,
     state::{Engine, InputRoom},
 };

@@ -113,7 +113,7 @@ impl Engine {
                 .timers
                 .set(Timer::Pong, now + self.limits.heartbeat_timeout);
         }
-        self.failures.push(
+        self.failures.push_back(
             Error::new(
                 ErrorKind::Timeout,
                 "WHARF_HEARTBEAT_TIMEOUT",

@@ -1,10 +1,8 @@
 //! What waits to be sent: data bounded in bytes and messages, control frames ahead of it.
 
-use std::collections::VecDeque;
-
 use bytestring::ByteString;
 
-use super::outgoing::Outgoing;
+use super::{lazy::LazyDeque, outgoing::Outgoing};
 use crate::message::Message;
 
 /// Unsent answers to pings beyond this many: the oldest are dropped, since answering the latest
@@ -16,23 +14,23 @@ const MAX_CONTROL: usize = 32;
 pub(crate) struct SendQueue {
     max_bytes: usize,
     max_messages: usize,
-    data: VecDeque<Entry>,
+    data: LazyDeque<Entry>,
     bytes: usize,
-    control: VecDeque<Message>,
+    control: LazyDeque<Message>,
     /// How many of `data` and `control`, from the front, own a compact copy of their payload
     /// instead of pinning a read buffer.
     compact_data: usize,
     compact_control: usize,
     /// What was dropped. Payloads may run the application's code when they are, so that happens
     /// behind the lock under which the queue is changed.
-    discarded: Vec<Outgoing>,
+    discarded: LazyDeque<Outgoing>,
 }
 
 #[derive(Debug)]
 struct Entry {
     message: Outgoing,
     /// Messages with the same key stand for the same thing; the latest is enough.
-    key: Option<ByteString>,
+    key: Option<Box<ByteString>>,
 }
 
 /// What was removed to make room.
@@ -47,21 +45,21 @@ impl SendQueue {
         Self {
             max_bytes,
             max_messages,
-            data: VecDeque::new(),
+            data: LazyDeque::new(),
             bytes: 0,
-            control: VecDeque::new(),
+            control: LazyDeque::new(),
             compact_data: 0,
             compact_control: 0,
-            discarded: Vec::new(),
+            discarded: LazyDeque::new(),
         }
     }
 
     /// Keeps what is not sent until it can be dropped.
     pub(crate) fn discard(&mut self, message: impl Into<Outgoing>) {
-        self.discarded.push(message.into());
+        self.discarded.push_back(message.into());
     }
 
-    pub(crate) fn take_discarded(&mut self) -> Vec<Outgoing> {
+    pub(crate) fn take_discarded(&mut self) -> LazyDeque<Outgoing> {
         std::mem::take(&mut self.discarded)
     }
 
@@ -100,14 +98,14 @@ impl SendQueue {
     pub(crate) fn push_latest(&mut self, message: impl Into<Outgoing>, key: ByteString) -> Removed {
         let message = message.into();
         let Some(at) = self.position_of(&key) else {
-            self.push_entry(message, Some(key));
+            self.push_entry(message, Some(Box::new(key)));
             return Removed::default();
         };
         let entry = &mut self.data[at];
         let old_bytes = entry.message.payload_bytes();
         self.bytes = self.bytes - old_bytes + message.payload_bytes();
         let replaced = std::mem::replace(&mut entry.message, message);
-        self.discarded.push(replaced);
+        self.discarded.push_back(replaced);
         self.compact_data = self.compact_data.min(at);
         Removed {
             messages: 1,
@@ -146,7 +144,7 @@ impl SendQueue {
         }
         let bytes = entry.message.payload_bytes();
         self.bytes -= bytes;
-        self.discarded.push(entry.message);
+        self.discarded.push_back(entry.message);
         Removed {
             messages: 1,
             bytes: bytes as u64,
@@ -167,7 +165,7 @@ impl SendQueue {
             };
             removed.messages += 1;
             removed.bytes += message.payload_bytes() as u64;
-            self.discarded.push(message);
+            self.discarded.push_back(message);
         }
         removed
     }
@@ -202,8 +200,12 @@ impl SendQueue {
     pub(crate) fn clear(&mut self) {
         let data = std::mem::take(&mut self.data).into_iter();
         let control = std::mem::take(&mut self.control).into_iter();
-        self.discarded.extend(data.map(|entry| entry.message));
-        self.discarded.extend(control.map(Outgoing::Own));
+        let unsent = data
+            .map(|entry| entry.message)
+            .chain(control.map(Outgoing::Own));
+        for message in unsent {
+            self.discarded.push_back(message);
+        }
         self.bytes = 0;
         self.compact_data = 0;
         self.compact_control = 0;
@@ -239,10 +241,10 @@ impl SendQueue {
     fn position_of(&self, key: &ByteString) -> Option<usize> {
         self.data
             .iter()
-            .position(|entry| entry.key.as_ref() == Some(key))
+            .position(|entry| entry.key.as_deref() == Some(key))
     }
 
-    fn push_entry(&mut self, message: Outgoing, key: Option<ByteString>) {
+    fn push_entry(&mut self, message: Outgoing, key: Option<Box<ByteString>>) {
         self.bytes += message.payload_bytes();
         self.data.push_back(Entry { message, key });
     }

@@ -1,7 +1,6 @@
 //! All that the machine knows.
 
 use std::{
-    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,6 +9,7 @@ use super::{
     counts::Counts,
     end::{End, Stage},
     heartbeat::Heartbeat,
+    lazy::LazyDeque,
     outgoing::Outgoing,
     queue::{Removed, SendQueue},
 };
@@ -40,7 +40,7 @@ pub(crate) struct Engine {
     /// The transport counts what goes over the connection.
     pub(super) tells_traffic: bool,
 
-    pub(super) inbound: VecDeque<Result<Message>>,
+    pub(super) inbound: LazyDeque<Result<Message>>,
     pub(super) inbound_bytes: usize,
     /// How many of them, from the front, own a compact copy of their payload instead of pinning a
     /// read buffer.
@@ -55,10 +55,10 @@ pub(crate) struct Engine {
     pub(super) is_at_work: bool,
     /// What to close with once the handler is through with its message: the server is shutting
     /// down.
-    pub(super) draining: Option<Box<CloseFrame>>,
-    pub(super) bucket: Option<Bucket>,
+    pub(super) draining: Option<CloseFrame>,
+    pub(super) bucket: Option<Box<Bucket>>,
     /// The message that waits for tokens.
-    pub(super) stalled: Option<Message>,
+    pub(super) stalled: Option<Box<Message>>,
     /// When something last came from the peer.
     pub(super) heard_at: Instant,
     /// When a data message last came.
@@ -76,14 +76,14 @@ pub(crate) struct Engine {
     pub(super) gap: Removed,
 
     /// For observers, in order.
-    pub(super) failures: Vec<Error>,
+    pub(super) failures: LazyDeque<Error>,
     /// The handler outlived its connection for too long.
     pub(super) grace_over: bool,
 }
 
 impl Engine {
     pub(crate) fn new(limits: Arc<Limits>, expires_at: Option<Instant>, now: Instant) -> Self {
-        let mut timers = TimerTable::default();
+        let mut timers = TimerTable::new(now);
         let mut start = |timer, after: Option<Duration>| {
             if let Some(after) = after {
                 timers.set(timer, now + after);
@@ -103,7 +103,7 @@ impl Engine {
             end: End::default(),
             counts: Counts::default(),
             tells_traffic: false,
-            inbound: VecDeque::new(),
+            inbound: LazyDeque::new(),
             inbound_bytes: 0,
             compact_inbound: 0,
             input_ended: false,
@@ -111,7 +111,9 @@ impl Engine {
             ends_when_left: false,
             is_at_work: false,
             draining: None,
-            bucket: limits.rate_limit.map(|limit| Bucket::new(limit, now)),
+            bucket: limits
+                .rate_limit
+                .map(|limit| Box::new(Bucket::new(limit, now))),
             stalled: None,
             heard_at: now,
             data_at: now,
@@ -121,7 +123,7 @@ impl Engine {
             taken_bytes: 0,
             sent_mark: 0,
             gap: Removed::default(),
-            failures: Vec::new(),
+            failures: LazyDeque::new(),
             grace_over: false,
             limits,
         }
@@ -131,6 +133,11 @@ impl Engine {
     pub(crate) fn ending_when_left(mut self) -> Self {
         self.ends_when_left = true;
         self
+    }
+
+    /// When the session began.
+    pub(crate) fn started(&self) -> Instant {
+        self.timers.start()
     }
 
     /// Whether the loop should read from the transport.
@@ -215,7 +222,7 @@ impl Engine {
     }
 
     /// What was dropped under the lock, to be dropped behind it.
-    pub(crate) fn take_discarded(&mut self) -> Vec<Outgoing> {
+    pub(crate) fn take_discarded(&mut self) -> LazyDeque<Outgoing> {
         self.queue.take_discarded()
     }
 
@@ -230,7 +237,7 @@ impl Engine {
     }
 
     /// Errors to tell the observers, in order.
-    pub(crate) fn take_failures(&mut self) -> Vec<Error> {
+    pub(crate) fn take_failures(&mut self) -> LazyDeque<Error> {
         std::mem::take(&mut self.failures)
     }
 

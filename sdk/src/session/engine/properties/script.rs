@@ -120,7 +120,7 @@ impl Script {
             12 => {
                 let payload = self.payload(3).into_bytes();
                 let frame = UnknownFrame::new("unknown", payload);
-                self.life.receive(&Message::Unknown(frame));
+                self.life.receive(&Message::Unknown(Box::new(frame)));
             }
             13 => {
                 let kinds = [

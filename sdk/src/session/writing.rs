@@ -1,0 +1,139 @@
+//! Writes under way.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+};
+
+use tokio::task::coop::poll_proceed;
+
+use super::{
+    engine::Admission,
+    line,
+    shared::{Line, Shared},
+    socket::Socket,
+    waiters::Ticket,
+};
+use crate::message::{Message, Result};
+
+/// A message on its way into the queue, and its place in the line if there is no room.
+///
+/// The futures that carry one are written out and not `async`: a handler's future is as large as
+/// the largest of what it awaits, and sessions wait with it.
+#[derive(Debug, Default)]
+pub(super) struct Unsent {
+    message: Option<Message>,
+    ticket: Option<Ticket>,
+}
+
+impl Unsent {
+    pub(super) fn new(message: Message) -> Self {
+        Self {
+            message: Some(message),
+            ticket: None,
+        }
+    }
+
+    /// Takes this one behind what it took before, which has been sent.
+    pub(super) fn put(&mut self, message: Message) {
+        self.message = Some(message);
+    }
+
+    /// Whether it has tried, and waits in the line.
+    fn is_waiting(&self) -> bool {
+        self.ticket.is_some()
+    }
+
+    /// Queues the message, or waits for room.
+    pub(super) fn poll(&mut self, shared: &Shared, cx: &Context<'_>) -> Poll<Result<()>> {
+        let Some(message) = self.message.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut state = shared.lock();
+        let admission = state.write_in_turn(message, &mut self.ticket, cx.waker());
+        let next = state.call_writer();
+        drop(state);
+        next.into_iter().for_each(Waker::wake);
+        if let Ok(Admission::Wait(message)) = admission {
+            self.message = Some(message);
+            return Poll::Pending;
+        }
+        // A refusal may have begun the end.
+        shared.touch();
+        Poll::Ready(admission.map(drop))
+    }
+
+    /// Gives up its place, for it may be dropped.
+    pub(super) fn give_up(&mut self, shared: &Shared) {
+        if let Some(ticket) = self.ticket.take() {
+            line::give_up(shared, Line::Room, ticket);
+        }
+    }
+}
+
+/// What [`Sender::send`](super::Sender::send) does.
+#[derive(Debug)]
+pub(super) struct Sending<'a> {
+    shared: &'a Shared,
+    unsent: Unsent,
+}
+
+impl<'a> Sending<'a> {
+    pub(super) fn new(shared: &'a Shared, message: Message) -> Self {
+        let unsent = Unsent::new(message);
+        Self { shared, unsent }
+    }
+}
+
+impl Future for Sending<'_> {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        if !this.unsent.is_waiting() {
+            // Who sends in a loop without ever waiting yields now and then.
+            ready!(poll_proceed(cx)).made_progress();
+        }
+        this.unsent.poll(this.shared, cx)
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.unsent.give_up(self.shared);
+    }
+}
+
+/// What [`Socket::write`] does.
+#[derive(Debug)]
+pub(super) struct Writing<'a> {
+    socket: &'a mut Socket,
+    unsent: Unsent,
+}
+
+impl<'a> Writing<'a> {
+    pub(super) fn new(socket: &'a mut Socket, message: Message) -> Self {
+        let unsent = Unsent::new(message);
+        Self { socket, unsent }
+    }
+}
+
+impl Future for Writing<'_> {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        if !this.unsent.is_waiting() {
+            ready!(poll_proceed(cx)).made_progress();
+            ready!(this.socket.poll_before_write(cx))?;
+        }
+        this.unsent.poll(this.socket.shared(), cx)
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.unsent.give_up(self.socket.shared());
+    }
+}
