@@ -58,7 +58,6 @@ pub struct WireTransport<IO> {
     outbox: Outbox,
     /// What has been read, ever.
     read_bytes: u64,
-    role: Role,
     /// What `inbound` was grown to, of which messages may have been cut off since.
     grown_bytes: usize,
     /// What this side says is said; the rest of what the other one does is discarded.
@@ -72,7 +71,7 @@ pub struct WireTransport<IO> {
 /// The way to the framework's socket; boxed, since nearly no connection asks for it.
 enum Native {
     None,
-    Factory(NativeFactory, Option<String>),
+    Factory(NativeFactory, Option<Box<str>>),
     Building(
         Box<Bridge>,
         BoxFuture<'static, Result<Box<dyn NativeSocket>>>,
@@ -116,7 +115,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
             inbound: BytesMut::from(&early[..]),
             outbox: Outbox::new(role),
             read_bytes: early.len() as u64,
-            role,
             grown_bytes: 0,
             is_shut_down: false,
             is_drained: false,
@@ -129,7 +127,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
     #[must_use]
     pub fn with_native(mut self, factory: NativeFactory, subprotocol: Option<String>) -> Self {
         self.capabilities.native = true;
-        self.native = Native::Factory(factory, subprotocol);
+        self.native = Native::Factory(factory, subprotocol.map(String::into_boxed_str));
         self
     }
 
@@ -329,7 +327,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !self.is_shut_down {
             ready!(self.poll_flush(cx))?;
-            if self.role.ends_first() {
+            if self.outbox.role().ends_first() {
                 ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
             }
             self.is_shut_down = true;
@@ -338,7 +336,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
             self.inbound.clear();
             self.is_drained = ready!(self.poll_fill(cx))? == 0;
         }
-        if !self.role.ends_first() {
+        if !self.outbox.role().ends_first() {
             // The server has ended it: what is left is a word that the layer below may owe.
             ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
         }
@@ -403,7 +401,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
                         passed_bytes: 0,
                         passed: Unfinished::default(),
                     });
-                    self.native = Native::Building(bridge, factory(pipe, subprotocol));
+                    self.native =
+                        Native::Building(bridge, factory(pipe, subprotocol.map(String::from)));
                 }
                 Native::Building(bridge, mut building) => {
                     let Poll::Ready(native) = building.as_mut().poll(cx) else {

@@ -31,8 +31,8 @@ pub struct Decoder {
     limits: WireLimits,
     /// The frame whose payload is arriving.
     frame: Option<Frame>,
-    /// The message whose fragments are arriving.
-    message: Option<Assembly>,
+    /// The message whose fragments are arriving. Boxed, since there is none between messages.
+    message: Option<Box<Assembly>>,
     /// Where messages may be compressed.
     inflater: Option<Box<Inflater>>,
 }
@@ -244,7 +244,8 @@ impl Decoder {
             return Ok(());
         }
         if frame.head.opcode != OpCode::Continuation && self.message.is_none() {
-            self.message = Some(Assembly::new(frame.head.opcode == OpCode::Text));
+            let is_text = frame.head.opcode == OpCode::Text;
+            self.message = Some(Box::new(Assembly::new(is_text)));
         }
         let part = &mut buffer[frame.done_bytes..];
         mask::apply(part, frame.head.mask, frame.done_bytes);
@@ -277,7 +278,7 @@ impl Decoder {
 
         let message = self
             .message
-            .get_or_insert_with(|| Assembly::new(head.opcode == OpCode::Text));
+            .get_or_insert_with(|| Box::new(Assembly::new(head.opcode == OpCode::Text)));
         // The end is checked with the whole.
         if message.is_text && !head.fin {
             message.check_text(&payload[done_bytes..])?;

@@ -37,9 +37,23 @@ const MAX_SLICES: usize = 64;
 /// With this many pieces, the transport asks for a flush before it takes more.
 const HIGH_WATER_PIECES: usize = 4 * MAX_SLICES;
 
+/// A list that has grown beyond this is not kept.
+const MAX_SPARE_PIECES: usize = 2 * HIGH_WATER_PIECES;
+
 #[derive(Debug)]
 pub(super) struct Outbox {
     role: Role,
+    /// What the system has taken, ever.
+    written_bytes: u64,
+    /// Where messages are compressed.
+    deflater: Option<Box<Deflater>>,
+    /// Of the thread's, while there is something to write.
+    pending: Option<Box<Pending>>,
+}
+
+/// Bytes that wait to be written.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
     /// The piece that is being written: one alone needs no list.
     front: Bytes,
     /// Between `front` and `tail`, in order.
@@ -48,23 +62,21 @@ pub(super) struct Outbox {
     chunk_bytes: usize,
     /// What is still being appended to.
     tail: BytesMut,
-    /// What the system has taken, ever.
-    written_bytes: u64,
-    /// Where messages are compressed.
-    deflater: Option<Box<Deflater>>,
 }
 
 impl Outbox {
     pub(super) fn new(role: Role) -> Self {
         Self {
             role,
-            front: Bytes::new(),
-            chunks: VecDeque::new(),
-            chunk_bytes: 0,
-            tail: BytesMut::new(),
             written_bytes: 0,
             deflater: None,
+            pending: None,
         }
+    }
+
+    /// Whose frames these are.
+    pub(super) fn role(&self) -> Role {
+        self.role
     }
 
     /// Compresses messages from here on.
@@ -78,7 +90,8 @@ impl Outbox {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.chunk_bytes + self.tail.len() + self.deflating_bytes()
+        let pending = self.pending.as_ref();
+        pending.map_or(0, |pending| pending.len()) + self.deflating_bytes()
     }
 
     /// The bytes of a large message that is still being compressed. Nothing goes in behind it.
@@ -89,24 +102,20 @@ impl Outbox {
 
     /// Whether it should be written before more is put in.
     pub(super) fn is_full(&self) -> bool {
-        self.tail.len() >= HIGH_WATER_BYTES
-            || self.len() >= HIGH_WATER_BY_REFERENCE_BYTES
-            || self.deflating_bytes() > 0
-            || self.chunks.len() >= HIGH_WATER_PIECES
+        let pending = self.pending.as_ref();
+        self.deflating_bytes() > 0 || pending.is_some_and(|pending| pending.is_full())
     }
 
     /// Appends a message, by reference where its payload is large and not masked.
     pub(super) fn push(&mut self, message: Message) {
-        if self.tail.capacity() == 0 {
-            self.tail = pool::lend();
-        }
         match message {
             Message::Text(text) => self.push_data(OpCode::Text, text.into_bytes()),
             Message::Binary(bytes) => self.push_data(OpCode::Binary, bytes),
             Message::Ping(bytes) => self.push_small(OpCode::Ping, &bytes),
             Message::Pong(bytes) => self.push_small(OpCode::Pong, &bytes),
             Message::Close(frame) => {
-                encoder::put_close(&mut self.tail, self.role.next_key(), frame.as_ref());
+                let key = self.role.next_key();
+                encoder::put_close(self.tail(), key, frame.as_ref());
             }
             // Refused long before: `write` takes text and binary only.
             Message::Unknown(_) => debug_assert!(false, "unknown frames are never written"),
@@ -127,12 +136,12 @@ impl Outbox {
                 None => return self.push(message.message().clone()),
             },
         };
-        self.push_chunk(frame);
+        self.pending().push_chunk(frame);
     }
 
     /// Appends bytes that are frames already.
     pub(super) fn push_raw(&mut self, bytes: &[u8]) {
-        self.tail.put_slice(bytes);
+        self.tail().put_slice(bytes);
     }
 
     /// Goes on compressing what is large, a slice at a time. Pending after a slice, so that others
@@ -161,77 +170,38 @@ impl Outbox {
         io: &mut IO,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.front.is_empty() {
-            if self.chunks.is_empty() && self.tail.is_empty() {
-                let written = ready!(Pin::new(&mut *io).poll_write(cx, &self.front))?;
-                self.advance(nonzero(written)?);
-                self.written_bytes += written as u64;
-                continue;
-            }
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let pieces = [&self.front]
-                .into_iter()
-                .chain(&self.chunks)
-                .map(|chunk| &chunk[..])
-                .chain([&self.tail[..]]);
-            let mut used = 0;
-            for (slice, piece) in slices.iter_mut().zip(pieces) {
-                *slice = IoSlice::new(piece);
-                used += 1;
-            }
-            let written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices[..used]))?;
-            self.advance(nonzero(written)?);
-            self.written_bytes += written as u64;
+        match &mut self.pending {
+            Some(pending) => pending.poll_write(io, cx, &mut self.written_bytes),
+            None => Poll::Ready(Ok(())),
         }
-        let mut written = 0;
-        while written < self.tail.len() {
-            match Pin::new(&mut *io).poll_write(cx, &self.tail[written..])? {
-                Poll::Ready(count) => {
-                    written += nonzero(count)?;
-                    self.written_bytes += count as u64;
-                }
-                Poll::Pending => {
-                    self.tail.advance(written);
-                    return Poll::Pending;
-                }
-            }
-        }
-        self.tail.clear();
-        Poll::Ready(Ok(()))
     }
 
     /// Gives buffers back that hold nothing.
     pub(super) fn rest(&mut self) {
-        if self.front.is_empty() {
-            self.chunks.shrink_to(0);
-            if self.tail.is_empty() && self.tail.capacity() > 0 {
-                pool::give_back(std::mem::take(&mut self.tail));
-            }
+        if let Some(pending) = self.pending.take_if(|pending| pending.len() == 0) {
+            pool::give_back_pending(pending);
         }
     }
 
     /// Gives the buffer back, whatever is in it.
     pub(super) fn discard(&mut self) {
-        pool::give_back(std::mem::take(&mut self.tail));
+        if let Some(pending) = self.pending.take() {
+            pool::give_back(pending.tail);
+        }
     }
 
-    fn advance(&mut self, mut written: usize) {
-        while !self.front.is_empty() {
-            let count = written.min(self.front.len());
-            self.chunk_bytes -= count;
-            written -= count;
-            self.front.advance(count);
-            if !self.front.is_empty() {
-                return;
-            }
-            self.front = self.chunks.pop_front().unwrap_or_default();
-        }
-        self.tail.advance(written);
+    fn pending(&mut self) -> &mut Pending {
+        self.pending.get_or_insert_with(pool::lend_pending)
+    }
+
+    /// What is still being appended to.
+    fn tail(&mut self) -> &mut BytesMut {
+        self.pending().tail()
     }
 
     fn push_small(&mut self, opcode: OpCode, payload: &[u8]) {
         let key = self.role.next_key();
-        encoder::put_frame(&mut self.tail, opcode.whole(), key, payload);
+        encoder::put_frame(self.tail(), opcode.whole(), key, payload);
     }
 
     fn push_data(&mut self, opcode: OpCode, payload: Bytes) {
@@ -249,11 +219,12 @@ impl Outbox {
         if deflater.is_large(payload.len()) {
             return deflater.begin(opcode, payload);
         }
+        let pending = self.pending.get_or_insert_with(pool::lend_pending);
         let framed = deflater.deflate(&payload, |deflated| match deflated {
             None => Some(Framed::plain(payload.clone())),
             Some(deflated) if deflated.len() <= COPY_BYTES => {
                 let key = self.role.next_key();
-                encoder::put_frame(&mut self.tail, opcode.whole() | RSV1, key, deflated);
+                encoder::put_frame(pending.tail(), opcode.whole() | RSV1, key, deflated);
                 None
             }
             Some(deflated) => Some(Framed::deflated(Bytes::copy_from_slice(deflated))),
@@ -268,16 +239,36 @@ impl Outbox {
         let payload = framed.payload;
         if payload.len() <= COPY_BYTES {
             let key = self.role.next_key();
-            return encoder::put_frame(&mut self.tail, first, key, &payload);
+            return encoder::put_frame(self.tail(), first, key, &payload);
         }
         if let Some(key) = self.role.next_key() {
             // A copy of its own size, so that the lent buffer does not grow.
             let mut frame = BytesMut::with_capacity(encoder::MAX_HEAD_BYTES + payload.len());
             encoder::put_frame(&mut frame, first, Some(key), &payload);
-            return self.push_chunk(frame.freeze());
+            return self.pending().push_chunk(frame.freeze());
         }
-        encoder::put_head(&mut self.tail, first, payload.len());
-        self.push_chunk(payload);
+        let pending = self.pending();
+        encoder::put_head(pending.tail(), first, payload.len());
+        pending.push_chunk(payload);
+    }
+}
+
+impl Pending {
+    fn len(&self) -> usize {
+        self.chunk_bytes + self.tail.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.tail.len() >= HIGH_WATER_BYTES
+            || self.len() >= HIGH_WATER_BY_REFERENCE_BYTES
+            || self.chunks.len() >= HIGH_WATER_PIECES
+    }
+
+    fn tail(&mut self) -> &mut BytesMut {
+        if self.tail.capacity() == 0 {
+            self.tail = pool::lend();
+        }
+        &mut self.tail
     }
 
     /// Appends bytes from where they are, behind what is copied together so far.
@@ -297,6 +288,73 @@ impl Outbox {
                 self.chunks.push_back(chunk);
             }
         }
+    }
+
+    fn poll_write<IO: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut IO,
+        cx: &mut Context<'_>,
+        written_bytes: &mut u64,
+    ) -> Poll<io::Result<()>> {
+        while !self.front.is_empty() {
+            if self.chunks.is_empty() && self.tail.is_empty() {
+                let written = ready!(Pin::new(&mut *io).poll_write(cx, &self.front))?;
+                self.advance(nonzero(written)?);
+                *written_bytes += written as u64;
+                continue;
+            }
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let pieces = [&self.front]
+                .into_iter()
+                .chain(&self.chunks)
+                .map(|chunk| &chunk[..])
+                .chain([&self.tail[..]]);
+            let mut used = 0;
+            for (slice, piece) in slices.iter_mut().zip(pieces) {
+                *slice = IoSlice::new(piece);
+                used += 1;
+            }
+            let written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices[..used]))?;
+            self.advance(nonzero(written)?);
+            *written_bytes += written as u64;
+        }
+        let mut written = 0;
+        while written < self.tail.len() {
+            match Pin::new(&mut *io).poll_write(cx, &self.tail[written..])? {
+                Poll::Ready(count) => {
+                    written += nonzero(count)?;
+                    *written_bytes += count as u64;
+                }
+                Poll::Pending => {
+                    self.tail.advance(written);
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.tail.clear();
+        Poll::Ready(Ok(()))
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while !self.front.is_empty() {
+            let count = written.min(self.front.len());
+            self.chunk_bytes -= count;
+            written -= count;
+            self.front.advance(count);
+            if !self.front.is_empty() {
+                return;
+            }
+            self.front = self.chunks.pop_front().unwrap_or_default();
+        }
+        self.tail.advance(written);
+    }
+
+    /// Whether another connection can be lent this, written out as it is.
+    pub(super) fn is_reusable(&mut self) -> bool {
+        if !pool::is_whole(&mut self.tail) {
+            self.tail = BytesMut::new();
+        }
+        self.chunks.capacity() <= MAX_SPARE_PIECES
     }
 }
 

@@ -28,7 +28,7 @@ impl Decoder {
     pub(super) fn is_deflated(&self, head: &Head) -> bool {
         let goes_on =
             |message: &Assembly| head.opcode == OpCode::Continuation && message.inflating.is_some();
-        head.is_deflated || self.message.as_ref().is_some_and(goes_on)
+        head.is_deflated || self.message.as_deref().is_some_and(goes_on)
     }
 
     /// Refuses a message that takes more on its way than one of the largest size has a reason to:
@@ -66,7 +66,7 @@ impl Decoder {
         let message = self.message.get_or_insert_with(|| {
             let mut message = Assembly::new(frame.head.opcode == OpCode::Text);
             message.inflating = Some(inflater.begin());
-            message
+            Box::new(message)
         });
         let part_bytes = buffer.len().min(frame.payload_bytes - frame.done_bytes);
         let part = &mut buffer[..part_bytes];
