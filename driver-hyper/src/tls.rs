@@ -36,7 +36,7 @@ pub(crate) async fn accept(
         Stream::Unix(_) => false,
     };
     if speaks_plainly {
-        // What stays unread would make a reset of the end, and the client lose the answer.
+        // Closing over unread bytes resets the connection, and the client may lose the answer.
         let mut request = [0; 4096];
         let _ = connection.read(&mut request).await?;
         connection.write_all(&tls_required()).await?;

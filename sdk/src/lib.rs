@@ -35,8 +35,8 @@ pub use self::{
     },
     driver::serve::StopSignals,
     handler::{
-        Channel, Events, Extension, Handler, HandlerOutput, HandlerResult, Json, Path, Peer, Query,
-        State, Typed, TypedSender, WebSocket, WebSocketExt, channel, codec, extract,
+        Channel, EventPeer, Events, Extension, Handler, HandlerOutput, HandlerResult, Json, Path,
+        Query, State, Typed, TypedSender, WebSocket, WebSocketExt, channel, codec, extract,
     },
     message::{
         BoxError, CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, ErrorKind, Initiator,

@@ -10,7 +10,7 @@ use std::{
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use wharf_conformance::{TcpServer, client::PATIENCE};
-use wharf_sdk::{App, AppHandle, Result, Route, Socket};
+use wharf_sdk::{App, AppHandle, Configure, Result, Route, Socket};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -18,8 +18,11 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// Between two powers of two of the table of sessions, so that its growth counts once, for all.
 const SESSIONS: usize = 448;
 
+/// When nothing has happened for this long, a session gives back what it had for its last messages.
+const HEARTBEAT: Duration = Duration::from_millis(250);
+
 /// Sessions stay at rest for this long before they are counted.
-const REST: Duration = Duration::from_millis(100);
+const REST: Duration = Duration::from_millis(500);
 
 async fn echo(mut socket: Socket) -> Result<()> {
     while let Some(message) = socket.read().await? {
@@ -29,10 +32,8 @@ async fn echo(mut socket: Socket) -> Result<()> {
 }
 
 fn app() -> App {
-    App::builder()
-        .route(Route::new("/echo", echo))
-        .build()
-        .expect("a valid app")
+    let route = Route::new("/echo", echo).heartbeat(HEARTBEAT, PATIENCE);
+    App::builder().route(route).build().expect("a valid app")
 }
 
 /// Opens a socket and says one thing over it. The client's side takes no heap.

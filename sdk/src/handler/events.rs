@@ -12,7 +12,7 @@ use crate::{
     session::{Sender, Socket},
 };
 
-type Callback<S, A> = Arc<dyn Fn(Peer<S>, A) -> BoxFuture<'static, Result<()>> + Send + Sync>;
+type Callback<S, A> = Arc<dyn Fn(EventPeer<S>, A) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 type MakeState<S> = Arc<dyn Fn(Context) -> BoxFuture<'static, Result<S>> + Send + Sync>;
 
@@ -44,7 +44,7 @@ pub struct Events<S = ()> {
 }
 
 /// Whom a callback is about: a [`Sender`], and the connection's state.
-pub struct Peer<S = ()> {
+pub struct EventPeer<S = ()> {
     sender: Sender,
     state: Arc<S>,
 }
@@ -85,7 +85,7 @@ impl<S: Send + Sync + 'static> Events<S> {
     #[must_use]
     pub fn on_open<F, Fut>(mut self, callback: F) -> Self
     where
-        F: Fn(Peer<S>, ()) -> Fut + Send + Sync + 'static,
+        F: Fn(EventPeer<S>, ()) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HandlerOutput> + Send + 'static,
     {
         self.open = Some(erase(callback));
@@ -96,7 +96,7 @@ impl<S: Send + Sync + 'static> Events<S> {
     #[must_use]
     pub fn on_message<F, Fut>(mut self, callback: F) -> Self
     where
-        F: Fn(Peer<S>, Message) -> Fut + Send + Sync + 'static,
+        F: Fn(EventPeer<S>, Message) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HandlerOutput> + Send + 'static,
     {
         self.message = Some(erase(callback));
@@ -107,7 +107,7 @@ impl<S: Send + Sync + 'static> Events<S> {
     #[must_use]
     pub fn on_ping<F, Fut>(mut self, callback: F) -> Self
     where
-        F: Fn(Peer<S>, Bytes) -> Fut + Send + Sync + 'static,
+        F: Fn(EventPeer<S>, Bytes) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HandlerOutput> + Send + 'static,
     {
         self.ping = Some(erase(callback));
@@ -118,7 +118,7 @@ impl<S: Send + Sync + 'static> Events<S> {
     #[must_use]
     pub fn on_pong<F, Fut>(mut self, callback: F) -> Self
     where
-        F: Fn(Peer<S>, Bytes) -> Fut + Send + Sync + 'static,
+        F: Fn(EventPeer<S>, Bytes) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HandlerOutput> + Send + 'static,
     {
         self.pong = Some(erase(callback));
@@ -129,7 +129,7 @@ impl<S: Send + Sync + 'static> Events<S> {
     #[must_use]
     pub fn on_error<F, Fut>(mut self, callback: F) -> Self
     where
-        F: Fn(Peer<S>, Arc<Error>) -> Fut + Send + Sync + 'static,
+        F: Fn(EventPeer<S>, Arc<Error>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HandlerOutput> + Send + 'static,
     {
         self.error = Some(erase(callback));
@@ -143,7 +143,7 @@ impl<S: Send + Sync + 'static> Events<S> {
     #[must_use]
     pub fn on_close<F, Fut>(mut self, callback: F) -> Self
     where
-        F: Fn(Peer<S>, CloseOutcome) -> Fut + Send + Sync + 'static,
+        F: Fn(EventPeer<S>, CloseOutcome) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HandlerOutput> + Send + 'static,
     {
         self.close = Some(erase(callback));
@@ -151,7 +151,7 @@ impl<S: Send + Sync + 'static> Events<S> {
     }
 
     async fn run(self, mut socket: Socket, state: Arc<S>) -> Result<()> {
-        let peer = Peer {
+        let peer = EventPeer {
             sender: socket.sender(),
             state,
         };
@@ -178,7 +178,7 @@ impl<S: Send + Sync + 'static> Events<S> {
         result
     }
 
-    async fn serve(&self, socket: &mut Socket, peer: &Peer<S>) -> Result<()> {
+    async fn serve(&self, socket: &mut Socket, peer: &EventPeer<S>) -> Result<()> {
         tell(self.open.as_ref(), peer, ()).await?;
         while let Some(message) = socket.read().await? {
             match message {
@@ -209,7 +209,7 @@ impl<S: Send + Sync + 'static> Handler<()> for Events<S> {
 
 /// Tells `on_close` even if the handler does not come that far: a panic, a callback that hangs.
 struct Closing<S: Send + Sync + 'static> {
-    peer: Peer<S>,
+    peer: EventPeer<S>,
     close: Option<Callback<S, CloseOutcome>>,
 }
 
@@ -230,7 +230,7 @@ impl<S: Send + Sync + 'static> Drop for Closing<S> {
     }
 }
 
-impl<S> Peer<S> {
+impl<S> EventPeer<S> {
     /// The connection's state.
     pub fn state(&self) -> &S {
         &self.state
@@ -243,7 +243,7 @@ impl<S> Peer<S> {
 }
 
 /// A peer is written to like its sender.
-impl<S> std::ops::Deref for Peer<S> {
+impl<S> std::ops::Deref for EventPeer<S> {
     type Target = Sender;
 
     fn deref(&self) -> &Sender {
@@ -251,7 +251,7 @@ impl<S> std::ops::Deref for Peer<S> {
     }
 }
 
-impl<S> Clone for Peer<S> {
+impl<S> Clone for EventPeer<S> {
     fn clone(&self) -> Self {
         Self {
             sender: self.sender.clone(),
@@ -260,9 +260,9 @@ impl<S> Clone for Peer<S> {
     }
 }
 
-impl<S> fmt::Debug for Peer<S> {
+impl<S> fmt::Debug for EventPeer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Peer").field(&self.sender).finish()
+        f.debug_tuple("EventPeer").field(&self.sender).finish()
     }
 }
 
@@ -288,7 +288,7 @@ impl<S> fmt::Debug for Events<S> {
 
 fn erase<S: 'static, A: 'static, F, Fut>(callback: F) -> Callback<S, A>
 where
-    F: Fn(Peer<S>, A) -> Fut + Send + Sync + 'static,
+    F: Fn(EventPeer<S>, A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: HandlerOutput> + Send + 'static,
 {
     Arc::new(move |peer, argument| {
@@ -297,7 +297,11 @@ where
     })
 }
 
-async fn tell<S, A>(callback: Option<&Callback<S, A>>, peer: &Peer<S>, argument: A) -> Result<()> {
+async fn tell<S, A>(
+    callback: Option<&Callback<S, A>>,
+    peer: &EventPeer<S>,
+    argument: A,
+) -> Result<()> {
     match callback {
         Some(callback) => callback(peer.clone(), argument).await,
         None => Ok(()),

@@ -17,7 +17,7 @@ pub(crate) use self::function::{AnyHandler, erase};
 pub use self::{
     channel::Channel,
     codec::Json,
-    events::{Events, Peer},
+    events::{EventPeer, Events},
     ext::WebSocketExt,
     extract::{Extension, Path, Query, State},
     function::{Handler, HandlerOutput, HandlerResult, Prepared},

@@ -76,8 +76,12 @@ impl From<u16> for CloseCode {
     }
 }
 
-/// The longest reason that fits a close frame: 125 bytes of control payload less the code.
-pub const MAX_REASON_BYTES: usize = 123;
+/// The largest payload of a control frame
+/// ([RFC 6455 §5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
+pub(crate) const MAX_CONTROL_BYTES: usize = 125;
+
+/// The longest reason that fits a close frame, whose code takes two bytes of it.
+pub const MAX_REASON_BYTES: usize = MAX_CONTROL_BYTES - 2;
 
 /// A close code with its reason, both of which may be sent: there is no other way to make one.
 ///

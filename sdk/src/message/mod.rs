@@ -8,7 +8,7 @@ mod id;
 mod panic;
 mod shared;
 
-pub(crate) use self::panic::catch;
+pub(crate) use self::{close::MAX_CONTROL_BYTES, panic::catch};
 pub use self::{
     close::{CloseCode, CloseFrame, CloseOutcome, Initiator, InvalidClose, MAX_REASON_BYTES},
     content::{Message, MessageKind, UnknownFrame},

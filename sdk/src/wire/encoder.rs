@@ -14,6 +14,16 @@ const MASKED_PIECE_BYTES: usize = 4 * 1024;
 /// The longest header: two bytes, eight of length, four of a key.
 pub(super) const MAX_HEAD_BYTES: usize = 14;
 
+/// What a server's frame with a payload of this size takes on the wire.
+pub(crate) const fn server_frame_bytes(payload_bytes: usize) -> usize {
+    let head_bytes = match payload_bytes {
+        0..=125 => 2,
+        126..=0xFFFF => 4,
+        _ => 10,
+    };
+    head_bytes + payload_bytes
+}
+
 /// Writes the header of a server frame with this first byte.
 pub(super) fn put_head(out: &mut BytesMut, first: u8, payload_bytes: usize) {
     put_head_with(out, first, 0, payload_bytes);

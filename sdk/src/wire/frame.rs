@@ -1,6 +1,9 @@
 //! Frame headers ([RFC 6455 §5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
 
-use crate::{message::Error, wire::violation::protocol};
+use crate::{
+    message::{Error, MAX_CONTROL_BYTES},
+    wire::violation::protocol,
+};
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +59,6 @@ impl OpCode {
 
 /// The bit that marks the first frame of a compressed message.
 pub(super) const RSV1: u8 = 0x40;
-
-/// The largest payload of a control frame.
-pub(super) const MAX_CONTROL_BYTES: usize = 125;
 
 /// Which side wrote the bytes that are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,7 +25,6 @@ mod transport;
 mod utf8;
 mod violation;
 
-pub(crate) use self::event_stream::EventStream;
 pub use self::{
     bridge::NativePipe,
     connection::{NativeFactory, WireTransport},
@@ -38,3 +37,4 @@ pub use self::{
     role::{MaskKeys, Role},
     transport::{Capabilities, Traffic, Transport, Unfinished},
 };
+pub(crate) use self::{encoder::server_frame_bytes, event_stream::EventStream};

@@ -202,7 +202,7 @@ impl Observer for Metrics {
     }
 
     fn rejected(&self, rejection: &Rejection<'_>) {
-        // A path that matched nothing has no pattern: paths themselves are without number.
+        // No label for paths that matched nothing: clients can make up any number of them.
         let labels = [
             ("route", rejection.context.route().to_owned()),
             ("driver", rejection.context.driver().to_owned()),

@@ -21,7 +21,7 @@ pub(super) fn check(request: &UpgradeRequest) -> Result<()> {
         check_upgrade(request)?;
     }
     check_version(request)?;
-    // Over HTTP/2 a CONNECT cannot be mistaken for anything else: there is no key to prove it.
+    // Over HTTP/2 there is no key: an extended CONNECT can mean nothing else than a WebSocket.
     if !request.is_multiplexed() && !key(&request.headers).is_some_and(is_valid_key) {
         return Err(Error::new(
             ErrorKind::BadRequest,

@@ -118,7 +118,7 @@ impl Upgrade {
                 Box::new(move |socket| Box::pin(prepared(socket).instrument(span)) as _)
             }
         };
-        // The request's own memory is the handler's to keep or drop from here on.
+        // The handler has taken what it needs of the request; the rest would live as long as it.
         if let Err(error) = drop_caught(self.context) {
             let error = error.in_phase(Phase::Upgrade);
             self.app.observers.failed(&self.parts.info, &error);
@@ -292,7 +292,7 @@ async fn run(
     };
     let deflate = match fallback {
         Some(fallback) if !fallback.is_guarded => {
-            // Called inside, which catches what it panics with before it returns its future.
+            // Called within the future, so that a panic before its first await is caught too.
             let answer = AssertUnwindSafe(async { (fallback.answer)(context.clone()).await });
             let answer = in_time(limit, answer.catch_unwind()).await;
             let answer = answer.and_then(|answer| answer.map_err(Error::panicked));
@@ -355,7 +355,7 @@ async fn in_time<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<
     })
 }
 
-/// Refuses an interim status: it would promise what nobody keeps.
+/// Refuses a 1xx as an answer: a final one would have to follow, and none does.
 fn earned(answer: Response<Bytes>) -> Result<Response<Bytes>> {
     if answer.status().is_informational() {
         return Err(unearned());
@@ -371,8 +371,8 @@ fn unearned() -> Error {
     )
 }
 
-/// Drops what the application put into a context: what panics there must not take the answer, or
-/// the session, along.
+/// Drops what the application put into a context. A destructor that panics must not cost the
+/// client its answer, or the session its life.
 fn drop_caught(context: Context) -> Result<()> {
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(context)));
     dropped.map_err(|panic| {
@@ -417,7 +417,8 @@ fn check_request(
     Ok(deflate)
 }
 
-/// The 101, or 200 over HTTP/2, with what middleware added, its own headers set last so that nothing can bend them.
+/// The 101, or 200 over HTTP/2, with what middleware added. Its own headers are set last, so that
+/// middleware cannot change them.
 fn switching_protocols(
     context: &Context,
     answer: &Response<Bytes>,
@@ -444,7 +445,7 @@ fn switching_protocols(
         headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
     }
     if context.request().is_multiplexed() {
-        // Streams are not switched, and speak for themselves: these have no place there.
+        // HTTP/2 knows no headers about the connection, and has no key to answer (RFC 8441 §5).
         for name in [
             header::UPGRADE,
             header::CONNECTION,

@@ -8,7 +8,8 @@ use bytestring::ByteString;
 use super::state::Engine;
 use crate::{
     message::{
-        CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Phase, Result, SharedMessage,
+        CloseCode, CloseFrame, Error, ErrorKind, Initiator, MAX_CONTROL_BYTES, Message, Phase,
+        Result, SharedMessage,
     },
     policy::SlowClient,
     session::engine::{outgoing::Outgoing, queue::Removed},
@@ -35,9 +36,6 @@ pub enum Delivery {
     /// There was no room: it was dropped for this socket, and is part of its gap.
     Dropped,
 }
-
-/// The largest payload of a ping.
-const MAX_PING_BYTES: usize = 125;
 
 impl Engine {
     /// The next message for the handler; the inner `None` is the end, the outer `None` means that
@@ -137,12 +135,12 @@ impl Engine {
 
     /// Queues a ping of the handler's, ahead of data.
     pub(crate) fn ping(&mut self, payload: Bytes) -> Result<()> {
-        let refusal = if payload.len() > MAX_PING_BYTES {
+        let refusal = if payload.len() > MAX_CONTROL_BYTES {
             Err(Error::new(
                 ErrorKind::InvalidInput,
                 "WHARF_PING_TOO_LARGE",
                 format!(
-                    "a ping of {} bytes does not fit; send at most {MAX_PING_BYTES}",
+                    "a ping of {} bytes does not fit; send at most {MAX_CONTROL_BYTES}",
                     payload.len()
                 ),
             ))

@@ -12,11 +12,11 @@ use super::{
 use crate::session::timer::Timer;
 use crate::{
     message::{Error, ErrorKind, Initiator, Message, Phase},
-    wire::Unfinished,
+    wire::{Unfinished, server_frame_bytes},
 };
 
 /// What a ping of ours takes on the wire.
-const PING_BYTES: u64 = 10;
+const PING_BYTES: u64 = server_frame_bytes(size_of::<u64>()) as u64;
 
 impl Engine {
     /// Starts the silence over, where no ping is out. Messages do not move the deadline; when it

@@ -300,14 +300,3 @@ pub(crate) struct InputRoom {
     /// Their payload bytes; the last one may exceed them.
     pub(crate) bytes: usize,
 }
-
-/// What a message of this size takes on the wire.
-#[cfg(any(test, fuzzing))]
-pub(super) fn wire_bytes(payload_bytes: usize) -> u64 {
-    let head = match payload_bytes {
-        0..=125 => 2,
-        126..=0xFFFF => 4,
-        _ => 10,
-    };
-    payload_bytes as u64 + head
-}

@@ -12,7 +12,7 @@ use super::{end::*, state::*, *};
 use crate::{
     message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Result, SharedMessage},
     policy::{Configure, Policy, RateLimit, RatePolicy, SlowClient},
-    wire::Unfinished,
+    wire::{Unfinished, server_frame_bytes},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ impl Rig {
 
     fn transmit(&mut self) -> Option<Message> {
         let sent = self.engine.poll_transmit()?;
-        self.taken_bytes += wire_bytes(sent.payload_bytes());
+        self.taken_bytes += server_frame_bytes(sent.payload_bytes()) as u64;
         Some(sent.message().clone())
     }
 

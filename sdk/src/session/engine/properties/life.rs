@@ -9,13 +9,13 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{
-    super::{Admission, Engine, Stage, state::wire_bytes},
+    super::{Admission, Engine, Stage},
     promises::{Expected, Promises},
 };
 use crate::{
     message::{CloseFrame, CloseOutcome, Error, Message},
     policy::{Limits, SlowClient},
-    wire::Unfinished,
+    wire::{Unfinished, server_frame_bytes},
 };
 
 /// What the transport makes of one turn's output.
@@ -315,8 +315,9 @@ impl Life {
                 break;
             };
             let message = outgoing.message();
-            taken_bytes += wire_bytes(message.payload_bytes());
-            connection.unsent_bytes += wire_bytes(message.payload_bytes()) as usize;
+            let frame_bytes = server_frame_bytes(message.payload_bytes());
+            taken_bytes += frame_bytes as u64;
+            connection.unsent_bytes += frame_bytes;
             if let Message::Ping(payload) = message {
                 connection.last_ping = payload.clone();
             }
