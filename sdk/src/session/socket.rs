@@ -26,7 +26,7 @@ use crate::{
         sender::Sender,
         shared::{Line, NativeRequest, Shared},
         waiters::Ticket,
-        writing::{Unsent, Writing},
+        writing::Unsent,
     },
     wire::NativeSocket,
 };
@@ -336,12 +336,12 @@ impl Socket {
         native.as_deref_mut()
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
+    fn shared(&self) -> &Arc<Shared> {
         self.sender.shared()
     }
 
     /// Lets what was written before leave before what is written next.
-    pub(super) fn poll_before_write(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
+    fn poll_before_write(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
         if self.extra.is_none() {
             return Poll::Ready(Ok(()));
         }
@@ -405,6 +405,39 @@ impl Socket {
         drop(state);
         self.shared().touch();
         Poll::Pending
+    }
+}
+
+/// What [`Socket::write`] does.
+#[derive(Debug)]
+struct Writing<'a> {
+    socket: &'a mut Socket,
+    unsent: Unsent,
+}
+
+impl<'a> Writing<'a> {
+    fn new(socket: &'a mut Socket, message: Message) -> Self {
+        let unsent = Unsent::new(message);
+        Self { socket, unsent }
+    }
+}
+
+impl Future for Writing<'_> {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        if !this.unsent.is_waiting() {
+            ready!(poll_proceed(cx)).made_progress();
+            ready!(this.socket.poll_before_write(cx))?;
+        }
+        this.unsent.poll(this.socket.shared(), cx)
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.unsent.give_up(self.socket.shared());
     }
 }
 

@@ -12,7 +12,6 @@ use super::{
     engine::Admission,
     line,
     shared::{Line, Shared},
-    socket::Socket,
     waiters::Ticket,
 };
 use crate::message::{Message, Result};
@@ -41,7 +40,7 @@ impl Unsent {
     }
 
     /// Whether it has tried, and waits in the line.
-    fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         self.ticket.is_some()
     }
 
@@ -102,38 +101,5 @@ impl Future for Sending<'_> {
 impl Drop for Sending<'_> {
     fn drop(&mut self) {
         self.unsent.give_up(self.shared);
-    }
-}
-
-/// What [`Socket::write`] does.
-#[derive(Debug)]
-pub(super) struct Writing<'a> {
-    socket: &'a mut Socket,
-    unsent: Unsent,
-}
-
-impl<'a> Writing<'a> {
-    pub(super) fn new(socket: &'a mut Socket, message: Message) -> Self {
-        let unsent = Unsent::new(message);
-        Self { socket, unsent }
-    }
-}
-
-impl Future for Writing<'_> {
-    type Output = Result<()>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let this = self.get_mut();
-        if !this.unsent.is_waiting() {
-            ready!(poll_proceed(cx)).made_progress();
-            ready!(this.socket.poll_before_write(cx))?;
-        }
-        this.unsent.poll(this.socket.shared(), cx)
-    }
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        self.unsent.give_up(self.socket.shared());
     }
 }

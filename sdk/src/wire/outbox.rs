@@ -1,6 +1,7 @@
 //! Encoded bytes on their way to the peer.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     io::{self, IoSlice},
     pin::Pin,
@@ -40,6 +41,11 @@ const HIGH_WATER_PIECES: usize = 4 * MAX_SLICES;
 /// A list that has grown beyond this is not kept.
 const MAX_SPARE_PIECES: usize = 2 * HIGH_WATER_PIECES;
 
+thread_local! {
+    // One is enough: a thread runs one connection at a time.
+    static SPARE: Cell<Option<Box<Pending>>> = const { Cell::new(None) };
+}
+
 #[derive(Debug)]
 pub(super) struct Outbox {
     role: Role,
@@ -53,7 +59,7 @@ pub(super) struct Outbox {
 
 /// Bytes that wait to be written.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+struct Pending {
     /// The piece that is being written: one alone needs no list.
     front: Bytes,
     /// Between `front` and `tail`, in order.
@@ -179,7 +185,7 @@ impl Outbox {
     /// Gives buffers back that hold nothing.
     pub(super) fn rest(&mut self) {
         if let Some(pending) = self.pending.take_if(|pending| pending.len() == 0) {
-            pool::give_back_pending(pending);
+            pending.give_back();
         }
     }
 
@@ -191,7 +197,7 @@ impl Outbox {
     }
 
     fn pending(&mut self) -> &mut Pending {
-        self.pending.get_or_insert_with(pool::lend_pending)
+        self.pending.get_or_insert_with(Pending::lend)
     }
 
     /// What is still being appended to.
@@ -219,7 +225,7 @@ impl Outbox {
         if deflater.is_large(payload.len()) {
             return deflater.begin(opcode, payload);
         }
-        let pending = self.pending.get_or_insert_with(pool::lend_pending);
+        let pending = self.pending.get_or_insert_with(Pending::lend);
         let framed = deflater.deflate(&payload, |deflated| match deflated {
             None => Some(Framed::plain(payload.clone())),
             Some(deflated) if deflated.len() <= COPY_BYTES => {
@@ -349,12 +355,19 @@ impl Pending {
         self.tail.advance(written);
     }
 
-    /// Whether another connection can be lent this, written out as it is.
-    pub(super) fn is_reusable(&mut self) -> bool {
+    fn lend() -> Box<Self> {
+        SPARE.take().unwrap_or_default()
+    }
+
+    /// Gives it back to the thread, written out as it is.
+    fn give_back(mut self: Box<Self>) {
         if !pool::is_whole(&mut self.tail) {
             self.tail = BytesMut::new();
         }
-        self.chunks.capacity() <= MAX_SPARE_PIECES
+        if self.chunks.capacity() <= MAX_SPARE_PIECES {
+            // Connections may be dropped by a thread that is ending.
+            let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+        }
     }
 }
 

@@ -3,11 +3,9 @@
 //! A connection needs a buffer only while its task runs. Lending them out for that time means
 //! that an idle connection holds none, and that a busy one allocates none.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use bytes::BytesMut;
-
-use super::outbox::Pending;
 
 /// The capacity of a lent buffer. One read fills at most this much, so a connection with 30
 /// messages of 1 KiB in flight is served by one system call.
@@ -19,8 +17,6 @@ const MAX_SPARE: usize = 8;
 
 thread_local! {
     static SPARE: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
-    // One is enough: a thread runs one connection at a time.
-    static PENDING: Cell<Option<Box<Pending>>> = const { Cell::new(None) };
 }
 
 /// Lends an empty buffer of [`BUFFER_BYTES`].
@@ -50,17 +46,4 @@ pub(super) fn give_back(mut buffer: BytesMut) {
 pub(super) fn is_whole(buffer: &mut BytesMut) -> bool {
     buffer.clear();
     buffer.try_reclaim(BUFFER_BYTES) && buffer.capacity() <= 2 * BUFFER_BYTES
-}
-
-/// Lends what a connection writes from.
-pub(super) fn lend_pending() -> Box<Pending> {
-    PENDING.take().unwrap_or_default()
-}
-
-/// Takes it back, written out.
-pub(super) fn give_back_pending(mut pending: Box<Pending>) {
-    if pending.is_reusable() {
-        // As above: the thread may be ending.
-        let _ = PENDING.try_with(|spare| spare.set(Some(pending)));
-    }
 }
