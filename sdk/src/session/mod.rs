@@ -20,6 +20,7 @@ mod line;
 mod notifier;
 mod registry;
 mod run;
+mod seen;
 mod sender;
 mod shared;
 mod socket;
@@ -37,9 +38,10 @@ pub use self::{
     info::SessionInfo,
     registry::{ShutdownOptions, ShutdownReport},
     run::Session,
+    seen::{Direction, Passed},
     sender::Sender,
     socket::Socket,
-    tap::{Direction, Passed, Tap},
+    tap::Tap,
 };
 pub(crate) use self::{
     guards::Guards,

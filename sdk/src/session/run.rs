@@ -22,8 +22,8 @@ use crate::{
         engine::{InputRoom, Outgoing, Stage},
         handler::Handler,
         notifier::Notifier,
+        seen::Direction,
         shared::{NativeRequest, Shared},
-        tap::Direction,
     },
     wire::{Traffic, Transport, Unfinished},
 };

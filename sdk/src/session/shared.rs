@@ -14,7 +14,7 @@ use crate::{
         clock::now,
         engine::{Admission, Delivery, Engine, LazyDeque, Outgoing, backpressure},
         info::SessionInfo,
-        tap::Taps,
+        seen::Taps,
         waiters::{Ticket, Waiters},
     },
     wire::NativeSocket,
