@@ -43,7 +43,7 @@ fn waiting(bencher: Bencher, tasks: usize) {
         .enable_time()
         .build()
         .expect("a runtime");
-    let busy = async move |socket: Socket| {
+    let busy = move |socket: Socket| async move {
         for _ in 0..tasks {
             let sender = socket.sender();
             socket.spawn(async move { while sender.send("text").await.is_ok() {} });
