@@ -68,7 +68,9 @@ pub use wharf_sdk::async_trait;
 pub(crate) use self::suite::__case_list;
 pub use self::{
     client::Client,
-    host::{Answer, Certificate, Host, MemoryHost, NativeUse, Request, Running, TcpServer, serve_named},
+    host::{
+        Answer, Certificate, Host, MemoryHost, NativeUse, Request, Running, TcpServer, serve_named,
+    },
     site::{Notes, NotesReader, Site},
     suite::{CASES, InProgress, check},
 };
