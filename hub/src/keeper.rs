@@ -128,11 +128,15 @@ async fn catch_up(hub: &Arc<Shared>) {
     {
         hub.is_presence_dirty.store(true, Ordering::Release);
     }
-    let due = lock(&hub.outage.settles).filter(|at| *at <= Instant::now());
-    if due.is_some() && recover::settle(hub).await {
+    let now = Instant::now();
+    let Some(due) = lock(&hub.outage.settles).filter(|due| *due <= now) else {
+        return;
+    };
+    // A room that cannot be read must not for ever keep all others from hearing of dead nodes.
+    if recover::settle(hub).await || due + hub.settings.lease <= now {
         let mut settles = lock(&hub.outage.settles);
         // It may have been away again in between.
-        if *settles == due {
+        if *settles == Some(due) {
             *settles = None;
         }
     }
