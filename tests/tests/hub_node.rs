@@ -140,9 +140,11 @@ fn fields(value: &Value) -> Vec<&str> {
 /// Every text of the interface, field by field, and what is no text of it.
 async fn says(driver: &str, bus: &str) {
     let node = Node::start(driver, bus).await;
-    let mut alice = node.visit("room?presence=1&name=alice").await;
+    // Nodes on the same bus are killed at their end, so each has rooms of its own.
+    let (room, kept) = (driver, format!("h-{driver}"));
+    let mut alice = node.visit(&format!("{room}?presence=1&name=alice")).await;
     assert_eq!(fields(&alice.welcome), ["node", "session"]);
-    let mut bob = node.visit("room?name=bob").await;
+    let mut bob = node.visit(&format!("{room}?name=bob")).await;
     let who = |name: &str, visitor: &Visitor| json!({ "session": visitor.session(), "name": name });
     alice.expect(&json!({ "joined": who("bob", &bob) })).await;
     bob.say_text(r#"{ "publish": [ 0.10150393806896728, 12345678901234567890123, null ], "id": {"a": 1e-7} }"#)
@@ -200,12 +202,12 @@ async fn says(driver: &str, bus: &str) {
         let unknown = json!({ "error": { "id": null, "code": "HUB_NODE_UNKNOWN" } });
         bob.expect(&unknown).await;
     }
-    let mut stranger = node.visit("h-room").await;
+    let mut stranger = node.visit(&kept).await;
     assert_eq!(fields(&stranger.welcome), ["node", "position", "session"]);
     assert_eq!(stranger.members().await, ["stranger"]);
     let mut back = node
         .visit(&format!(
-            "h-room?since={}",
+            "{kept}?since={}",
             stranger.welcome["position"].as_str().expect("a position")
         ))
         .await;
@@ -219,7 +221,7 @@ async fn says(driver: &str, bus: &str) {
     back.expect(&json!({ "message": "kept", "position": position }))
         .await;
     let mut long =
-        Visitor::knock_at(&node.address, &format!("room?name={}", "x".repeat(5000))).await;
+        Visitor::knock_at(&node.address, &format!("{room}?name={}", "x".repeat(5000))).await;
     long.expect(&json!({ "error": { "id": null, "code": "WHARF_HUB_METADATA" } }))
         .await;
     assert!(long.next().await.is_null(), "closed");
