@@ -160,7 +160,7 @@ async fn closed_windows() {
     costs(
         &[(INITIAL_WINDOW_SIZE, 0)],
         attack,
-        ATTACKERS as i64 * 50 * 256,
+        ATTACKERS as i64 * 50 * 128,
     )
     .await;
 }
