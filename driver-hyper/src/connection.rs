@@ -18,12 +18,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 #[cfg(feature = "tls")]
 use tokio::time::timeout;
+#[cfg(feature = "http2")]
+use wharf_sdk::App;
+use wharf_sdk::driver::serve::{Occupation, Seat};
 #[cfg(feature = "tls")]
 use wharf_sdk::driver::tokio_rustls::TlsAcceptor;
-use wharf_sdk::{
-    App,
-    driver::serve::{Occupation, Seat},
-};
 
 #[cfg(feature = "http2")]
 use crate::http2;
@@ -53,6 +52,8 @@ pub(crate) const HTTP_2: &[u8] = b"h2";
 
 /// How connections are served.
 pub(crate) struct Settings {
+    /// Whose shutdown begins with GOAWAY.
+    #[cfg(feature = "http2")]
     pub(crate) app: App,
     pub(crate) served: Served,
     pub(crate) head_timeout: Duration,

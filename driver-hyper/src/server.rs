@@ -211,6 +211,7 @@ impl ServerBuilder {
             return Err(error::no_address());
         }
         let settings = Settings {
+            #[cfg(feature = "http2")]
             app: self.app.clone(),
             served: self.served,
             head_timeout: self.head_timeout,
