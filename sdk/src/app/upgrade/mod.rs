@@ -62,7 +62,7 @@ pub struct Upgrade {
     response: Response<()>,
     deflate: Option<DeflateParams>,
     prepared: Prepared,
-    parts: SessionParts,
+    parts: Box<SessionParts>,
     app: Arc<AppInner>,
     context: Context,
 }
@@ -227,7 +227,7 @@ fn accept(
         response: accepted.response,
         deflate: accepted.deflate,
         prepared: accepted.prepared,
-        parts: session_parts(app, &context, route, slot),
+        parts: Box::new(session_parts(app, &context, route, slot)),
         app: Arc::clone(app),
         context,
     };
