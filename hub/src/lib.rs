@@ -36,6 +36,8 @@ mod link;
 mod local;
 mod log;
 mod member;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod name;
 mod observe;
 mod open;

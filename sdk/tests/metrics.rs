@@ -3,7 +3,10 @@
 #![cfg(feature = "metrics")]
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use wharf_sdk::{
@@ -29,6 +32,21 @@ async fn flood(mut socket: Socket) -> Result<()> {
     }
     socket.read().await?;
     Ok(())
+}
+
+/// The names of the table that are the observer's, each with its further labels.
+fn table() -> BTreeMap<String, BTreeSet<String>> {
+    let rows = include_str!("../src/app/observer/metrics.md").lines();
+    let rows = rows.filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| {
+        let cells: Vec<_> = row.split('|').collect();
+        let name = cells[0].trim().trim_end_matches('`').to_owned();
+        let labels = cells.get(2)?.split(['`', ',', ' ']);
+        let labels = labels.filter(|label| !label.is_empty());
+        let is_ours = !name.starts_with("wharf_hub_") && !name.starts_with("wharf_bus_");
+        is_ours.then(|| (name, labels.map(str::to_owned).collect()))
+    })
+    .collect()
 }
 
 /// All that has been counted so far. The recorder forgets what was looked at.
@@ -84,6 +102,7 @@ fn counted(test: impl AsyncFnOnce(&TestHost, &Metrics, &mut Counted)) -> Counted
         let metrics = Metrics::default();
         let app = App::builder()
             .observer(metrics.clone())
+            .middleware(metrics.handler_time())
             .route(Route::new("/echo", echo))
             .route(Route::new("/fail", fail))
             .route(
@@ -198,4 +217,32 @@ fn gauges_fall_on_every_path() {
     for route in ["/echo", "/fail"] {
         assert_eq!(counted.sums[&format!("wharf_sessions route={route}")], 0.0);
     }
+}
+
+#[test]
+fn the_table_names_what_is_counted_with_its_labels_and_nothing_else() {
+    let counted = counted(async |host, metrics, counted| {
+        let mut slow = host.connect("/flood").await;
+        slow.stop_reading();
+        host.connect("/nowhere").expect_rejected(404).await;
+        let mut failing = host.connect("/fail").await;
+        failing.send_text("now").await;
+        failing.expect_close(1011).await;
+        let mut client = host.connect("/echo").await;
+        client.send_text("hello").await;
+        client.expect_text("hello").await;
+        client.expect_silence(Duration::from_secs(26)).await;
+        metrics.sample(&host.app().handle());
+        counted.look();
+    });
+    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for name in counted.sums.keys() {
+        let (name, labels) = name.split_once(' ').unwrap();
+        let labels = labels.split(' ').filter_map(|label| label.split_once('='));
+        let further = labels
+            .map(|(key, _)| key.to_owned())
+            .filter(|key| key != "route");
+        seen.entry(name.to_owned()).or_default().extend(further);
+    }
+    assert_eq!(seen, table());
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    app::app::{App, AppInner},
+    app::{
+        app::{App, AppInner},
+        observer::Intervention,
+    },
     message::{CloseCode, CloseFrame, ConnectionId, Result},
     session::{Sender, ShutdownOptions, ShutdownReport},
 };
@@ -106,6 +109,11 @@ impl AppHandle {
     /// Cancel-safe.
     pub async fn wait_for_shutdown(&self) -> ShutdownReport {
         self.inner.registry.wait_for_shutdown().await
+    }
+
+    /// Tells the app's observers that somebody who runs it stepped in.
+    pub fn tell(&self, intervention: &Intervention<'_>) {
+        self.inner.observers.intervened(intervention);
     }
 
     /// Closes one connection; `false` if it is not there (any more).

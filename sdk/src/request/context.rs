@@ -190,6 +190,11 @@ impl Context {
         self.received.request.peer
     }
 
+    /// Whether the client speaks TLS, to this server or to a trusted proxy in front of it.
+    pub fn is_secure(&self) -> bool {
+        self.received.request.is_secure
+    }
+
     /// The driver's name: for logs only.
     pub fn driver(&self) -> &'static str {
         self.received.driver

@@ -111,6 +111,16 @@ impl UpgradeRequest {
         RequestOrigin::new(scheme, host)
     }
 
+    /// Whether the client's own connection is TLS: this one, or the one that a trusted proxy ends.
+    pub(crate) fn is_client_secure(&self, trust: &TrustedProxies, is_tls: bool) -> bool {
+        match self.forwarded(trust).scheme {
+            Some(scheme) => ["https", "wss"]
+                .iter()
+                .any(|secure| scheme.eq_ignore_ascii_case(secure)),
+            None => self.is_secure || is_tls,
+        }
+    }
+
     /// The client's address, the forwarded one behind a trusted proxy.
     pub(crate) fn client_address(&self, trust: &TrustedProxies) -> Option<SocketAddr> {
         match (self.peer, self.forwarded(trust).client) {

@@ -1,7 +1,7 @@
 //! What happens, as `tracing` events.
 
 use crate::{
-    app::observer::{Closed, Observer, Rejection},
+    app::observer::{Closed, Intervention, Observer, Rejection},
     message::Error,
     session::SessionInfo,
 };
@@ -67,6 +67,16 @@ impl Observer for Log {
             messages_out = closed.counts.messages_out,
             messages_dropped = closed.counts.messages_dropped,
             "closed"
+        );
+    }
+
+    fn intervened(&self, intervention: &Intervention<'_>) {
+        tracing::warn!(
+            action = intervention.action,
+            by = intervention.by,
+            on = intervention.on,
+            sessions = intervention.sessions,
+            "intervened"
         );
     }
 

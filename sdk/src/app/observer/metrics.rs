@@ -11,36 +11,15 @@ use metrics::{counter, gauge, histogram};
 use crate::{
     app::{
         handle::AppHandle,
-        observer::{Closed, Observer, Rejection},
+        observer::{Closed, HandlerTime, Observer, Rejection},
     },
     message::{ConnectionId, Error},
     session::{Counts, SessionInfo},
 };
 
-/// Counts through the [`metrics`](https://docs.rs/metrics) facade.
+/// Counts what happens, and what live sessions move.
 ///
-/// Names begin with a prefix, `wharf` unless another is given. Labels are low in cardinality: the
-/// route's pattern and the driver's name are on all of them.
-///
-/// | name | kind | further labels | |
-/// |---|---|---|---|
-/// | `wharf_sessions` | gauge | | live sessions; falls on every path |
-/// | `wharf_upgrades_total` | counter | | requests that became sockets |
-/// | `wharf_rejections_total` | counter | `status`, `error` | requests that did not; `error` is empty if middleware answered |
-/// | `wharf_closes_total` | counter | `code`, `initiator` | sessions that ended; codes from 3000 on as `3xxx` and `4xxx` |
-/// | `wharf_failures_total` | counter | `error` | what failed inside sessions |
-/// | `wharf_session_seconds` | histogram | | how long sessions lived |
-/// | `wharf_messages_in_total`, `wharf_messages_out_total` | counters | | text and binary messages |
-/// | `wharf_bytes_in_total`, `wharf_bytes_out_total` | counters | | their payload bytes |
-/// | `wharf_wire_bytes_in_total`, `wharf_wire_bytes_out_total` | counters | | bytes on the connection, heads included and compressed |
-/// | `wharf_messages_dropped_total` | counter | | dropped by the slow-client policy |
-/// | `wharf_queue_bytes` | gauge | | payload bytes that wait to be sent, of all sessions |
-/// | `wharf_queue_bytes_max` | gauge | | of the session in which most wait |
-/// | `wharf_round_trip_seconds` | histogram | | pings to their pongs, as far as samples saw them |
-///
-/// What sessions move is added when they end, and before that by [`sample`](Self::sample): call it
-/// before a scrape, or every few seconds. Nothing is counted twice, and messages themselves cost
-/// nothing.
+#[doc = include_str!("metrics.md")]
 ///
 /// ```
 /// use wharf_sdk::{App, AppHandle, Context, Response, Route, extract::FromContext};
@@ -144,6 +123,15 @@ impl Metrics {
             ];
             gauge!(self.name("queue_bytes"), &labels).set(waiting.bytes as f64);
             gauge!(self.name("queue_bytes_max"), &labels).set(waiting.max as f64);
+        }
+    }
+
+    /// Middleware that times the handlers behind it: how long each ran at a time, which is how long
+    /// its connection had to wait. It costs two looks at the clock a turn, and an allocation a
+    /// session.
+    pub fn handler_time(&self) -> HandlerTime {
+        HandlerTime {
+            name: self.name("handler_seconds").into(),
         }
     }
 

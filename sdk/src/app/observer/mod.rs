@@ -1,5 +1,7 @@
 //! Who hears how it went.
 
+#[cfg(feature = "metrics")]
+mod handler_time;
 mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -13,9 +15,11 @@ use std::{
 
 use http::StatusCode;
 
+#[cfg(feature = "metrics")]
+pub(crate) use self::handler_time::{Timed, handler_histogram};
 pub use self::log::Log;
 #[cfg(feature = "metrics")]
-pub use self::metrics::Metrics;
+pub use self::{handler_time::HandlerTime, metrics::Metrics};
 use crate::{
     message::{CloseOutcome, Error},
     request::Context,
@@ -68,6 +72,38 @@ pub trait Observer: Send + Sync + 'static {
     /// Something failed inside a session: its handler, the peer's protocol, a timer or a limit.
     fn failed(&self, session: &SessionInfo, error: &Error) {
         let _ = (session, error);
+    }
+
+    /// Somebody who runs the app stepped in.
+    fn intervened(&self, intervention: &Intervention<'_>) {
+        let _ = intervention;
+    }
+}
+
+/// What somebody who runs the app did to it, such as closing a session by hand. Told with
+/// [`AppHandle::tell`](crate::AppHandle::tell).
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy)]
+pub struct Intervention<'a> {
+    /// What, in a word: `close-session`.
+    pub action: &'a str,
+    /// Who: a principal's id.
+    pub by: &'a str,
+    /// To which session, principal or room.
+    pub on: &'a str,
+    /// How many sessions it reached.
+    pub sessions: usize,
+}
+
+impl<'a> Intervention<'a> {
+    /// Somebody did something to somebody.
+    pub fn new(action: &'a str, by: &'a str, on: &'a str, sessions: usize) -> Self {
+        Self {
+            action,
+            by,
+            on,
+            sessions,
+        }
     }
 }
 
@@ -137,6 +173,10 @@ impl Observers {
 
     pub(crate) fn failed(&self, session: &SessionInfo, error: &Error) {
         self.each(|observer| observer.failed(session, error));
+    }
+
+    pub(crate) fn intervened(&self, intervention: &Intervention<'_>) {
+        self.each(|observer| observer.intervened(intervention));
     }
 
     fn each(&self, tell: impl Fn(&dyn Observer)) {

@@ -21,6 +21,8 @@ use tracing::Instrument;
 
 pub use self::handshake::accept_key;
 use self::{chain::RouteChain, readable::readable};
+#[cfg(feature = "metrics")]
+use super::observer::{Timed, handler_histogram};
 use super::{
     app::{App, AppInner},
     entry::RouteEntry,
@@ -118,6 +120,13 @@ impl Upgrade {
                 Box::new(move |socket| Box::pin(prepared(socket).instrument(span)) as _)
             }
         };
+        #[cfg(feature = "metrics")]
+        let prepared = match handler_histogram(&self.context, &self.parts.info) {
+            None => prepared,
+            Some(histogram) => {
+                Box::new(move |socket| Box::pin(Timed::new(prepared(socket), histogram)) as _)
+            }
+        };
         // The handler has taken what it needs of the request; the rest would live as long as it.
         if let Err(error) = drop_caught(self.context) {
             let error = error.in_phase(Phase::Upgrade);
@@ -165,7 +174,12 @@ impl std::fmt::Debug for Upgrade {
 pub struct Place(#[allow(dead_code, reason = "held for its drop")] Slot);
 
 /// Decides on a request, from the first check to the last.
-async fn decide(app: &Arc<AppInner>, request: UpgradeRequest, driver: &'static str) -> Decision {
+async fn decide(
+    app: &Arc<AppInner>,
+    mut request: UpgradeRequest,
+    driver: &'static str,
+) -> Decision {
+    request.is_secure = request.is_client_secure(&app.trusted_proxies, app.is_tls);
     let client = request.client_address(&app.trusted_proxies);
     let state = Arc::clone(&app.state);
     let mut context = Context::new(request, client, driver, Some(Arc::clone(app) as _), state);
