@@ -1,10 +1,9 @@
 //! What may be done from the page.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-/// What may be done from the page: each is off unless it is allowed.
+/// What may be done from the page: each is off unless it is allowed. Who did what is told to the
+/// app's observers: [`Observer::intervened`](wharf_sdk::Observer::intervened).
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,19 +18,14 @@ pub enum Action {
     Drain,
 }
 
-/// Is told what somebody did.
-pub(crate) type Told = Arc<dyn Fn(&Acted) + Send + Sync>;
-
-/// What somebody did from the page.
-#[non_exhaustive]
-#[derive(Debug, Clone, Serialize)]
-pub struct Acted {
-    /// What.
-    pub action: Action,
-    /// Who: the principal's id.
-    pub by: String,
-    /// To which session, principal or room.
-    pub on: String,
-    /// How many sessions it reached.
-    pub sessions: usize,
+impl Action {
+    /// The word that observers are told.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CloseSession => "close-session",
+            Self::DisconnectPrincipal => "disconnect-principal",
+            Self::Publish => "publish",
+            Self::Drain => "drain",
+        }
+    }
 }

@@ -25,9 +25,15 @@ type Verify = dyn Fn(String) -> BoxFuture<'static, Result<Option<Principal>>> + 
 /// Who may see the page. Clones are the same door.
 #[derive(Clone)]
 pub(crate) struct Door {
-    /// `None` stands open.
-    verify: Option<Arc<Verify>>,
+    lock: Lock,
     pub(crate) scopes: Vec<String>,
+}
+
+#[derive(Clone)]
+enum Lock {
+    Verified(Arc<Verify>),
+    /// It stands open. The word is what only our own page knows.
+    Open(Arc<str>),
 }
 
 /// Somebody who was let in.
@@ -35,8 +41,10 @@ pub(crate) struct Visitor {
     pub(crate) principal: Principal,
     /// What they showed, unless the door stands open.
     pub(crate) token: Option<String>,
-    /// Their browser sent it by itself.
+    /// Their browser came in with what it sends by itself.
     pub(crate) is_ambient: bool,
+    /// What their page says to show that it is ours.
+    pub(crate) proof: String,
 }
 
 impl Door {
@@ -46,26 +54,31 @@ impl Door {
         Fut: Future<Output = Result<Option<Principal>>> + Send + 'static,
     {
         Self {
-            verify: Some(Arc::new(move |token| Box::pin(verify(token)))),
+            lock: Lock::Verified(Arc::new(move |token| Box::pin(verify(token)))),
             scopes: Vec::new(),
         }
     }
 
     pub(crate) fn open() -> Self {
         Self {
-            verify: None,
+            lock: Lock::Open(random_word().into()),
             scopes: Vec::new(),
         }
     }
 
     /// Lets somebody in, or says why not.
     pub(crate) async fn enter(&self, context: &Context) -> Result<Visitor> {
-        let Some(verify) = &self.verify else {
-            return Ok(Visitor {
-                principal: Principal::new("anybody").with_scopes(self.scopes.clone()),
-                token: None,
-                is_ambient: false,
-            });
+        let verify = match &self.lock {
+            Lock::Verified(verify) => verify,
+            Lock::Open(word) => {
+                return Ok(Visitor {
+                    principal: Principal::new("anybody").with_scopes(self.scopes.clone()),
+                    token: None,
+                    // Every page that a browser shows could come in; programs send no origin.
+                    is_ambient: context.header("origin").is_some(),
+                    proof: proof(word),
+                });
+            }
         };
         let (token, is_ambient) = match (bearer(context), cookie(context)) {
             (Some(token), _) => (token, false),
@@ -83,6 +96,7 @@ impl Door {
         }
         Ok(Visitor {
             principal,
+            proof: proof(&token),
             token: Some(token),
             is_ambient,
         })
@@ -99,14 +113,12 @@ impl Middleware for Door {
         if let Some(offered) = offered {
             context.hide_offer(offered);
         }
-        if let (Some(token), true) = (&visitor.token, visitor.is_ambient) {
-            let expected = format!("{PROOF}{}", proof(token));
-            if offered != Some(&expected) {
-                return Err(Error::reject(
-                    StatusCode::FORBIDDEN,
-                    "only the inspector's own page opens its socket; load the page again",
-                ));
-            }
+        let expected = format!("{PROOF}{}", visitor.proof);
+        if visitor.is_ambient && offered != Some(&expected) {
+            return Err(Error::reject(
+                StatusCode::FORBIDDEN,
+                "only the inspector's own page opens its socket; load the page again",
+            ));
         }
         context.set_principal(visitor.principal);
         Ok(next.run(context).await)
@@ -118,17 +130,27 @@ impl Middleware for Door {
 }
 
 /// What only those can say who know the token, or were told by the page. The same on every node.
-pub(crate) fn proof(token: &str) -> String {
+fn proof(token: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(b"wharf-inspector: this page opened the socket\0");
     hash.update(token);
     BASE64_URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
+/// A word that nobody guesses.
+fn random_word() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // Hashes under keys that the system drew at random, and that nobody is shown.
+    let words = [0; 4].map(|_| RandomState::new().hash_one("word").to_le_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(words.concat())
+}
+
 /// The header that makes a browser keep the token.
-pub(crate) fn set_cookie(token: &str) -> Option<HeaderValue> {
+pub(crate) fn set_cookie(token: &str, is_secure: bool) -> Option<HeaderValue> {
     let token = BASE64_URL_SAFE_NO_PAD.encode(token);
-    let cookie = format!("{COOKIE}={token}; HttpOnly; SameSite=Strict; Max-Age=43200");
+    // A browser would not send it back over a connection that is not.
+    let secure = if is_secure { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={token}; HttpOnly; SameSite=Strict{secure}; Max-Age=43200");
     HeaderValue::try_from(cookie).ok()
 }
 

@@ -1,19 +1,21 @@
 //! The inspector as it is written down.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 #[cfg(feature = "hub")]
 use wharf_hub::Hub;
 use wharf_sdk::{
-    AppBuilder, AppHandle, Configure, Context, Group, Observer, Principal, Response, Result, Route,
-    Socket, Subprotocols,
+    AppBuilder, AppHandle, Configure, Context, Group, Observer, OriginPolicy, Principal, Response,
+    Result, Route, Socket, Subprotocols,
 };
 
 use crate::{
-    action::{Acted, Action, Told},
+    action::Action,
+    contents::Contents,
     door::Door,
     look::Looks,
     page,
+    rooms::Rooms,
     tell::Tell,
     watch::{self, Watch},
 };
@@ -35,9 +37,8 @@ pub struct Inspector<Door = NoDoor> {
 #[derive(Default)]
 struct Parts {
     actions: Vec<Action>,
-    told: Option<Told>,
-    #[cfg(feature = "hub")]
-    hub: Option<Hub>,
+    contents: Option<Contents>,
+    rooms: Rooms,
 }
 
 /// Nobody has said yet who may see it.
@@ -88,16 +89,17 @@ impl<Door> Inspector<Door> {
         self
     }
 
-    /// Is told of every action, with who did it. They are logged besides.
-    pub fn on_action(mut self, told: impl Fn(&Acted) + Send + Sync + 'static) -> Self {
-        self.parts.told = Some(Arc::new(told));
+    /// Shows what is in the messages of a session that is followed, as far as this allows; without,
+    /// only their kinds and sizes.
+    pub fn show_contents(mut self, contents: Contents) -> Self {
+        self.parts.contents = Some(contents);
         self
     }
 
-    /// Shows the hub's figures, and lets publish to its rooms where that is allowed.
+    /// Shows the hub's rooms, and lets publish to them where that is allowed.
     #[cfg(feature = "hub")]
     pub fn hub(mut self, hub: Hub) -> Self {
-        self.parts.hub = Some(hub);
+        self.parts.rooms = Some(hub);
         self
     }
 }
@@ -125,9 +127,8 @@ impl Inspector<Guarded> {
             tell: tell.clone(),
             looks: Arc::new(Looks::default()),
             actions: self.parts.actions.into(),
-            told: self.parts.told,
-            #[cfg(feature = "hub")]
-            hub: self.parts.hub,
+            contents: self.parts.contents,
+            rooms: self.parts.rooms,
         };
         let page_door = door.clone();
         let route = Route::new(
@@ -143,6 +144,8 @@ impl Inspector<Guarded> {
             })
             .middleware(door)
             .require_auth()
+            // Whatever the app's is: what is shown and done here is for the page alone.
+            .origins(OriginPolicy::same_origin())
             .subprotocols(Subprotocols::optional([page::SUBPROTOCOL]))
             .max_connections(MAX_WATCHERS)
             .max_message_bytes(MAX_WISH_BYTES)
@@ -154,13 +157,13 @@ impl Inspector<Guarded> {
 
 async fn answer(door: &Door, context: &Context) -> Response {
     match door.enter(context).await {
-        Ok(visitor) => page::page(&visitor),
+        Ok(visitor) => page::page(&visitor, context.is_secure()),
         Err(error) => page::refusal(&error, context),
     }
 }
 
-impl<Door> std::fmt::Debug for Inspector<Door> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<Door> fmt::Debug for Inspector<Door> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inspector")
             .field("path", &self.path)
             .field("actions", &self.parts.actions)
@@ -168,8 +171,8 @@ impl<Door> std::fmt::Debug for Inspector<Door> {
     }
 }
 
-impl std::fmt::Debug for Guarded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Guarded")
     }
 }

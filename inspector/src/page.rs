@@ -8,7 +8,7 @@ use wharf_sdk::{
     response,
 };
 
-use crate::door::{Visitor, proof, set_cookie};
+use crate::door::{Visitor, set_cookie};
 
 /// What the page's socket speaks: browsers fail a connection that selects none of their offers.
 pub(crate) const SUBPROTOCOL: &str = "wharf.inspector";
@@ -20,12 +20,11 @@ const SIGN_IN: &str = include_str!("sign_in.html");
 const SIGN_IN_SCRIPT: &str = include_str!("sign_in.js");
 
 /// The page for somebody who was let in.
-pub(crate) fn page(visitor: &Visitor) -> Response {
+pub(crate) fn page(visitor: &Visitor, is_secure: bool) -> Response {
     // Base64 needs no escaping.
-    let proof = visitor.token.as_deref().map(proof).unwrap_or_default();
-    let mut page = document(BODY, SCRIPT, &proof);
+    let mut page = document(BODY, SCRIPT, &visitor.proof);
     if let Some(token) = visitor.token.as_deref().filter(|_| !visitor.is_ambient)
-        && let Some(cookie) = set_cookie(token)
+        && let Some(cookie) = set_cookie(token, is_secure)
     {
         page.headers_mut().insert(header::SET_COOKIE, cookie);
     }

@@ -1,16 +1,15 @@
 //! What happens, to those who watch.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use wharf_sdk::{
     Error, Observer, SessionInfo,
-    observer::{Closed, Rejection},
+    observer::{Closed, Intervention, Rejection},
 };
+
+use crate::rates::{Moved, Rates};
 
 /// How many events a slow watcher may be behind; what it misses is counted.
 const EVENTS: usize = 512;
@@ -20,34 +19,22 @@ const EVENTS: usize = 512;
 pub(crate) struct Tell(Arc<Inner>);
 
 struct Inner {
-    counters: Counters,
+    rates: Rates,
     events: broadcast::Sender<Arc<Value>>,
-}
-
-/// What ended sessions moved, and what connections did. They only grow.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub(crate) connects: AtomicU64,
-    pub(crate) rejections: AtomicU64,
-    pub(crate) closes: AtomicU64,
-    pub(crate) messages_in: AtomicU64,
-    pub(crate) messages_out: AtomicU64,
-    pub(crate) bytes_in: AtomicU64,
-    pub(crate) bytes_out: AtomicU64,
 }
 
 impl Default for Tell {
     fn default() -> Self {
         Self(Arc::new(Inner {
-            counters: Counters::default(),
+            rates: Rates::default(),
             events: broadcast::channel(EVENTS).0,
         }))
     }
 }
 
 impl Tell {
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.0.counters
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Value>> {
@@ -55,7 +42,7 @@ impl Tell {
     }
 
     /// Tells an event, which is made only where somebody listens.
-    pub(crate) fn event(&self, make: impl FnOnce() -> Value) {
+    fn event(&self, make: impl FnOnce() -> Value) {
         if self.0.events.receiver_count() > 0 {
             // Who left meanwhile misses nothing.
             let _ = self.0.events.send(Arc::new(make()));
@@ -72,18 +59,18 @@ fn of(event: &'static str, session: &SessionInfo) -> Value {
     })
 }
 
-fn add(counter: &AtomicU64, by: u64) {
-    counter.fetch_add(by, Ordering::Relaxed);
-}
-
 impl Observer for Tell {
     fn upgraded(&self, session: &SessionInfo) {
-        add(&self.counters().connects, 1);
+        self.rates().connected();
         self.event(|| of("upgraded", session));
     }
 
     fn rejected(&self, rejection: &Rejection<'_>) {
-        add(&self.counters().rejections, 1);
+        // What middleware answers with has no code but its status.
+        let code = rejection
+            .error
+            .map_or(rejection.status.as_str(), Error::code);
+        self.rates().rejected(code);
         self.event(|| {
             json!({
                 "event": "rejected",
@@ -96,15 +83,17 @@ impl Observer for Tell {
     }
 
     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
-        let (counters, counts) = (self.counters(), closed.counts);
-        add(&counters.closes, 1);
-        add(&counters.messages_in, counts.messages_in);
-        add(&counters.messages_out, counts.messages_out);
-        add(&counters.bytes_in, counts.bytes_in);
-        add(&counters.bytes_out, counts.bytes_out);
+        let moved = Moved {
+            messages_in: closed.counts.messages_in,
+            messages_out: closed.counts.messages_out,
+            bytes_in: closed.counts.bytes_in,
+            bytes_out: closed.counts.bytes_out,
+        };
+        let code = closed.outcome.code.as_u16();
+        self.rates().closed(&code.to_string(), moved);
         self.event(|| {
             let mut event = of("closed", session);
-            event["code"] = closed.outcome.code.as_u16().into();
+            event["code"] = code.into();
             event["reason"] = closed.outcome.reason.to_string().into();
             event["initiator"] = closed.outcome.initiator.as_str().into();
             event
@@ -116,6 +105,18 @@ impl Observer for Tell {
             let mut event = of("failed", session);
             event["error"] = error.code().into();
             event
+        });
+    }
+
+    fn intervened(&self, intervention: &Intervention<'_>) {
+        self.event(|| {
+            json!({
+                "event": "intervened",
+                "action": intervention.action,
+                "by": intervention.by,
+                "on": intervention.on,
+                "sessions": intervention.sessions,
+            })
         });
     }
 }

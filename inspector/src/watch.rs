@@ -8,14 +8,16 @@ use tokio::{
     sync::broadcast::error::RecvError,
     time::{MissedTickBehavior, interval},
 };
-#[cfg(feature = "hub")]
-use wharf_hub::Hub;
-use wharf_sdk::{AppHandle, Message, Principal, Result, Socket};
+use wharf_sdk::{AppHandle, Message, Principal, Result, Socket, observer::Intervention};
 
 use crate::{
-    action::{Acted, Action, Told},
-    look::{EVERY, Look, Looks, View},
+    action::Action,
+    contents::Contents,
+    follow::{self, Followed},
+    look::{EVERY, Look, Looks},
+    rooms::{self, Rooms, RoomsView, RoomsWatch},
     tell::Tell,
+    view::View,
 };
 
 /// How many events a watcher is sent between two looks; the others are counted.
@@ -30,9 +32,8 @@ pub(crate) struct Watch {
     pub(crate) tell: Tell,
     pub(crate) looks: Arc<Looks>,
     pub(crate) actions: Arc<[Action]>,
-    pub(crate) told: Option<Told>,
-    #[cfg(feature = "hub")]
-    pub(crate) hub: Option<Hub>,
+    pub(crate) contents: Option<Contents>,
+    pub(crate) rooms: Rooms,
 }
 
 /// What a page asks for.
@@ -43,12 +44,26 @@ enum Wish {
     View(View),
     /// To follow this one, or none.
     Follow(Option<String>),
+    /// To see these rooms.
+    Rooms(RoomsView),
+    /// To see who is in this one, or in none.
+    Room(Option<String>),
     /// To do something.
     Act {
         action: Action,
         on: String,
         text: Option<String>,
     },
+}
+
+/// What one watcher wants to see.
+#[derive(Default)]
+struct Wanted {
+    view: View,
+    followed: Option<Followed>,
+    rooms: RoomsWatch,
+    /// The last second that was shown.
+    until: u64,
 }
 
 pub(crate) async fn run(
@@ -61,18 +76,17 @@ pub(crate) async fn run(
     let mut events = watch.tell.listen();
     let mut clock = interval(EVERY);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut view = View::default();
-    let mut followed: Option<String> = None;
+    let mut follow_clock = interval(follow::EVERY);
+    follow_clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut wanted = Wanted::default();
     let mut room_for_events = EVENTS_A_LOOK;
     let mut missed = 0;
-    let mut look = watch.looks.look(&app, watch.tell.counters());
+    let mut look = watch.look(&app);
     let hello = json!({
         "kind": "hello",
         "who": &*principal.id,
         "driver": socket.info().driver,
         "actions": &*watch.actions,
-        "serial": look.serial,
-        "history": watch.looks.history(),
     });
     socket.write(hello.to_string()).await?;
     loop {
@@ -83,22 +97,33 @@ pub(crate) async fn run(
                     return socket.close(1007, "not a wish that the inspector knows").await;
                 };
                 match wish {
-                    Wish::View(wanted) => view = wanted,
-                    Wish::Follow(wanted) => followed = wanted,
+                    Wish::View(view) => wanted.view = view,
+                    Wish::Follow(id) => {
+                        let contents = watch.contents.as_ref();
+                        wanted.followed = id.and_then(|id| Followed::begin(&app, &id, contents));
+                    }
+                    Wish::Rooms(view) => wanted.rooms.set_view(view),
+                    Wish::Room(room) => wanted.rooms.open(room),
                     Wish::Act { action, on, text } => {
                         let answer = watch.act(&app, &principal, action, &on, text).await;
                         socket.write(answer.to_string()).await?;
                         continue;
                     }
                 }
-                socket.write(watch.shown(&look, &view, followed.as_deref()).to_string()).await?;
+                socket.write(watch.shown(&look, &mut wanted).to_string()).await?;
             }
             _ = clock.tick() => {
-                look = watch.looks.look(&app, watch.tell.counters());
-                let mut shown = watch.shown(&look, &view, followed.as_deref());
+                look = watch.look(&app);
+                let mut shown = watch.shown(&look, &mut wanted);
                 shown["missed"] = std::mem::take(&mut missed).into();
                 room_for_events = EVENTS_A_LOOK;
                 socket.write(shown.to_string()).await?;
+            }
+            _ = follow_clock.tick(), if wanted.followed.is_some() => {
+                let passed = wanted.followed.as_ref().and_then(Followed::passed);
+                if let Some(passed) = passed {
+                    socket.write(passed.to_string()).await?;
+                }
             }
             event = events.recv() => match event {
                 Ok(_) if room_for_events == 0 => missed += 1,
@@ -121,22 +146,25 @@ fn wish(message: &Message) -> Option<Wish> {
 }
 
 impl Watch {
-    fn shown(&self, look: &Look, view: &View, followed: Option<&str>) -> Value {
-        #[cfg(feature = "hub")]
-        let hub = self.hub.as_ref().map(|hub| json!(hub.stats()));
-        #[cfg(not(feature = "hub"))]
-        let hub = Value::Null;
+    fn look(&self, app: &AppHandle) -> Arc<Look> {
+        self.looks.look(app, self.tell.rates())
+    }
+
+    fn shown(&self, look: &Look, wanted: &mut Wanted) -> Value {
+        let seconds = self.tell.rates().since(wanted.until);
+        if let Some(last) = seconds.last() {
+            wanted.until = last.at;
+        }
         json!({
             "kind": "look",
-            "serial": look.serial,
-            "point": look.point,
-            "sessions": look.show(view),
-            "followed": followed.and_then(|id| look.row_of(id)),
-            "hub": hub,
+            "seconds": seconds,
+            "sessions": look.show(&wanted.view),
+            "followed": wanted.followed.as_ref().and_then(|followed| followed.row(look)),
+            "rooms": wanted.rooms.show(&self.rooms),
         })
     }
 
-    /// Does what is allowed, and tells everybody who did it.
+    /// Does what is allowed, and tells the app's observers who did it.
     async fn act(
         &self,
         app: &AppHandle,
@@ -150,52 +178,28 @@ impl Watch {
         }
         let text = text.unwrap_or_default();
         let done = match action {
-            Action::CloseSession => self.close(app, on, &text),
+            Action::CloseSession => close(app, on, &text),
             Action::DisconnectPrincipal => app.disconnect_principal(on, 1008, &text),
-            Action::Drain => {
-                let (app, sessions) = (app.clone(), app.connections());
-                tokio::spawn(async move { app.shutdown(DRAIN).await });
-                Ok(sessions)
-            }
-            Action::Publish => self.publish(on, text).await,
+            Action::Publish => rooms::publish(&self.rooms, on, text).await,
+            Action::Drain => Ok(app.connections()),
         };
         let sessions = match done {
             Ok(sessions) => sessions,
             Err(error) => return json!({ "kind": "refused", "why": error.message() }),
         };
-        let acted = Acted {
-            action,
-            by: who.id.to_string(),
-            on: on.to_owned(),
-            sessions,
-        };
-        tracing::warn!(action = ?acted.action, by = acted.by, on = acted.on, "acted from the inspector");
-        if let Some(told) = &self.told {
-            told(&acted);
+        let action_name = action.as_str();
+        app.tell(&Intervention::new(action_name, &who.id, on, sessions));
+        if action == Action::Drain {
+            let app = app.clone();
+            tokio::spawn(async move { app.shutdown(DRAIN).await });
         }
-        self.tell
-            .event(|| json!({ "event": "acted", "acted": &acted }));
-        json!({ "kind": "done", "acted": acted })
+        json!({ "kind": "done", "action": action_name, "on": on, "sessions": sessions })
     }
+}
 
-    fn close(&self, app: &AppHandle, id: &str, reason: &str) -> Result<usize> {
-        let look = self.looks.look(app, self.tell.counters());
-        match look.find(id) {
-            Some(session) => Ok(usize::from(app.disconnect(session.id(), 1008, reason)?)),
-            None => Ok(0),
-        }
-    }
-
-    #[cfg(feature = "hub")]
-    async fn publish(&self, room: &str, text: String) -> Result<usize> {
-        let Some(hub) = &self.hub else { return Ok(0) };
-        hub.room(room)?.publish(text).await?;
-        Ok(hub.stats().members)
-    }
-
-    #[cfg(not(feature = "hub"))]
-    #[allow(clippy::unused_async, reason = "with a hub it waits")]
-    async fn publish(&self, _: &str, _: String) -> Result<usize> {
-        Ok(0)
+fn close(app: &AppHandle, id: &str, reason: &str) -> Result<usize> {
+    match id.parse() {
+        Ok(id) => app.disconnect(id, 1008, reason).map(usize::from),
+        Err(_) => Ok(0),
     }
 }
