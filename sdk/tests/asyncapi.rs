@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wharf_sdk::{
     App, Channel, Configure, Group, Principal, RateLimit, Result, Route, Socket, Subprotocols,
+    Typed,
     asyncapi::Info,
     channel::{Data, Event},
     http::Method,
@@ -161,6 +162,37 @@ fn a_channels_events_are_operations_with_replies() {
         "boolean"
     );
     assert_eq!(document["operations"]["talk.on-said"]["action"], "send");
+}
+
+async fn talk(_: Principal, mut socket: Typed<Line, Seen>) -> Result<()> {
+    while let Some(line) = socket.read().await? {
+        socket.write(&Seen { line, by: 1 }).await?;
+    }
+    Ok(())
+}
+
+async fn urgent(_: Principal, Data(line): Data<Line>) -> Result<bool> {
+    Ok(line.urgent)
+}
+
+#[test]
+fn schemas_come_from_the_handlers_own_types() {
+    let channel = Channel::new().event(Event::documented("say", urgent));
+    let app = App::builder()
+        .middleware(bearer(verify))
+        .route(Route::documented("/talk", talk))
+        .route(Route::new("/events", channel))
+        .build()
+        .unwrap();
+    let document = app.asyncapi(&Info::new("Talk", "2.0.0"));
+    let messages = |id: &str| document["operations"][id]["messages"][0]["$ref"].clone();
+    assert_eq!(messages("talk.receive"), "#/channels/talk/messages/Line");
+    assert_eq!(messages("talk.send"), "#/channels/talk/messages/Seen");
+    let events = &document["channels"]["events"]["messages"];
+    let data = &events["say"]["payload"]["properties"]["data"];
+    assert_eq!(data["$ref"], "#/components/schemas/Line");
+    let reply = &events["say-reply"]["payload"]["properties"]["data"];
+    assert_eq!(reply["type"], "boolean");
 }
 
 #[test]

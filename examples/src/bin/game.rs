@@ -43,10 +43,9 @@ async fn main() -> Result<()> {
     let app = App::builder()
         // A player who mistypes is told so and may go on.
         .route(
-            Route::new("/game", game)
+            Route::documented("/game", game)
                 .decode_errors(DecodeErrors::Answer)
-                .summary("Guess a number between 1 and 100.")
-                .documents::<Guess, Verdict>(),
+                .summary("Guess a number between 1 and 100."),
         )
         .route(Route::asyncapi(
             "/asyncapi",

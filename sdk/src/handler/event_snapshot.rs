@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+#[cfg(feature = "asyncapi")]
+use super::documented::Type;
+
 /// One event of a channel, with everything in effect on it.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,6 +19,10 @@ pub struct EventSnapshot {
     pub per_second: Option<u32>,
     /// How long its function may take, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// The types of its payload and of what answers it, where they are known.
+    #[cfg(feature = "asyncapi")]
+    #[serde(skip)]
+    pub(crate) types: Option<(Type, Type)>,
 }
 
 impl EventSnapshot {
@@ -26,6 +33,8 @@ impl EventSnapshot {
             scopes: Vec::new(),
             per_second: None,
             timeout_ms: None,
+            #[cfg(feature = "asyncapi")]
+            types: None,
         }
     }
 }

@@ -4,6 +4,8 @@
 
 pub mod channel;
 pub mod codec;
+#[cfg(feature = "asyncapi")]
+mod documented;
 mod event_snapshot;
 mod events;
 mod ext;
@@ -13,6 +15,10 @@ mod path;
 mod typed;
 mod websocket;
 
+#[cfg(feature = "asyncapi")]
+pub use self::documented::Speaks;
+#[cfg(feature = "asyncapi")]
+pub(crate) use self::documented::Type;
 pub(crate) use self::function::{AnyHandler, erase};
 pub use self::{
     channel::Channel,

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{close_codes::close_codes, described::Type, id::id_of, schemas::Schemas};
-use crate::{app::entry::RouteEntry, handler::channel::EventSnapshot};
+use super::{close_codes::close_codes, id::id_of, schemas::Schemas};
+use crate::{
+    app::entry::RouteEntry,
+    handler::{Type, channel::EventSnapshot},
+};
 
 /// What of a route's limits a client notices.
 const LIMITS: [&str; 9] = [
@@ -136,19 +139,22 @@ impl<'a> ChannelWriter<'a> {
         let described = &self.route.described.events;
         let described = described
             .iter()
-            .find(|described| described.name == event.name);
+            .find(|described| described.name == event.name)
+            .map(|described| (&described.data, &described.reply))
+            // What its own function says.
+            .or_else(|| event.types.as_ref().map(|(data, reply)| (data, reply)));
         if event.from == "server" {
-            let data = described.map(|described| self.schemas.written(&described.data));
+            let data = described.map(|(data, _)| self.schemas.written(data));
             let message = self.message(&event.name, &envelope(&event.name, data));
             // A peer may send an event of the same name.
             return self.operation(&format!("on {}", event.name), "send", &[message]);
         }
-        let data = described.map(|described| self.schemas.read(&described.data));
+        let data = described.map(|(data, _)| self.schemas.read(data));
         let mut payload = envelope(&event.name, data);
         payload["properties"]["id"] = json!({ "description": "asks for a reply that names it" });
         let message = self.message(&event.name, &payload);
         self.operation(&event.name, "receive", &[message]);
-        let data = described.map(|described| self.schemas.written(&described.reply));
+        let data = described.map(|(_, reply)| self.schemas.written(reply));
         let message = self.message(&format!("{}.reply", event.name), &reply(data));
         let reply = json!({
             "channel": { "$ref": format!("#/channels/{}", self.id) },

@@ -1,25 +1,6 @@
 //! What a route was told to document.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-
-/// Makes a type's schema.
-pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
-
-/// A type that has a schema and a name.
-#[derive(Clone)]
-pub(super) struct Type {
-    pub(super) name: String,
-    pub(super) schema: SchemaOf,
-}
-
-impl Type {
-    pub(super) fn of<T: JsonSchema>() -> Self {
-        Self {
-            name: T::schema_name().into_owned(),
-            schema: SchemaGenerator::subschema_for::<T>,
-        }
-    }
-}
+use crate::handler::Type;
 
 /// One of a channel's events.
 #[derive(Clone)]

@@ -5,6 +5,10 @@ use std::fmt::Write;
 use http::{HeaderValue, header};
 use serde_json::Value;
 
+use super::{
+    html::{code, escape, escaped, fields},
+    shape::shape,
+};
 use crate::request::{Response, response};
 
 const STYLE: &str = include_str!("page.css");
@@ -37,7 +41,23 @@ fn html(document: &Value) -> String {
             "<!doctype html><html lang=en><meta charset=utf-8>\
              <meta name=viewport content=\"width=device-width, initial-scale=1\">\
              <title>{title}</title><style>{STYLE}</style>\
-             <header><h1>{title} <small>{}</small></h1><p>{}</p></header><main>",
+             <nav aria-label=Channels><ul>",
+        ),
+    );
+    for (id, channel) in fields(&document["channels"]) {
+        put(
+            &mut page,
+            format_args!(
+                "<li><a href=\"#{}\"><code>{}</code></a>",
+                escape(id),
+                escaped(&channel["address"])
+            ),
+        );
+    }
+    put(
+        &mut page,
+        format_args!(
+            "</ul></nav><main><header><h1>{title} <small>{}</small></h1><p>{}</p></header>",
             escaped(&info["version"]),
             escaped(&info["description"]),
         ),
@@ -52,8 +72,8 @@ fn html(document: &Value) -> String {
             put(
                 &mut page,
                 format_args!(
-                    "<details id=\"schema-{name}\"><summary><code>{name}</code></summary>{}</details>",
-                    block(schema)
+                    "<section id=\"schema-{name}\"><h3><code>{name}</code></h3>{}</section>",
+                    shape(schema)
                 ),
             );
         }
@@ -83,9 +103,9 @@ fn section(page: &mut String, document: &Value, id: &str, channel: &Value) {
             continue;
         }
         let says = if operation["action"] == "receive" {
-            "you send"
+            "You send"
         } else {
-            "you get"
+            "You get"
         };
         put(
             page,
@@ -99,7 +119,7 @@ fn section(page: &mut String, document: &Value, id: &str, channel: &Value) {
         }
         messages(page, channel, &operation["messages"]);
         if let Some(reply) = operation.get("reply") {
-            page.push_str("<h4>the reply</h4>");
+            page.push_str("<p class=reply>and the reply is</p>");
             messages(page, channel, &reply["messages"]);
         }
     }
@@ -108,7 +128,7 @@ fn section(page: &mut String, document: &Value, id: &str, channel: &Value) {
     });
     for (name, title) in [("query", "Query"), ("headers", "Headers")] {
         if let Some(schema) = channel["bindings"]["ws"].get(name) {
-            put(page, format_args!("<h3>{title}</h3>{}", block(schema)));
+            put(page, format_args!("<h3>{title}</h3>{}", shape(schema)));
         }
     }
     let subprotocols = &channel["x-subprotocols"];
@@ -138,10 +158,10 @@ fn messages(page: &mut String, channel: &Value, references: &Value) {
         put(
             page,
             format_args!(
-                "<details open><summary>{}</summary><p>{}</p>{}</details>",
+                "<div class=message><h4>{}</h4><p>{}</p>{}</div>",
                 escaped(&message["title"]),
                 escaped(&message["summary"]),
-                message.get("payload").map(block).unwrap_or_default(),
+                message.get("payload").map(shape).unwrap_or_default(),
             ),
         );
     }
@@ -164,36 +184,12 @@ fn table(page: &mut String, title: &str, rows: &Value, cell: impl Fn(&Value) -> 
     page.push_str("</table></details>");
 }
 
-fn block(schema: &Value) -> String {
-    format!("<pre>{}</pre>", escape(&format!("{schema:#}")))
-}
-
 fn listed(names: &Value) -> String {
     let names = names.as_array().into_iter().flatten();
     let names: Vec<_> = names
-        .map(|name| format!("<code>{}</code>", escaped(name)))
+        .map(|name| code(name.as_str().unwrap_or_default()))
         .collect();
     names.join(", ")
-}
-
-fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flatten()
-}
-
-/// A value as text: a string as it is, nothing for what is not there.
-fn escaped(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => escape(text),
-        other => escape(&other.to_string()),
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 fn put(page: &mut String, text: std::fmt::Arguments<'_>) {

@@ -6,20 +6,17 @@ use http::{HeaderValue, StatusCode, header};
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::{
-    described::{DescribedEvent, Type},
-    info::Info,
-    page::page,
-};
+use super::{described::DescribedEvent, info::Info, page::page};
 use crate::{
     app::{definition::Route, handle::AppHandle},
-    handler::extract::FromContext,
+    handler::{Handler, Speaks, Type, extract::FromContext},
     request::{Context, Response, response},
     session::Socket,
 };
 
 impl Route {
-    /// Documents what the handler reads and writes; call it again for further types.
+    /// The same as [`new`](Self::new) for a handler of a [`Typed`](crate::Typed) socket, and the
+    /// app's document has the schemas of what it reads and writes.
     ///
     /// ```
     /// # use wharf_sdk::{App, Result, asyncapi::Info};
@@ -41,12 +38,33 @@ impl Route {
     /// }
     ///
     /// # fn main() -> Result<()> {
-    /// let route = Route::new("/game", game).documents::<Guess, Verdict>();
-    /// let app = App::builder().route(route).build()?;
+    /// let app = App::builder().route(Route::documented("/game", game)).build()?;
     /// let document = app.asyncapi(&Info::new("Game", "1.0.0"));
     /// assert_eq!(document["components"]["schemas"]["Guess"]["required"][0], "number");
     /// # Ok(())
     /// # }
+    /// ```
+    pub fn documented<Args: Speaks + 'static>(
+        pattern: impl Into<String>,
+        handler: impl Handler<Args>,
+    ) -> Self {
+        Self::new(pattern, handler).documents::<Args::In, Args::Out>()
+    }
+
+    /// Documents what the handler reads and writes; call it again for further types. For a handler
+    /// of a [`Typed`](crate::Typed) socket there is [`documented`](Self::documented).
+    ///
+    /// ```
+    /// use wharf_sdk::{Result, Route, Socket};
+    ///
+    /// async fn sum(mut socket: Socket) -> Result<()> {
+    ///     # let _ = &mut socket;
+    ///     // Reads numbers and writes their sum, in a form of its own.
+    ///     Ok(())
+    /// }
+    ///
+    /// let route = Route::new("/sum", sum).documents::<Vec<u32>, u64>();
+    /// # let _ = route;
     /// ```
     pub fn documents<In: JsonSchema, Out: JsonSchema>(mut self) -> Self {
         self.described.reads.push(Type::of::<In>());

@@ -6,7 +6,7 @@ use schemars::{
 };
 use serde_json::{Map, Value};
 
-use super::described::Type;
+use crate::handler::Type;
 
 const READ: &str = "/components/schemas";
 /// Where references to what is written point to until all of it is known.

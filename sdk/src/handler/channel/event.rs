@@ -9,6 +9,8 @@ use super::{
     function::{AnyFunction, EventFunction},
     rate::EventRate,
 };
+#[cfg(feature = "asyncapi")]
+use crate::handler::documented::Type;
 use crate::{handler::event_snapshot::EventSnapshot, policy::LONGEST};
 
 /// How long an event's function may take, unless it says otherwise.
@@ -53,6 +55,9 @@ pub struct Event {
     pub(super) predicate: Option<Predicate>,
     pub(super) rate: Option<EventRate>,
     pub(super) timeout: Duration,
+    /// The types of its payload and of its reply, where they are known.
+    #[cfg(feature = "asyncapi")]
+    pub(super) types: Option<(Type, Type)>,
 }
 
 type Predicate = Arc<dyn Fn(&Call) -> bool + Send + Sync>;
@@ -69,6 +74,8 @@ impl Event {
             predicate: None,
             rate: None,
             timeout: TIMEOUT,
+            #[cfg(feature = "asyncapi")]
+            types: None,
         }
     }
 
@@ -120,6 +127,8 @@ impl From<&Event> for EventSnapshot {
             scopes: event.scopes.clone(),
             per_second: event.rate.as_ref().map(|rate| rate.events_per_second()),
             timeout_ms: Some(event.timeout.as_millis().try_into().unwrap_or(u64::MAX)),
+            #[cfg(feature = "asyncapi")]
+            types: event.types.clone(),
         }
     }
 }

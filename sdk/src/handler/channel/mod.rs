@@ -4,6 +4,8 @@ mod asked;
 mod call;
 #[allow(clippy::module_inception, reason = "the folder is about it")]
 mod channel;
+#[cfg(feature = "asyncapi")]
+mod documented;
 mod envelope;
 mod event;
 mod function;
@@ -14,6 +16,8 @@ mod run;
 
 #[cfg(feature = "validate")]
 pub use self::call::Valid;
+#[cfg(feature = "asyncapi")]
+pub use self::documented::DocumentedFunction;
 pub use self::{
     call::{Call, Data, FromCall, Held},
     channel::Channel,
