@@ -241,6 +241,28 @@ async fn broadcast_ticks() {
     assert!(client.text().await.starts_with("tick "));
 }
 
+#[tokio::test]
+async fn inspector_shows_the_chat_to_those_with_the_token() {
+    let example = Example::start(env!("CARGO_BIN_EXE_inspector")).await;
+    let mut carol = example.connect("/rooms/harbour?name=carol").await;
+    carol.send("ahoy").await;
+    assert_eq!(carol.text().await, "ahoy");
+    assert!(example.http("/inspect").await.starts_with("HTTP/1.1 401"));
+    let mut request = example.request("/inspect");
+    let token = "Bearer letmein".parse().unwrap();
+    request.headers_mut().insert("authorization", token);
+    let mut watcher = example.connect_with(request).await;
+    assert_eq!(watcher.json().await["who"], "olivia");
+    watcher.send(r#"{"view":{"filter":"carol"}}"#).await;
+    loop {
+        let look = watcher.json().await;
+        if look["sessions"]["found"] == 1 {
+            assert_eq!(look["rooms"]["rows"][0]["name"], "harbour");
+            break assert_eq!(look["sessions"]["rows"][0]["messages_in"], 1);
+        }
+    }
+}
+
 #[cfg(feature = "axum")]
 #[tokio::test]
 async fn mounted_on_axum() {

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs outside WebSocket clients against a running fixture server.
 #
-#   tests/clients/run.sh <base-url> [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2|browser-http2 ...]
+#   tests/clients/run.sh <base-url> [python|node|browser|inspect|inspect-many|autobahn|autobahn-full|autobahn-deflate|chat|rooms|http2|browser-http2 ...]
 #
 # `http2` and `browser-http2` take an https base URL: the fixture with --tls and --http2. Of a wss base
 # URL, WHARF_CERTIFICATE is the file with the certificate.
 # `chat` is for the chat example instead of the fixture: two pages of a browser talk to each other.
+# `rooms` is for the example `inspector`. `inspect-many` opens the inspector over 10,000 sessions.
 # WHARF_AUTOBAHN_STRICT=1 lets a NON-STRICT Autobahn case fail the run.
 # <base-url> is what the fixture listens on, such as ws://127.0.0.1:9101. Without a client named,
 # all but Autobahn and the chat run. Exit code: 0 all passed, 1 a check failed, 2 something is missing.
@@ -15,7 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
 
-usage="usage: $0 ws://HOST:PORT [python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2|browser-http2 ...]"
+usage="usage: $0 ws://HOST:PORT [python|node|browser|inspect|inspect-many|autobahn|autobahn-full|autobahn-deflate|chat|rooms|http2|browser-http2 ...]"
 base=${1:-}
 [[ $base =~ ^(wss?|https)://[^/]+/?$ ]] || die "$usage"
 base=${base%/}
@@ -67,6 +68,21 @@ run_inspect() {
   node "$here/browser/inspect.mjs" "$base"
 }
 
+run_inspect_many() {
+  need_node 18
+  need_browser
+  one_at_a_time install_ws
+  local pid
+  pid=$(ss -Hltnp "sport = :${base##*:}" | sed -n 's/.*pid=\([0-9]*\).*/\1/p')
+  WHARF_NODE_HOME=$cache/node node "$here/browser/inspect_many.mjs" "$base" 10000 "$pid"
+}
+
+run_rooms() {
+  need_node 18
+  need_browser
+  node "$here/browser/rooms.mjs" "$base"
+}
+
 run_chat() {
   need_node 18
   need_browser
@@ -88,7 +104,7 @@ run_autobahn_deflate() {
 }
 
 for client in "$@"; do
-  [[ $client =~ ^(python|node|browser|inspect|autobahn|autobahn-full|autobahn-deflate|chat|http2|browser-http2)$ ]] || die "no client '$client'. $usage"
+  [[ $client =~ ^(python|node|browser|inspect|inspect-many|autobahn|autobahn-full|autobahn-deflate|chat|rooms|http2|browser-http2)$ ]] || die "no client '$client'. $usage"
 done
 
 failed=()

@@ -195,10 +195,10 @@ class Page {
     await this.#command("Input.insertText", { text });
   }
 
-  /** Presses a key, as a person would: Enter or Tab. */
+  /** Presses a key, as a person would: Enter, Tab, an arrow, or a character. */
   async press(key) {
-    const windowsVirtualKeyCode = { Enter: 13, Tab: 9 }[key];
-    const text = key === "Enter" ? "\r" : undefined;
+    const windowsVirtualKeyCode = { Enter: 13, Tab: 9, ArrowDown: 40, ArrowUp: 38 }[key];
+    const text = key === "Enter" ? "\r" : key.length === 1 ? key : undefined;
     for (const type of ["keyDown", "keyUp"]) {
       await this.#command("Input.dispatchKeyEvent", { type, key, code: key, windowsVirtualKeyCode, text });
     }

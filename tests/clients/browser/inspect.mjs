@@ -74,7 +74,8 @@ const checks = {
     await openSockets(talker, "/greet", 1);
     const page = await signedIn();
     await until(page, `document.getElementById("state")?.textContent`, "live");
-    await page.run(`document.getElementById("filter").focus()`);
+    await page.press("/");
+    await until(page, `document.activeElement.id`, "filter");
     await page.type("/greet");
     await until(page, `document.getElementById("rows").children.length`, 1);
     await until(page, text("found"), "1 to 1 of 1");
@@ -82,6 +83,9 @@ const checks = {
     await page.run(`document.querySelector("#rows button").focus()`);
     await page.press("Enter");
     await until(page, `document.getElementById("followed").hidden`, false);
+    await talker.run(`sockets[0].send("followed")`);
+    await until(page, `[...document.querySelectorAll("#passed li")].map((line) => line.children[1].textContent + line.children[2].textContent + line.children[3].textContent).sort().join()`, "intext8 B,outtext8 B");
+    await until(page, text("passed-note"), "their contents are not shown");
     await page.press("Tab");
     await until(page, `document.activeElement.textContent`, "Close");
     await page.press("Enter");
@@ -89,15 +93,16 @@ const checks = {
     await page.press("Enter");
     await until(talker, `globalThis.closedWith`, 1008);
     await until(page, `document.getElementById("rows").children.length`, 0);
-    await until(page, `document.getElementById("events").textContent.includes("alice: close-session")`, true);
+    await until(page, `document.getElementById("events").textContent.includes("action close-session")`, true);
+    await until(page, `document.getElementById("says").textContent.startsWith("Done: close session")`, true);
   },
   "columns-sort-both-ways-and-say-so": async () => {
     const page = await signedIn();
-    await until(page, `document.getElementById("by-queue_bytes")?.getAttribute("aria-sort")`, "descending");
-    await page.run(`document.querySelector("#by-age_ms button").click()`);
-    await until(page, `document.getElementById("by-age_ms").getAttribute("aria-sort")`, "descending");
-    await page.run(`document.querySelector("#by-age_ms button").click()`);
-    await until(page, `document.getElementById("by-age_ms").getAttribute("aria-sort")`, "ascending");
+    await until(page, `document.getElementById("columns-by-queue_bytes")?.getAttribute("aria-sort")`, "descending");
+    await page.run(`document.querySelector("#columns-by-age_ms button").click()`);
+    await until(page, `document.getElementById("columns-by-age_ms").getAttribute("aria-sort")`, "descending");
+    await page.run(`document.querySelector("#columns-by-age_ms button").click()`);
+    await until(page, `document.getElementById("columns-by-age_ms").getAttribute("aria-sort")`, "ascending");
   },
   "markup-stays-text-and-nothing-breaks-the-policy": async () => {
     const page = await signedIn();
@@ -109,6 +114,9 @@ const checks = {
     await until(page, text("found"), "none");
     await page.run(`fetch("${base}/%3Cimg%20src=x%20onerror=alert(1)%3E").catch(() => {})`);
     await until(page, `document.getElementById("events").textContent.includes("WHARF_NOT_FOUND")`, true);
+    await until(page, `document.getElementById("chart-rejections").textContent.includes("NOT_FOUND")`, true);
+    await talker.run(`sockets[0].close(4000, "<img src=x onerror=alert(1)>")`);
+    await until(page, `document.getElementById("events").textContent.includes("reason <img src=x onerror=alert(1)>")`, true);
     equal(await page.run(`document.querySelectorAll("img").length + broken.length`), 0, "images and violations");
   },
   "it-is-live-in-light-and-in-dark": async () => {
@@ -116,7 +124,7 @@ const checks = {
     await openSockets(talker, "/echo", 40);
     await talker.run(`setInterval(() => sockets.forEach((socket, at) => { if (Math.random() < 0.4) socket.send("x".repeat(20 * at)); }), 100)`);
     const page = await signedIn();
-    await page.size(1180, 640);
+    await page.size(1440, 900);
     await until(page, `document.getElementById("state")?.textContent`, "live");
     await until(page, `document.querySelectorAll("#rows tr").length >= 40`, true);
     await page.run(`document.querySelector("#rows button").click(); new Promise((resolve) => setTimeout(resolve, 6000))`);
