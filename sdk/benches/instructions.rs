@@ -14,7 +14,7 @@ use gungraun::{library_benchmark, library_benchmark_group, main};
 use parts::{
     connection::{
         Connection,
-        Settings::{self, Bare, Everything},
+        Settings::{self, Bare, Everything, Observed},
     },
     site::Site,
 };
@@ -33,6 +33,7 @@ fn burst(settings: Settings) -> Connection {
 #[library_benchmark]
 #[bench::bare(args = (Bare), setup = single)]
 #[bench::everything(args = (Everything), setup = single)]
+#[bench::observed(args = (Observed), setup = single)]
 fn echo_one_by_one(mut connection: Connection) -> Connection {
     connection.echo(MESSAGES);
     connection
@@ -41,6 +42,7 @@ fn echo_one_by_one(mut connection: Connection) -> Connection {
 #[library_benchmark]
 #[bench::bare(args = (Bare), setup = burst)]
 #[bench::everything(args = (Everything), setup = burst)]
+#[bench::observed(args = (Observed), setup = burst)]
 fn echo_in_bursts(mut connection: Connection) -> Connection {
     connection.echo(MESSAGES / 64);
     connection
@@ -49,6 +51,7 @@ fn echo_in_bursts(mut connection: Connection) -> Connection {
 #[library_benchmark]
 #[bench::bare(args = (Bare), setup = single)]
 #[bench::everything(args = (Everything), setup = single)]
+#[bench::observed(args = (Observed), setup = single)]
 fn deliver(mut connection: Connection) -> Connection {
     connection.deliver(MESSAGES);
     connection

@@ -18,7 +18,8 @@ use tokio::{
 use wharf_sdk::{
     App, Configure, Message, Principal, RateLimit, Route, Sender, Socket,
     driver::{Connection as Accepted, Session, WireTransport, encode_client_frame},
-    middleware::from_fn,
+    middleware::{RequestIdLayer, Trace, from_fn},
+    observer::{Log, Metrics},
 };
 
 use super::{clock, site::accept};
@@ -36,6 +37,8 @@ pub(crate) enum Settings {
     Bare,
     /// Every timer, rate and limit there is, none of which is reached.
     Everything,
+    /// No timer, no rate; observers and spans, with nobody listening to them.
+    Observed,
 }
 
 /// A session and the peer's side of its connection.
@@ -126,7 +129,7 @@ fn app(settings: Settings, handed_out: &Arc<Mutex<Option<Sender>>>) -> App {
     });
     let hour = Duration::from_secs(3600);
     let route = match settings {
-        Settings::Bare => route.no_heartbeat(),
+        Settings::Bare | Settings::Observed => route.no_heartbeat(),
         Settings::Everything => route
             .heartbeat(hour, hour)
             .idle_timeout(hour)
@@ -141,8 +144,15 @@ fn app(settings: Settings, handed_out: &Arc<Mutex<Option<Sender>>>) -> App {
                 async { Ok(next.run(context).await) }
             })),
     };
-    App::builder()
-        .route(route)
+    let app = match settings {
+        Settings::Observed => App::builder()
+            .observer(Log)
+            .observer(Metrics::default())
+            .middleware(RequestIdLayer)
+            .middleware(Trace),
+        _ => App::builder(),
+    };
+    app.route(route)
         .build()
         .expect("nothing contradicts")
 }
