@@ -49,6 +49,10 @@ pub use wharf_nats as nats;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/seen-from-outside.md")]
+struct SeenFromOutside;
+
 /// What handlers call without naming it, and names that axum, actix-web and tokio do not have:
 /// `use wharf::prelude::*` beside `use wharf::{App, Result, Route}` and whatever else is named.
 pub mod prelude {
