@@ -297,7 +297,7 @@ function showFollowed(session) {
   say(byId("followed-title"), `Session ${followed}${session ? "" : ", which has ended"}`);
   if (!session) return;
   const list = byId("detail");
-  if (!list.children.length) list.append(...SESSION.slice(1).flatMap(([, title]) => [element("dt", { textContent: title }), element("dd")]));
+  if (!list.children.length) list.append(...SESSION.slice(1).flatMap(([, title, format]) => [element("dt", { textContent: title }), element("dd", { className: format ? "" : "text" })]));
   SESSION.slice(1).forEach(([name, , format], at) => say(list.children[2 * at + 1], shown(session[name], format)));
 }
 function showPassed({ id, messages, missed, shows_contents: showsContents }) {
