@@ -246,3 +246,15 @@ fn the_table_names_what_is_counted_with_its_labels_and_nothing_else() {
     }
     assert_eq!(seen, table());
 }
+
+#[test]
+fn the_dashboard_asks_for_nothing_that_is_not_counted() {
+    let table = include_str!("../src/app/observer/metrics.md");
+    let dashboard = include_str!("../../docs/grafana.json");
+    let words = dashboard.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let asked: BTreeSet<_> = words.filter(|word| word.starts_with("wharf_")).collect();
+    assert!(asked.len() > 10, "{asked:?}");
+    for name in asked {
+        assert!(table.contains(&format!("`{name}`")), "there is no {name}");
+    }
+}

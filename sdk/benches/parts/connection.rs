@@ -152,9 +152,7 @@ fn app(settings: Settings, handed_out: &Arc<Mutex<Option<Sender>>>) -> App {
             .middleware(Trace),
         _ => App::builder(),
     };
-    app.route(route)
-        .build()
-        .expect("nothing contradicts")
+    app.route(route).build().expect("nothing contradicts")
 }
 
 /// Bytes that come when they are offered, and a sink.
