@@ -10,7 +10,12 @@ use wharf_sdk::{App, ShutdownReport};
 /// If there is no such driver in this build, or it fails.
 #[cfg_attr(
     not(any(feature = "axum", feature = "actix", feature = "hyper")),
-    allow(clippy::unused_async, unused_variables, reason = "there is no driver")
+    allow(
+        clippy::unused_async,
+        dead_code,
+        unused_variables,
+        reason = "there is no driver"
+    )
 )]
 pub async fn serve_named(driver: &str, app: App) -> ShutdownReport {
     const ANY: &str = "127.0.0.1:0";

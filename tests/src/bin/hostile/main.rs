@@ -5,9 +5,10 @@
 //! low limit of descriptors. While it runs, an honest client shakes hands and echoes; afterwards the
 //! attacker keeps what it still holds, and the server has to get its descriptors back all the same.
 //!
-//! `--gate` is for machines that have other things to do: attacks whose peers mostly wait go on at
-//! the same time, and an echo may take three times as long as beside as busy a crowd that does
-//! nothing wrong, if that is more than what it may take otherwise. All else is held to as ever.
+//! `--gate` is for machines that have other things to do. Attacks whose peers mostly wait go on at
+//! the same time, and honest clients only have to be served. Beside the others an echo may take three
+//! times as long as beside as busy a crowd that does nothing wrong, if that is more than what it may
+//! take otherwise. All else is held to as ever.
 //! Linux only: what a process holds is read from `/proc`.
 
 #![allow(
@@ -97,7 +98,8 @@ fn attack(options: &Options) -> Option<bool> {
         let verdict = run(options, &attacks::honest_crowd(), Duration::MAX);
         echo_limit = echo_limit.max(verdict.echo_p99() * SLOWER_AT_MOST);
         told(verdict);
-        run_together(options, &waiting, echo_limit)
+        // They disturb each other: what is left to ask is that everybody is served.
+        run_together(options, &waiting, verdict::HANDSHAKE)
             .into_iter()
             .for_each(&mut told);
     } else {

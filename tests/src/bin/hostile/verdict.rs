@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use crate::honest::Seen;
 
 /// An honest handshake is answered within this, tries that were turned away included.
-const HANDSHAKE: Duration = Duration::from_secs(2);
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(2);
 
 /// 99 of 100 honest echoes are back within this.
 pub(crate) const ECHO: Duration = Duration::from_millis(100);

@@ -30,7 +30,7 @@ pub(crate) async fn stalled_events(target: Target) -> Held {
 
 /// They do not even read their 101, and go on sending.
 pub(crate) async fn unread_upgrades(target: Target) -> Held {
-    let request = format!("{}\r\n", upgrade("/echo"));
+    let request = format!("{}\r\n", upgrade("/push"));
     let texts = Frame::binary(vec![7; 16 * 1024]).to_bytes();
     target
         .keep(FEW, async |stream| {
@@ -42,12 +42,12 @@ pub(crate) async fn unread_upgrades(target: Target) -> Held {
         .await
 }
 
-/// They ask for more and more.
+/// They are sent more and more, and send as much as is taken.
 pub(crate) async fn few_stalled_readers(target: Target) -> Held {
     let texts = Frame::binary(vec![7; 16 * 1024]).to_bytes();
     target
         .keep(FEW, async |stream| {
-            open(stream, "/echo").await?;
+            open(stream, "/push").await?;
             loop {
                 stream.write_all(&texts).await?;
             }
