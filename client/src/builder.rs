@@ -75,7 +75,9 @@ impl ClientBuilder {
         self.subprotocols(Subprotocols::optional(names))
     }
 
-    /// Tells this observer of every session.
+    /// Tells this observer of every session, and of every connection that did not become one:
+    /// `rejected` has the status that the server answered or, where it answered nothing, the one
+    /// that the error stands for.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
         self
@@ -124,7 +126,9 @@ impl ClientBuilder {
     }
 
     /// Follows up to this many redirects of one connection. Default: none. None leads from `wss`
-    /// to `ws`, and none takes headers of the caller's or the URL's user to another origin.
+    /// to `ws`. To another origin, none takes what may be a credential: headers of the caller's, the
+    /// URL's user, and subprotocols, as which tokens travel; where a subprotocol is required, none
+    /// leads there.
     pub fn redirects(mut self, most: u8) -> Self {
         self.redirects = most;
         self

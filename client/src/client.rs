@@ -113,9 +113,8 @@ impl Client {
     /// Outside of a tokio runtime.
     pub async fn connect(&self, request: impl Into<Request>) -> Result<Socket> {
         let opened = crate::open::open(&self.settings, request.into()).await?;
-        let span = opened.span();
         let (session, socket) = opened.dialled.open(opened.connection);
-        tokio::spawn(session.map(drop).instrument(span));
+        tokio::spawn(session.map(drop).instrument(opened.span));
         Ok(socket)
     }
 
@@ -142,11 +141,11 @@ impl Client {
         handler: impl Handler<Args>,
     ) -> Result<CloseOutcome> {
         let opened = crate::open::open(&self.settings, request.into()).await?;
-        let span = opened.span();
         let Opened {
             dialled,
             connection,
             sent,
+            span,
         } = opened;
         let state = Arc::clone(&self.settings.state);
         let session = dialled.serve(connection, &handler, sent, state).await?;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use tokio::io::AsyncWriteExt;
+use tracing::Instrument;
 use wharf_sdk::{
-    Error, ErrorKind, Result,
-    driver::{Connection, Dialled, UpgradeRequest},
+    Error, ErrorKind, Result, SessionInfo, Subprotocols,
+    driver::{Connection, Dialled, Dialling, UpgradeRequest},
 };
 
 use crate::{
@@ -26,17 +27,37 @@ pub(crate) struct Opened {
     pub(crate) connection: Connection<Stream>,
     /// The request that was sent.
     pub(crate) sent: UpgradeRequest,
+    /// What the session's logs are in; it follows from the span of the dialling.
+    pub(crate) span: tracing::Span,
 }
 
-impl Opened {
-    /// What the session's logs are in.
-    pub(crate) fn span(&self) -> tracing::Span {
-        let info = self.dialled.info();
-        tracing::info_span!("websocket", connection = %info.id, target = &*info.route)
+/// What is asked of a server, besides the way to it.
+#[derive(Clone)]
+struct Asked {
+    headers: HeaderMap,
+    subprotocols: Subprotocols,
+}
+
+impl Asked {
+    fn request(&self, settings: &Settings, target: &Target) -> Result<Built> {
+        let compression = settings.limits.compression;
+        handshake::build(target, &self.headers, &self.subprotocols, compression)
     }
 }
 
-/// Opens a connection, within the deadlines.
+type Built = (UpgradeRequest, handshake::Sent);
+
+/// A server's 101, and the connection behind it.
+struct Answered {
+    accepted: Accepted,
+    stream: Stream,
+    /// What came behind the 101.
+    early: Bytes,
+    sent: UpgradeRequest,
+}
+
+/// Opens a connection, within the deadlines. What is not opened, though it could be asked for, is
+/// told to the observers.
 pub(crate) async fn open(settings: &Settings, request: Request) -> Result<Opened> {
     let target = Target::parse(&request.url)?;
     let mut headers = settings.headers.clone();
@@ -45,19 +66,79 @@ pub(crate) async fn open(settings: &Settings, request: Request) -> Result<Opened
         headers.remove(name);
     }
     headers.extend(own.drain());
-    within(
-        settings.timeouts.all,
-        dial::ALL,
-        follow(settings, target, headers),
+    let asked = Asked {
+        headers,
+        subprotocols: settings.limits.subprotocols.clone(),
+    };
+    let dialling = Dialling::new(target.name()).with_observers(settings.observers.clone());
+    let dial = dial_span(dialling.info());
+    let following = follow(settings, target.clone(), asked.clone()).instrument(dial.clone());
+    match within(settings.timeouts.all, dial::ALL, following).await {
+        Ok(answered) => Ok(opened(settings, dialling, answered, &dial)),
+        Err(error) => {
+            // What cannot be sent is the caller's to know: no server has refused it.
+            if let Ok((request, _)) = asked.request(settings, &target) {
+                dial.in_scope(|| dialling.rejected(request, &error));
+            }
+            Err(error)
+        }
+    }
+}
+
+fn opened(
+    settings: &Settings,
+    dialling: Dialling,
+    answered: Answered,
+    dial: &tracing::Span,
+) -> Opened {
+    let Answered {
+        accepted, stream, ..
+    } = answered;
+    let dialled = dialling
+        .answered(Arc::clone(&settings.limits), random::mask_key)
+        .with_peer(stream.peer())
+        .with_subprotocol(accepted.subprotocol.as_deref())
+        .with_deflate(accepted.deflate);
+    let span = session_span(dialled.info());
+    span.follows_from(dial);
+    Opened {
+        dialled,
+        connection: Connection::new(stream)
+            .with_abort(Stream::abort)
+            .with_early(answered.early),
+        sent: answered.sent,
+        span,
+    }
+}
+
+/// Around everything up to the server's answer. Never headers or the query: they carry credentials.
+fn dial_span(session: &SessionInfo) -> tracing::Span {
+    tracing::info_span!(
+        "dial",
+        connection = %session.id,
+        route = &*session.route,
+        driver = session.driver,
     )
-    .await
+}
+
+/// Around a session's whole run, with the fields that it has on a server.
+fn session_span(session: &SessionInfo) -> tracing::Span {
+    tracing::info_span!(
+        parent: None,
+        "session",
+        connection = %session.id,
+        route = &*session.route,
+        driver = session.driver,
+        peer = session.peer.map(tracing::field::display),
+        subprotocol = session.subprotocol.as_deref(),
+    )
 }
 
 /// Connects, and goes where it is led as far as that is allowed.
-async fn follow(settings: &Settings, mut target: Target, mut headers: HeaderMap) -> Result<Opened> {
+async fn follow(settings: &Settings, mut target: Target, mut asked: Asked) -> Result<Answered> {
     for _ in 0..settings.redirects {
-        let rejected = match attempt(settings, &target, &headers).await? {
-            Attempt::Opened(opened) => return Ok(*opened),
+        let rejected = match attempt(settings, &target, &asked).await? {
+            Attempt::Answered(answered) => return Ok(*answered),
             Attempt::Rejected(rejected) => rejected,
         };
         let Some(location) = rejected.location() else {
@@ -75,25 +156,32 @@ async fn follow(settings: &Settings, mut target: Target, mut headers: HeaderMap)
         if next.has_origin_of(&target) {
             next.basic = next.basic.or(target.basic);
         } else {
+            if asked.subprotocols.is_required() {
+                return Err(redirect(
+                    "the server redirects to another origin, which is offered no subprotocol, \
+                     since tokens travel as such; connect there, or require none",
+                ));
+            }
             // Any of them may be a credential.
-            headers.clear();
+            asked.headers.clear();
+            asked.subprotocols = Subprotocols::default();
         }
         target = next;
     }
-    match attempt(settings, &target, &headers).await? {
-        Attempt::Opened(opened) => Ok(*opened),
+    match attempt(settings, &target, &asked).await? {
+        Attempt::Answered(answered) => Ok(*answered),
         Attempt::Rejected(rejected) => Err(rejected.into_error()),
     }
 }
 
 enum Attempt {
-    Opened(Box<Opened>),
+    Answered(Box<Answered>),
     Rejected(Rejected),
 }
 
 /// Connects to one target and shakes hands.
-async fn attempt(settings: &Settings, target: &Target, headers: &HeaderMap) -> Result<Attempt> {
-    let (request, sent) = handshake::build(target, headers, &settings.limits)?;
+async fn attempt(settings: &Settings, target: &Target, asked: &Asked) -> Result<Attempt> {
+    let (request, sent) = asked.request(settings, target)?;
     #[cfg(feature = "testing")]
     if let Way::Memory(hosts) = &settings.way {
         let host = hosts().ok_or_else(|| {
@@ -103,7 +191,7 @@ async fn attempt(settings: &Settings, target: &Target, headers: &HeaderMap) -> R
                 "there is no host in memory now",
             )
         })?;
-        return in_memory(settings, target, &host, request, &sent).await;
+        return in_memory(settings, &host, request, &sent).await;
     }
     let mut stream = connect(settings, target).await?;
     let mut buffer = BytesMut::new();
@@ -118,9 +206,10 @@ async fn attempt(settings: &Settings, target: &Target, headers: &HeaderMap) -> R
         )));
     }
     let accepted = handshake::check(&head.headers, &sent)?;
-    Ok(Attempt::Opened(Box::new(Opened {
-        dialled: dialled(settings, target, &accepted).with_peer(stream.peer()),
-        connection: connection(stream).with_early(buffer.freeze()),
+    Ok(Attempt::Answered(Box::new(Answered {
+        accepted,
+        stream,
+        early: buffer.freeze(),
         sent: request,
     })))
 }
@@ -128,7 +217,6 @@ async fn attempt(settings: &Settings, target: &Target, headers: &HeaderMap) -> R
 #[cfg(feature = "testing")]
 async fn in_memory(
     settings: &Settings,
-    target: &Target,
     host: &wharf_sdk::testing::TestHost,
     request: UpgradeRequest,
     sent: &handshake::Sent,
@@ -146,28 +234,14 @@ async fn in_memory(
         }
         Answer::Upgraded(response, pipe) => {
             let accepted = handshake::check(response.headers(), sent)?;
-            Ok(Attempt::Opened(Box::new(Opened {
-                dialled: dialled(settings, target, &accepted),
-                connection: connection(Stream::Plain(Plain::Memory(pipe))),
+            Ok(Attempt::Answered(Box::new(Answered {
+                accepted,
+                stream: Stream::Plain(Plain::Memory(pipe)),
+                early: Bytes::new(),
                 sent: request,
             })))
         }
     }
-}
-
-fn dialled(settings: &Settings, target: &Target, accepted: &Accepted) -> Dialled {
-    Dialled::new(
-        target.name(),
-        Arc::clone(&settings.limits),
-        random::mask_key,
-    )
-    .with_subprotocol(accepted.subprotocol.as_deref())
-    .with_deflate(accepted.deflate)
-    .with_observers(settings.observers.clone())
-}
-
-fn connection(stream: Stream) -> Connection<Stream> {
-    Connection::new(stream).with_abort(Stream::abort)
 }
 
 async fn connect(settings: &Settings, target: &Target) -> Result<Stream> {

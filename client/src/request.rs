@@ -13,7 +13,11 @@ use wharf_sdk::{Error, ErrorKind, Result};
 /// ```
 /// use wharf_client::Request;
 ///
-/// let request = Request::to("wss://example.com/chat").bearer("letmein")?.header("x-tenant", "7")?;
+/// let request = Request::to("wss://example.com/chat")
+///     .query("room", "the lobby")
+///     .bearer("letmein")?
+///     .cookie("theme", "dark")?
+///     .header("x-api-key", "7")?;
 /// # Ok::<(), wharf_sdk::Error>(())
 /// ```
 #[derive(Clone)]
@@ -41,7 +45,39 @@ impl Request {
         Ok(self)
     }
 
-    /// Adds a header line.
+    /// Adds a parameter to the URL's query, encoded. What is in the query may end up in logs of
+    /// servers: a header is the better place for a key.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.url = crate::target::and_parameter(&self.url, name, value);
+        self
+    }
+
+    /// Sends a cookie, behind those that were added before.
+    ///
+    /// # Errors
+    ///
+    /// `WHARF_CLIENT_HEADER` for a name or value that no cookie has: white space, quotes, commas,
+    /// semicolons, and what is not ASCII.
+    pub fn cookie(mut self, name: &str, value: &str) -> Result<Self> {
+        let is_token =
+            |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
+        let is_value = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_token) || !value.bytes().all(is_value) {
+            return Err(invalid());
+        }
+        let before = self.headers.get(header::COOKIE);
+        let line = match before.and_then(|line| line.to_str().ok()) {
+            Some(before) => format!("{before}; {name}={value}"),
+            None => format!("{name}={value}"),
+        };
+        let mut line = HeaderValue::try_from(line).map_err(|_| invalid())?;
+        line.set_sensitive(true);
+        self.headers.insert(header::COOKIE, line);
+        Ok(self)
+    }
+
+    /// Adds a header line, such as an API key.
     ///
     /// # Errors
     ///
@@ -88,4 +124,31 @@ fn invalid() -> Error {
         "WHARF_CLIENT_HEADER",
         "a header's name or value has characters that it cannot have",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_share_a_line_and_are_not_shown() {
+        let request = Request::to("ws://a/?x=1")
+            .cookie("session", "secret")
+            .and_then(|request| request.cookie("theme", "dark"))
+            .expect("cookies")
+            .query("q", "a b&c");
+        assert_eq!(request.headers["cookie"], "session=secret; theme=dark");
+        assert_eq!(request.url, "ws://a/?x=1&q=a+b%26c");
+        assert!(!format!("{request:?}").contains("secret"));
+        for (name, value) in [
+            ("", "x"),
+            ("a b", "x"),
+            ("a", "x; y"),
+            ("a", "\r\n"),
+            ("a=", "x"),
+        ] {
+            let error = Request::to("ws://a").cookie(name, value).expect_err(name);
+            assert_eq!(error.code(), "WHARF_CLIENT_HEADER");
+        }
+    }
 }

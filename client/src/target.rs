@@ -113,12 +113,31 @@ pub(crate) fn with_parameter(url: &str, name: &str, value: &str) -> String {
         .filter(|part| !part.is_empty())
         .filter(is_other)
         .collect();
-    let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    let added = format!("{name}={value}");
+    let added = parameter(name, value);
     query.push(&added);
     let query = query.join("&");
     url.set_query(Some(&query));
     url.into()
+}
+
+/// The URL with this parameter behind those that it has. What is no URL stays so.
+pub(crate) fn and_parameter(url: &str, name: &str, value: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else {
+        return url.to_owned();
+    };
+    let added = parameter(name, value);
+    let query = match url.query() {
+        Some(query) if !query.is_empty() => format!("{query}&{added}"),
+        _ => added,
+    };
+    url.set_query(Some(&query));
+    url.into()
+}
+
+fn parameter(name: &str, value: &str) -> String {
+    let encode =
+        |text: &str| -> String { url::form_urlencoded::byte_serialize(text.as_bytes()).collect() };
+    format!("{}={}", encode(name), encode(value))
 }
 
 /// User and password as `Authorization` ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).

@@ -12,14 +12,14 @@ use http::Extensions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use wharf_sdk::{
     App, CloseCode, Context, Initiator, Limits, Message, Result, Route, Socket,
-    driver::{Connection, Dialled},
+    driver::{Connection, Dialled, Dialling},
     testing::{Answer, Event, Recorder, TestHost},
 };
 
 const KEY: [u8; 4] = [1, 2, 3, 4];
 
 fn dialled() -> Dialled {
-    Dialled::new("ws://test/echo", Arc::new(Limits::default()), || KEY)
+    Dialling::new("ws://test/echo").answered(Arc::new(Limits::default()), || KEY)
 }
 
 /// A socket to a server that does what `handler` does.
@@ -148,8 +148,9 @@ async fn a_servers_handler_serves_the_clients_side() {
         panic!("refused");
     };
     let state = Arc::new(Extensions::new());
-    let session = dialled()
+    let session = Dialling::new("ws://test/echo")
         .with_observers(vec![Arc::new(recorder.clone())])
+        .answered(Arc::new(Limits::default()), || KEY)
         .serve(Connection::new(io), &ask, request(), state)
         .await
         .unwrap();

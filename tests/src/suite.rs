@@ -422,13 +422,10 @@ macro_rules! for_each_case {
             compression {
                 policy: "compression-policy",
                 contradictions: "compression-policy",
-                offers: "compression-offers",
-                malformed: "compression-offers",
                 both_ways: "compression",
                 unusual_streams: "compression",
                 order: "compression",
                 takeover: "compression-takeover",
-                reserved_bits: "compression-bits",
                 bombs: "compression-sizes",
                 endless: "compression-sizes",
                 utf8: "compression-sizes",
@@ -452,6 +449,34 @@ macro_rules! for_each_case {
                 header_bombs: "http2-abuse",
                 floods_of_control_frames: "http2-abuse",
                 closed_windows: "http2-abuse",
+            }
+            compression_offers {
+                plain: "compression-offers",
+                first_that_fits: "compression-offers",
+                parameters: "compression-offers",
+                never_more_than_offered: "compression-offers",
+                unknown_parameters: "compression-offers",
+                repeated_parameters: "compression-offers",
+                ill_valued_parameters: "compression-offers",
+                nothing_to_agree_on: "compression-offers",
+                malformed: "compression-offers",
+                cve_2026_2229: "compression-offers",
+            }
+            compression_bits {
+                on_a_ping: "compression-bits",
+                on_a_pong: "compression-bits",
+                on_a_close: "compression-bits",
+                on_a_continuation: "compression-bits",
+                on_a_compressed_continuation: "compression-bits",
+                other_bits: "compression-bits",
+                beside_other_bits: "compression-bits",
+                where_nothing_was_agreed_on: "compression-bits",
+            }
+            compression_bombs {
+                cve_2018_1000518: "compression-sizes",
+                cve_2026_39804: "compression-sizes",
+                cve_2026_1526: "compression-sizes",
+                cve_2026_85024: "compression-sizes",
             }
             on_the_trait {
                 says_what_it_is_on: "trait",

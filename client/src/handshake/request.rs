@@ -1,9 +1,7 @@
 //! The request.
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Version, header};
-use wharf_sdk::{
-    Compression, Error, ErrorKind, Limits, Result, Subprotocols, driver::UpgradeRequest,
-};
+use wharf_sdk::{Compression, Error, ErrorKind, Result, Subprotocols, driver::UpgradeRequest};
 
 use crate::{random, target::Target};
 
@@ -27,11 +25,12 @@ const RESERVED: [HeaderName; 8] = [
     header::TRANSFER_ENCODING,
 ];
 
-/// Makes the request for `target` with the caller's own headers.
+/// Makes the request for `target` with the caller's own headers and offers.
 pub(crate) fn build(
     target: &Target,
     own: &HeaderMap,
-    limits: &Limits,
+    subprotocols: &Subprotocols,
+    compression: Option<Compression>,
 ) -> Result<(UpgradeRequest, Sent)> {
     let taken = RESERVED
         .iter()
@@ -55,12 +54,11 @@ pub(crate) fn build(
     ] {
         headers.insert(name, value_of(value)?);
     }
-    let subprotocols = limits.subprotocols.clone();
     if !subprotocols.names().is_empty() {
         let offers = value_of(&subprotocols.names().join(", "))?;
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, offers);
     }
-    if let Some(compression) = &limits.compression {
+    if let Some(compression) = &compression {
         headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, compression.offer());
     }
     for (name, value) in own {
@@ -88,8 +86,8 @@ pub(crate) fn build(
     };
     let sent = Sent {
         key,
-        subprotocols,
-        compression: limits.compression,
+        subprotocols: subprotocols.clone(),
+        compression,
     };
     Ok((request, sent))
 }

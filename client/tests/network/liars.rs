@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wharf_client::{Client, Rejected, Timeouts};
-use wharf_sdk::{CloseCode, Configure, ErrorKind, Subprotocols};
+use wharf_sdk::{
+    CloseCode, Configure, ErrorKind, Observer, SessionInfo, Subprotocols, observer::Rejection,
+};
 
 use crate::servers::{accepting, answering, head, hello, serve};
-
-/// What is answered to a request's head.
-type Lie = fn(&str) -> String;
 
 #[tokio::test]
 async fn an_honest_server_is_heard() {
@@ -23,55 +22,6 @@ async fn an_honest_server_is_heard() {
     assert_eq!(socket.read().await.unwrap(), None);
     socket.closed().await;
     assert!(socket.outcome().unwrap().clean);
-}
-
-#[tokio::test]
-async fn lies_of_the_handshake_are_typed_errors() {
-    let cases: &[(&str, Lie)] = &[
-        ("WHARF_CLIENT_ANSWER", |_| accepting("", "")),
-        ("WHARF_CLIENT_ANSWER", |head| {
-            accepting(head, "Sec-WebSocket-Protocol: chat\r\n")
-        }),
-        ("WHARF_CLIENT_ANSWER", |head| {
-            accepting(head, "Sec-WebSocket-Extensions: permessage-deflate\r\n")
-        }),
-        ("WHARF_CLIENT_ANSWER", |head| {
-            accepting(head, "Upgrade: h2c\r\n")
-        }),
-        ("WHARF_CLIENT_ANSWER", |head| {
-            accepting(head, "").replace("HTTP/1.1", "HTTP/1.0")
-        }),
-        ("WHARF_CLIENT_ANSWER", |head| {
-            accepting(head, "").replace("Connection: Upgrade", "Connection: close")
-        }),
-        ("WHARF_CLIENT_ANSWER", |_| "SSH-2.0-OpenSSH_9.2\r\n".into()),
-        ("WHARF_CLIENT_ANSWER", |_| String::new()),
-        ("WHARF_CLIENT_ANSWER", |_| {
-            format!("HTTP/1.1 101 OK\r\n{}", "a: b\r\n".repeat(100_000))
-        }),
-        ("WHARF_CLIENT_ANSWER", |_| {
-            format!("HTTP/1.1 101 OK\r\na: {}", "b".repeat(1_000_000))
-        }),
-        ("WHARF_CLIENT_REJECTED", |_| {
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi".into()
-        }),
-        ("WHARF_CLIENT_REJECTED", |_| {
-            "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n".into()
-        }),
-    ];
-    for (code, lie) in cases {
-        let address = serve(move |mut stream| async move {
-            let head = head(&mut stream).await;
-            let _ = stream.write_all(lie(&head).as_bytes()).await;
-            let _ = stream.shutdown().await;
-            let _ = stream.read_to_end(&mut Vec::new()).await;
-        })
-        .await;
-        let error = wharf_client::connect(format!("ws://{address}/"))
-            .await
-            .unwrap_err();
-        assert_eq!(error.code(), *code, "{error:?}");
-    }
 }
 
 #[tokio::test]
@@ -220,4 +170,53 @@ async fn a_server_that_does_not_answer_is_given_up() {
             .unwrap_err();
         assert_eq!((error.code(), error.kind()), (code, ErrorKind::Timeout));
     }
+}
+
+/// Hears of what did not become a socket.
+#[derive(Clone, Default)]
+struct Refusals(std::sync::Arc<std::sync::Mutex<Vec<(u16, String, String)>>>);
+
+impl Observer for Refusals {
+    fn upgraded(&self, session: &SessionInfo) {
+        panic!("{session:?} is none");
+    }
+
+    fn rejected(&self, rejection: &Rejection<'_>) {
+        let context = rejection.context;
+        assert_eq!(context.driver(), "client");
+        assert_eq!(context.query(), Some("token=x"));
+        self.0.lock().unwrap().push((
+            rejection.status.as_u16(),
+            rejection.error.unwrap().code().to_owned(),
+            context.route().to_owned(),
+        ));
+    }
+}
+
+/// Whatever keeps a connection from being made, the observers are told of it once.
+#[tokio::test]
+async fn what_is_refused_is_told() {
+    let refusals = Refusals::default();
+    let client = Client::builder()
+        .observer(refusals.clone())
+        .resolver(async |_, _| Ok(Vec::new()))
+        .build()
+        .unwrap();
+    let busy = answering("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").await;
+    let liar = answering("nonsense").await;
+    for host in [&*busy.to_string(), &liar.to_string(), "nowhere.example"] {
+        client
+            .connect(format!("ws://{host}/a?token=x"))
+            .await
+            .unwrap_err();
+    }
+    // It cannot be asked for, so nobody refuses it.
+    client.connect("http://name.example/").await.unwrap_err();
+    let expected = [
+        (503, "WHARF_CLIENT_REJECTED", format!("ws://{busy}/a")),
+        (500, "WHARF_CLIENT_ANSWER", format!("ws://{liar}/a")),
+        (500, "WHARF_RESOLVE", "ws://nowhere.example/a".to_owned()),
+    ];
+    let expected = expected.map(|(status, code, route)| (status, code.to_owned(), route));
+    assert_eq!(*refusals.0.lock().unwrap(), expected);
 }

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
+mod answers;
 mod liars;
 mod proxies;
+mod real_proxies;
 mod redirects;
 mod servers;
 mod tls;

@@ -1,8 +1,8 @@
 //! Where a server may lead, and what goes along.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wharf_client::Client;
-use wharf_sdk::WebSocketExt;
+use wharf_client::{Client, Request};
+use wharf_sdk::{Configure, Subprotocols, WebSocketExt};
 
 use crate::servers::{accepting, answering, head, serve, value};
 
@@ -16,9 +16,11 @@ async fn tell_credential() -> std::net::SocketAddr {
             return;
         }
         let told = format!(
-            "{}|{}",
+            "{}|{}|{}|{}",
             value(&head, "authorization"),
-            value(&head, "x-key")
+            value(&head, "x-key"),
+            value(&head, "cookie"),
+            value(&head, "sec-websocket-protocol"),
         );
         stream
             .write_all(accepting(&head, "").as_bytes())
@@ -39,7 +41,8 @@ async fn follow(url: String, most: u8) -> wharf_sdk::Result<String> {
     let mut socket = Client::builder()
         .redirects(most)
         .header("x-key", "secret")
-        .connect(url)
+        .offer(["chat", "bearer.secret"])
+        .connect(Request::to(url).cookie("session", "secret")?)
         .await?;
     Ok(socket.read_text().await?.unwrap().to_string())
 }
@@ -50,7 +53,10 @@ async fn redirects_are_followed_where_asked_for() {
     let here = follow(format!("ws://user:pass@{server}/away"), 1)
         .await
         .unwrap();
-    assert_eq!(here, "Basic dXNlcjpwYXNz|secret");
+    assert_eq!(
+        here,
+        "Basic dXNlcjpwYXNz|secret|session=secret|chat, bearer.secret"
+    );
     let error = follow(format!("ws://{server}/away"), 0).await.unwrap_err();
     assert_eq!(
         (error.code(), error.status().as_u16()),
@@ -65,7 +71,21 @@ async fn credentials_stay_with_their_origin() {
     let told = follow(format!("ws://user:pass@{elsewhere}/"), 3)
         .await
         .unwrap();
-    assert_eq!(told, "|");
+    assert_eq!(told, "|||");
+}
+
+#[tokio::test]
+async fn a_required_subprotocol_does_not_leave_its_origin() {
+    let server = tell_credential().await;
+    let elsewhere = answering(leading_to(&format!("http://{server}/"))).await;
+    let required = Client::builder()
+        .redirects(1)
+        .subprotocols(Subprotocols::required(["chat", "bearer.secret"]));
+    let error = required
+        .connect(format!("ws://{elsewhere}/"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "WHARF_CLIENT_REDIRECT");
 }
 
 #[tokio::test]

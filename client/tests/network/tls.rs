@@ -83,6 +83,13 @@ async fn server(
     .await
 }
 
+/// A server, and the terms on which it is trusted.
+pub(crate) async fn trusted_server() -> (SocketAddr, impl Fn() -> Tls) {
+    let authority = Authority::new("ours");
+    let address = server(authority.sign(|_| {}), None).await;
+    (address, move || trusting(&authority))
+}
+
 /// Connects and listens: what a server says to a certificate of ours comes behind the handshake.
 async fn hear(tls: Tls, address: SocketAddr, host: &str) -> Result<()> {
     let url = format!("wss://{host}:{}/", address.port());

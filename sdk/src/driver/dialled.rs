@@ -20,7 +20,69 @@ use crate::{
     wire::{MaskKeys, Role, WireTransport},
 };
 
+/// A connection that a client is about to make, under the id that its session will have.
+#[derive(Debug)]
+pub struct Dialling {
+    info: SessionInfo,
+    observers: Observers,
+}
+
+impl Dialling {
+    /// A connection to `target`, which is what observers and logs see as its route.
+    pub fn new(target: impl Into<Arc<str>>) -> Self {
+        Self {
+            info: SessionInfo {
+                id: ConnectionId::next(),
+                route: target.into(),
+                driver: "client",
+                peer: None,
+                subprotocol: None,
+                principal: None,
+                since: SystemTime::now(),
+            },
+            observers: Observers::new(Vec::new()),
+        }
+    }
+
+    /// Who hears how it goes on.
+    #[must_use]
+    pub fn with_observers(mut self, observers: Vec<Arc<dyn Observer>>) -> Self {
+        self.observers = Observers::new(observers);
+        self
+    }
+
+    /// What is known of the session to come.
+    pub fn info(&self) -> &SessionInfo {
+        &self.info
+    }
+
+    /// Nothing came of it: tells the observers. The status is the server's or, where it answered
+    /// nothing, the error's own.
+    pub fn rejected(&self, request: UpgradeRequest, error: &Error) {
+        let driver = self.info.driver;
+        let context = Context::new(request, None, driver, None, Arc::default());
+        let context = context.dialled(&self.info);
+        self.observers
+            .rejected(&context, error.status(), Some(error));
+    }
+
+    /// The server answered with a 101. `keys` mask the frames.
+    pub fn answered(self, limits: Arc<Limits>, keys: MaskKeys) -> Dialled {
+        Dialled {
+            limits,
+            info: SessionInfo {
+                since: SystemTime::now(),
+                ..self.info
+            },
+            observers: self.observers,
+            keys,
+            deflate: None,
+        }
+    }
+}
+
 /// A connection that was dialled and answered with a 101: a client's half of [`Upgrade`](super::Upgrade).
+/// Made by [`Dialling::answered`].
 ///
 /// The session is the server's: the same frames, limits, queue, heartbeat and close handshake.
 #[derive(Debug)]
@@ -33,26 +95,6 @@ pub struct Dialled {
 }
 
 impl Dialled {
-    /// A connection to `target`, which is what observers and logs see as its route. `keys` mask
-    /// the frames.
-    pub fn new(target: impl Into<Arc<str>>, limits: Arc<Limits>, keys: MaskKeys) -> Self {
-        Self {
-            limits,
-            info: SessionInfo {
-                id: ConnectionId::next(),
-                route: target.into(),
-                driver: "client",
-                peer: None,
-                subprotocol: None,
-                principal: None,
-                since: SystemTime::now(),
-            },
-            observers: Observers::new(Vec::new()),
-            keys,
-            deflate: None,
-        }
-    }
-
     /// The server's address.
     #[must_use]
     pub fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
@@ -72,13 +114,6 @@ impl Dialled {
     #[must_use]
     pub fn with_deflate(mut self, deflate: Option<DeflateParams>) -> Self {
         self.deflate = deflate;
-        self
-    }
-
-    /// Who hears how it goes on.
-    #[must_use]
-    pub fn with_observers(mut self, observers: Vec<Arc<dyn Observer>>) -> Self {
-        self.observers = Observers::new(observers);
         self
     }
 
@@ -117,6 +152,7 @@ impl Dialled {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let context = Context::new(request, self.info.peer, self.info.driver, None, state);
+        let context = context.dialled(&self.info);
         let prepared = handler.prepare(&context).await?;
         drop(context);
         let (transport, parts) = self.split(connection);

@@ -3,16 +3,21 @@
 
 mod close;
 mod content;
+mod encoding;
 mod error;
 mod id;
 mod panic;
 mod shared;
 
-pub(crate) use self::{close::MAX_CONTROL_BYTES, panic::catch};
 pub use self::{
     close::{CloseCode, CloseFrame, CloseOutcome, Initiator, InvalidClose, MAX_REASON_BYTES},
     content::{Message, MessageKind, UnknownFrame},
     error::{BoxError, Error, ErrorKind, Issue, Phase, Result},
     id::ConnectionId,
     shared::SharedMessage,
+};
+pub(crate) use self::{
+    close::MAX_CONTROL_BYTES,
+    encoding::{Encoding, Progress},
+    panic::catch,
 };

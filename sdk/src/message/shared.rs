@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::message::content::Message;
+use crate::message::{content::Message, encoding::Encoding};
 
 /// A text or binary message that goes to many sockets: made once, encoded once, never copied for
 /// any of them. A clone is a reference count.
@@ -32,8 +32,8 @@ struct Inner {
     message: Message,
     /// The frame of a server that compresses nothing.
     plain: OnceLock<Bytes>,
-    /// Other encodings by what tells them apart, each made once. There are a handful.
-    others: Mutex<Vec<(u32, Arc<OnceLock<Bytes>>)>>,
+    /// Other encodings by what tells them apart. There are a handful.
+    others: Mutex<Vec<(u32, Arc<Encoding>)>>,
 }
 
 impl SharedMessage {
@@ -67,22 +67,16 @@ impl SharedMessage {
         frame.clone()
     }
 
-    /// Another encoding, made by whoever needs it first; `key` tells encodings apart. Others that
-    /// need the same one meanwhile wait for it, and nobody else does.
-    pub(crate) fn encoding(&self, key: u32, encode: impl FnOnce(&Message) -> Bytes) -> Bytes {
-        let slot = {
-            let others = &self.inner.others;
-            let mut others = others.lock().unwrap_or_else(PoisonError::into_inner);
-            match others.iter().find(|(other, _)| *other == key) {
-                Some((_, slot)) => Arc::clone(slot),
-                None => {
-                    let slot = Arc::default();
-                    others.push((key, Arc::clone(&slot)));
-                    slot
-                }
-            }
-        };
-        slot.get_or_init(|| encode(&self.inner.message)).clone()
+    /// Another encoding, made by whoever needs it first; `key` tells encodings apart.
+    pub(crate) fn encoding(&self, key: u32) -> Arc<Encoding> {
+        let others = &self.inner.others;
+        let mut others = others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, encoding)) = others.iter().find(|(other, _)| *other == key) {
+            return Arc::clone(encoding);
+        }
+        let encoding = Arc::default();
+        others.push((key, Arc::clone(&encoding)));
+        encoding
     }
 }
 
@@ -119,8 +113,13 @@ mod tests {
         let frame = shared.plain_frame(|_| Bytes::from_static(b"plain"));
         let again = shared.clone().plain_frame(|_| panic!("made already"));
         assert_eq!(frame.as_ptr(), again.as_ptr());
-        assert_eq!(shared.encoding(1, |_| Bytes::from_static(b"one")), "one");
-        assert_eq!(shared.encoding(2, |_| Bytes::from_static(b"two")), "two");
-        assert_eq!(shared.encoding(1, |_| panic!("made already")), "one");
+        let made = |key, made| {
+            shared
+                .encoding(key)
+                .get_or_make(|| Bytes::from_static(made))
+        };
+        assert_eq!(made(1, b"one"), "one");
+        assert_eq!(made(2, b"two"), "two");
+        assert_eq!(made(1, b"again"), "one");
     }
 }

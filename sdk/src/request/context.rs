@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     message::{ConnectionId, Error, ErrorKind, Result},
     request::{head::UpgradeRequest, params::Params, principal::Principal},
-    session::Guards,
+    session::{Guards, SessionInfo},
 };
 
 /// One upgrade request, from its first check to the end of its session.
@@ -92,6 +92,15 @@ impl Context {
             }),
             learned: Arc::default(),
         }
+    }
+
+    /// The same as a client knows it: of this session, or of the one that it tried to get.
+    pub(crate) fn dialled(mut self, session: &SessionInfo) -> Self {
+        Arc::make_mut(&mut self.received).id = session.id;
+        let learned = self.edit();
+        learned.route = Some(Arc::clone(&session.route));
+        learned.subprotocol.clone_from(&session.subprotocol);
+        self
     }
 
     /// The connection's id.

@@ -48,6 +48,8 @@ impl TestHost {
 /// let host = TestHost::new(App::builder().route(route).build()?);
 ///
 /// let client = host.connect("/echo").origin("http://test.example").bearer("letmein").await;
+/// let with_key = host.connect("/echo").query("room", "the lobby").cookie("session", "letmein").await;
+/// # drop(with_key);
 /// assert_eq!(client.response().status(), 101);
 ///
 /// let rejected = host.connect("/echo").origin("https://evil.example").expect_rejected(403).await;
@@ -122,6 +124,31 @@ impl Connect {
                 self.request.headers.append(name, value);
             }
             _ => panic!("{name:?} is not a header name, or its value is not a header value"),
+        }
+        self
+    }
+
+    /// Sends a cookie, behind those that were added before.
+    pub fn cookie(mut self, name: &str, value: &str) -> Self {
+        let before = self.request.headers.remove(header::COOKIE);
+        let line = match before.as_ref().and_then(|line| line.to_str().ok()) {
+            Some(before) => format!("{before}; {name}={value}"),
+            None => format!("{name}={value}"),
+        };
+        self.header("cookie", &line)
+    }
+
+    /// Adds a parameter to the query, encoded.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        let encoded = serde_urlencoded::to_string([(name, value)]).unwrap_or_default();
+        let uri = &self.request.uri;
+        let target = match uri.query() {
+            Some(query) if !query.is_empty() => format!("{}?{query}&{encoded}", uri.path()),
+            _ => format!("{}?{encoded}", uri.path()),
+        };
+        match target.parse() {
+            Ok(uri) => self.request.uri = uri,
+            Err(error) => panic!("{target:?} is not a path: {error}"),
         }
         self
     }

@@ -136,6 +136,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
     pub fn with_deflate(mut self, agreed: Option<&DeflateParams>) -> Self {
         if let Some(params) = agreed {
             self.decoder.set_deflate(params);
+            self.decoder.inflate_in_slices();
             self.outbox.set_deflate(params);
         }
         self
@@ -272,13 +273,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
             if !matches!(self.native, Native::None | Native::Factory(..)) {
                 ready!(self.poll_bridge(cx))?;
             }
-            if !self.inbound.is_empty()
-                && let Some(message) = self.decoder.decode(&mut self.inbound)?
-            {
+            let has_more = !self.inbound.is_empty() || self.decoder.is_paused();
+            if has_more && let Some(message) = self.decoder.decode(&mut self.inbound)? {
                 match self.native.keep(message) {
                     Some(message) => return Poll::Ready(Some(Ok(message))),
                     None => continue,
                 }
+            }
+            if self.decoder.must_yield() {
+                break;
             }
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(None);

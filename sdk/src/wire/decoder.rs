@@ -57,6 +57,8 @@ struct Assembly {
     utf8: Utf8Stream,
     /// Where the message is compressed.
     inflating: Option<Inflating>,
+    /// Of what has come, more is to be inflated in another turn.
+    is_paused: bool,
 }
 
 impl Decoder {
@@ -309,6 +311,7 @@ impl Assembly {
             complete_fragments: 0,
             utf8: Utf8Stream::default(),
             inflating: None,
+            is_paused: false,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     message::{Message, SharedMessage},
     policy::DeflateParams,
     wire::{
-        deflate::{Deflater, Framed},
+        deflate::{Deflater, Framed, Large},
         frame::{OpCode, RSV1},
         role::Role,
     },
@@ -134,14 +134,26 @@ impl Outbox {
         if !matches!(self.role, Role::Server) {
             return self.push(message.message().clone());
         }
-        let deflater = self.deflater.as_deref();
-        let frame = match deflater.filter(|deflater| deflater.wants(message.payload_bytes())) {
-            None => message.plain_frame(encoder::server_frame),
-            Some(deflater) => match deflater.sharing_key() {
-                Some(key) => message.encoding(key, |_| deflated_frame(deflater, message)),
-                None => return self.push(message.message().clone()),
-            },
+        let bytes = message.payload_bytes();
+        let deflater = self.deflater.as_deref_mut();
+        let Some(deflater) = deflater.filter(|deflater| deflater.wants(bytes)) else {
+            return self.pending().push_chunk(message.plain_frame(encoder::server_frame));
         };
+        let (opcode, payload) = match message.message() {
+            Message::Text(text) => (OpCode::Text, text.as_bytes()),
+            Message::Binary(bytes) => (OpCode::Binary, bytes),
+            // Refused long before: only text and binary are shared.
+            _ => return,
+        };
+        let Some(key) = deflater.sharing_key() else {
+            return self.push(message.message().clone());
+        };
+        let encoding = message.encoding(key);
+        if deflater.is_large(bytes) {
+            return deflater.begin_shared(opcode, payload.clone(), message.clone(), encoding);
+        }
+        let frame = encoding
+            .get_or_make(|| shared_frame(message, opcode, &deflater.deflate_shared(payload)));
         self.pending().push_chunk(frame);
     }
 
@@ -151,7 +163,8 @@ impl Outbox {
     }
 
     /// Goes on compressing what is large, a slice at a time. Pending after a slice, so that others
-    /// of the thread have a turn; the task is woken for the next.
+    /// of the thread have a turn, and while another thread is at one that is needed here; the task
+    /// is woken for the next.
     pub(super) fn poll_deflate(&mut self, cx: &Context<'_>) -> Poll<()> {
         loop {
             let Some(deflater) = &mut self.deflater else {
@@ -164,8 +177,10 @@ impl Outbox {
             if deflater.held_bytes() == 0 {
                 return Poll::Ready(());
             }
-            if let Some((opcode, framed)) = deflater.go_on() {
-                self.push_framed(opcode, framed);
+            match ready!(deflater.go_on(cx, shared_frame)) {
+                None => {}
+                Some(Large::Own(opcode, framed)) => self.push_framed(opcode, framed),
+                Some(Large::Shared(frame)) => self.pending().push_chunk(frame),
             }
         }
     }
@@ -371,15 +386,8 @@ impl Pending {
     }
 }
 
-/// The frame of a server that compresses a message for itself; the plain one if that is smaller.
-fn deflated_frame(deflater: &Deflater, message: &SharedMessage) -> Bytes {
-    let (opcode, payload) = match message.message() {
-        Message::Text(text) => (OpCode::Text, text.as_bytes()),
-        Message::Binary(bytes) => (OpCode::Binary, bytes),
-        // Refused long before: only text and binary are shared.
-        _ => return Bytes::new(),
-    };
-    let framed = deflater.deflate_shared(opcode, payload);
+/// A compressed message as servers frame it; the plain frame where that is the smaller.
+fn shared_frame(message: &SharedMessage, opcode: OpCode, framed: &Framed) -> Bytes {
     if !framed.is_deflated {
         return message.plain_frame(encoder::server_frame);
     }

@@ -9,30 +9,35 @@ use wharf_sdk::{
 };
 
 use crate::{
-    Answer, Client, Host, Notes, Request, Site,
+    Client, Host, Notes, Request, Site,
     client::{Frame, opcode},
     fixture::echo,
 };
 
 const OFFER: &str = "permessage-deflate; client_max_window_bits";
-const DEFLATED: u8 = 4;
+pub(super) const DEFLATED: u8 = 4;
 
-fn offering(path: &str, lines: &[&str]) -> Request {
+pub(super) fn offering(path: &str, lines: &[&str]) -> Request {
     lines.iter().fold(Request::upgrade(path), |request, line| {
         request.with("Sec-WebSocket-Extensions", *line)
     })
 }
 
+/// A request that offers compression as browsers do.
+pub(super) fn offer(path: &str) -> Request {
+    offering(path, &[OFFER])
+}
+
 /// Connects and agrees on compression; nothing where the driver has none, and says so.
-async fn open(host: &dyn Host, site: &Site, path: &str) -> Option<Client> {
-    let client = site.open_with(offering(path, &[OFFER])).await;
+pub(super) async fn open(host: &dyn Host, site: &Site, path: &str) -> Option<Client> {
+    let client = site.open_with(offer(path)).await;
     let agreed = client.headers.contains_key("sec-websocket-extensions");
     assert_eq!(agreed, host.capabilities().compression);
     agreed.then_some(client)
 }
 
 /// Rows that are alike, as compressors like them.
-fn rows(bytes: usize) -> String {
+pub(super) fn rows(bytes: usize) -> String {
     let mut text = String::new();
     for id in 0u64.. {
         if text.len() >= bytes {
@@ -46,97 +51,9 @@ fn rows(bytes: usize) -> String {
 }
 
 /// Bytes that do not compress.
-fn noise(bytes: usize) -> Vec<u8> {
+pub(super) fn noise(bytes: usize) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(7);
     std::iter::repeat_with(|| rng.u8(..)).take(bytes).collect()
-}
-
-/// The first offer that fits is taken, over all lines; what does not fit is declined, and the
-/// socket opens without.
-pub async fn offers(host: &dyn Host) {
-    const BOTH_NO: &str =
-        "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-    let site = Site::fixture(host).await;
-    let cases: &[(&str, &[&str], Option<&str>)] = &[
-        ("/deflate", &["permessage-deflate"], Some(BOTH_NO)),
-        (
-            "/deflate",
-            &["x", " permessage-deflate ;client_max_window_bits"],
-            Some(BOTH_NO),
-        ),
-        (
-            "/deflate",
-            &["permessage-deflate; unknown, permessage-deflate"],
-            Some(BOTH_NO),
-        ),
-        (
-            "/deflate",
-            &["permessage-deflate; server_max_window_bits=16"],
-            None,
-        ),
-        (
-            "/deflate",
-            &["permessage-deflate; server_max_window_bits"],
-            None,
-        ),
-        (
-            "/deflate",
-            &["permessage-deflate; server_no_context_takeover=1"],
-            None,
-        ),
-        (
-            "/deflate",
-            &["permessage-deflate; client_max_window_bits=9; client_max_window_bits=9"],
-            None,
-        ),
-        ("/deflate", &["permessage-bzip2"], None),
-        ("/deflate", &[], None),
-        ("/echo", &[OFFER], None),
-        (
-            "/deflate-takeover",
-            &[OFFER],
-            Some("permessage-deflate; client_max_window_bits=12"),
-        ),
-        (
-            "/deflate-takeover",
-            &["permessage-deflate; server_max_window_bits=\"10\"; client_max_window_bits=\"9\""],
-            Some("permessage-deflate; server_max_window_bits=10; client_max_window_bits=9"),
-        ),
-        (
-            "/deflate-takeover",
-            &["permessage-deflate"],
-            Some("permessage-deflate; client_no_context_takeover"),
-        ),
-    ];
-    for (path, lines, expected) in cases {
-        let answer = site.request(offering(path, lines)).await.expect(101);
-        let expected = expected.filter(|_| host.capabilities().compression);
-        assert_eq!(extensions(&answer).as_deref(), expected, "{lines:?}");
-        let mut client = Client::new(answer);
-        client.expect_echo(&rows(300)).await;
-        client.close().await;
-    }
-}
-
-fn extensions(answer: &Answer) -> Option<String> {
-    answer.header("sec-websocket-extensions").map(str::to_owned)
-}
-
-/// A header that does not parse is 400.
-pub async fn malformed(host: &dyn Host) {
-    let site = Site::fixture(host).await;
-    for line in [
-        "",
-        ";",
-        "permessage-deflate;",
-        "permessage-deflate; =1",
-        "a b",
-        "a; b=\"1",
-    ] {
-        site.request(offering("/deflate", &[line]))
-            .await
-            .expect(400);
-    }
 }
 
 /// Compressed and plain messages, fragments and empty ones, all come through; what is worth it
@@ -231,36 +148,6 @@ pub async fn unusual_streams(host: &dyn Host) {
         client.expect_text(text).await;
     }
     client.close().await;
-}
-
-/// The first reserved bit anywhere but on the first frame of a data message, any other one, and
-/// either where nothing was agreed on: 1002.
-pub async fn reserved_bits(host: &dyn Host) {
-    let site = Site::fixture(host).await;
-    let start = || Frame::text("a").unfinished();
-    let wrong = [
-        vec![Frame::ping("").reserved(DEFLATED)],
-        vec![Frame::close(1000, "").reserved(DEFLATED)],
-        vec![start(), Frame::continuation("b").reserved(DEFLATED)],
-        vec![Frame::text("a").reserved(2)],
-        vec![Frame::text("a").reserved(5)],
-    ];
-    for frames in wrong {
-        let Some(mut client) = open(host, &site, "/deflate").await else {
-            return;
-        };
-        client.send_together(frames).await;
-        client.expect_close(1002).await;
-    }
-    let mut client = site.open("/deflate").await;
-    let hello = Frame::new(opcode::TEXT, vec![0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]);
-    client.send(hello.reserved(DEFLATED)).await;
-    client.expect_close(1002).await;
-    let failed = site.events.of("failed");
-    assert_eq!(failed.len(), 6);
-    for event in failed {
-        event.expect_error("WHARF_RESERVED_BITS", "session");
-    }
 }
 
 /// The limit is on what a message inflates to, while it does, whatever the ratio: one byte too
@@ -512,7 +399,7 @@ pub async fn policy(host: &dyn Host) {
             .request(offering(&route.pattern, &[OFFER]))
             .await
             .expect(101);
-        let agreed = extensions(&answer).is_some();
+        let agreed = answer.header("sec-websocket-extensions").is_some();
         assert_eq!(agreed, route.compression && host.capabilities().compression);
         assert_eq!(route.compression, route.pattern != "/off/inherits");
     }

@@ -27,6 +27,16 @@ impl Deflate {
         })
     }
 
+    /// A client's that is never spoken to.
+    pub(crate) fn of_a_client(level: u32, keeps: bool) -> Self {
+        Self {
+            compress: Compress::new(Compression::new(level), false),
+            decompress: Decompress::new(false),
+            client_keeps: keeps,
+            server_keeps: keeps,
+        }
+    }
+
     /// Compresses a message.
     pub fn deflate(&mut self, payload: &[u8]) -> Vec<u8> {
         let mut deflated = Vec::with_capacity(payload.len() + 1024);
@@ -43,7 +53,7 @@ impl Deflate {
     }
 
     /// Inflates a message.
-    pub(super) fn inflate(&mut self, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn inflate(&mut self, payload: &[u8]) -> Vec<u8> {
         let mut inflated = Vec::new();
         let input = [payload, &FLUSH_END].concat();
         let start = self.decompress.total_in();

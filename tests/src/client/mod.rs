@@ -27,7 +27,7 @@ use crate::host::{Answer, Running, Stream};
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The reserved bit of compressed messages.
-const RSV1: u8 = 4;
+pub(crate) const RSV1: u8 = 4;
 
 /// The client's end of a WebSocket, by hand: it answers nothing and hides nothing, it reads only
 /// when told to, and it checks that what the server sends obeys the RFC.

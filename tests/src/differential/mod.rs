@@ -1,7 +1,8 @@
 //! Differential fuzzing: random clients, and every host must do the same.
 //!
 //! A round is one session's life, made from a seed: valid messages and control frames, fragmented
-//! and cut into packets anywhere, in front of a close, of something forbidden, or of nothing more.
+//! and cut into packets anywhere, on some routes compressed with context takeover or without, in
+//! front of a close, of something forbidden, or of nothing more.
 //! Every round is played on every host, against handlers of several kinds on routes with several
 //! limits. What came back, what the handler saw and what the observers were told must be equal on
 //! all of them, and equal to what the round's maker knows has to come of it: the maker planted the
@@ -52,9 +53,9 @@ use self::{
     app::Ledger,
     plan::Plan,
     round::Round,
-    transcript::{REASONS, Transcript},
+    transcript::{COMPRESSED, REASONS, Transcript},
 };
-use crate::{Host, MemoryHost, Running, client::PATIENCE};
+use crate::{Host, MemoryHost, Request, Running, client::PATIENCE};
 
 /// How long anything may take while a failing round is made smaller, which fails again and again.
 const SHRINKING_PATIENCE: Duration = Duration::from_secs(1);
@@ -264,7 +265,15 @@ impl Arena {
     /// Plays a round on every host; what was not as it should be.
     async fn play(&self, round: &Round, patience: Duration) -> Option<String> {
         let expected = Plan::of(round, true).expected;
-        let can_play = |stand: &&Stand| !(stand.capabilities.unknown_frames && round.has_unknown());
+        let can_play = |stand: &&Stand| {
+            let Capabilities {
+                unknown_frames,
+                compression,
+                ..
+            } = stand.capabilities;
+            !(unknown_frames && round.has_unknown())
+                && (compression || round.terms.compression.is_none())
+        };
         let stands: Vec<_> = self.stands.iter().filter(can_play).collect();
         let plays = stands.iter().map(async |stand| {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -273,7 +282,7 @@ impl Arena {
         let transcripts = join_all(plays).await;
         let mut differences = Vec::new();
         for (stand, transcript) in stands.into_iter().zip(&transcripts) {
-            let from_plan = expected.difference(transcript, &[REASONS]);
+            let from_plan = expected.difference(transcript, &[REASONS, COMPRESSED]);
             let from_first = || transcripts[0].difference(transcript, &[]);
             if let Some(difference) = from_plan.or_else(from_first) {
                 differences.push((stand, transcript, difference));
@@ -316,8 +325,11 @@ impl Stand {
     async fn play(&self, number: u64, round: &Round, patience: Duration) -> Transcript {
         let plan = Plan::of(round, self.capabilities.abort);
         let page = self.ledger.open(number, &round.script, round.manner);
-        let target = format!("{}?{number}", round.terms.path);
-        let transcript = play::play(&*self.running, &target, &plan, &page, patience).await;
+        let mut request = Request::upgrade(&format!("{}?{number}", round.terms.path));
+        if round.terms.compression.is_some() {
+            request = request.with("Sec-WebSocket-Extensions", "permessage-deflate");
+        }
+        let transcript = play::play(&*self.running, request, &plan, &page, patience).await;
         self.ledger.close(number);
         transcript
     }

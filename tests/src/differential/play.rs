@@ -12,23 +12,25 @@ use tokio::{
 use super::{
     app::Page,
     plan::{Plan, Step},
-    transcript::{DATA, END, PINGS, PONGS, REASONS, TROUBLE, Transcript, describe_payload},
+    transcript::{
+        COMPRESSED, DATA, END, PINGS, PONGS, REASONS, TROUBLE, Transcript, describe_payload,
+    },
 };
 use crate::{
-    client::{Frame, opcode},
+    client::{Deflate, Frame, RSV1, opcode},
     host::{Request, Running, Stream},
 };
 
 /// Plays a round and returns what happened on both sides.
 pub(super) async fn play(
     running: &dyn Running,
-    target: &str,
+    request: Request,
     plan: &Plan,
     page: &Page,
     patience: Duration,
 ) -> Transcript {
     let mut transcript = Transcript::default();
-    let playing = AssertUnwindSafe(lead(running, target, plan, patience, &mut transcript));
+    let playing = AssertUnwindSafe(lead(running, request, plan, patience, &mut transcript));
     if let Err(panic) = playing.catch_unwind().await {
         let message = panic.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
@@ -46,14 +48,16 @@ pub(super) async fn play(
 
 async fn lead(
     running: &dyn Running,
-    target: &str,
+    request: Request,
     plan: &Plan,
     patience: Duration,
     transcript: &mut Transcript,
 ) {
-    let request = Request::upgrade(target).followed_by(plan.early.to_vec());
-    let answer = running.request(request).await;
+    let answer = running
+        .request(request.followed_by(plan.early.to_vec()))
+        .await;
     let status = answer.status();
+    let deflate = Deflate::accepted(&answer.headers);
     let Some(stream) = answer.stream else {
         transcript.add(TROUBLE, format!("no upgrade, but {status}"));
         return;
@@ -63,6 +67,7 @@ async fn lead(
         reader: Some(reader),
         writer: Some(writer),
         inbound: BytesMut::new(),
+        deflate,
         has_close: false,
         transcript,
     };
@@ -85,6 +90,8 @@ struct Peer<'a> {
     reader: Option<ReadHalf<Box<dyn Stream>>>,
     writer: Option<WriteHalf<Box<dyn Stream>>>,
     inbound: BytesMut,
+    /// Where compression was agreed on.
+    deflate: Option<Deflate>,
     has_close: bool,
     transcript: &'a mut Transcript,
 }
@@ -154,7 +161,8 @@ impl Peer<'_> {
 
     /// Writes down what was read.
     fn note(&mut self, read: &std::io::Result<usize>) {
-        while let Some(frame) = Frame::parse(&mut self.inbound) {
+        while let Some(mut frame) = Frame::parse(&mut self.inbound) {
+            self.inflate(&mut frame);
             self.note_frame(&frame);
         }
         // A reset ends the connection like a FIN does.
@@ -164,6 +172,17 @@ impl Peer<'_> {
                 self.transcript.add(END, "in the middle of a frame");
             }
             self.transcript.add(END, "the end");
+        }
+    }
+
+    /// Inflates a message that is compressed, where it may be.
+    fn inflate(&mut self, frame: &mut Frame) {
+        let is_message = matches!(frame.opcode, opcode::TEXT | opcode::BINARY);
+        if let (true, RSV1, Some(deflate)) = (is_message, frame.rsv, &mut self.deflate) {
+            let line = format!("data of {} bytes", frame.payload.len());
+            self.transcript.add(COMPRESSED, line);
+            frame.payload = deflate.inflate(&frame.payload).into();
+            frame.rsv = 0;
         }
     }
 

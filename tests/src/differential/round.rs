@@ -11,7 +11,7 @@ use super::{
     terms::{self, Terms},
     violation::{self, Violation},
 };
-use crate::client::Frame;
+use crate::client::{Deflate, Frame, RSV1};
 
 /// Pongs that wait to be sent are bounded; a round stays below, or it would depend on timing which
 /// are dropped. Between two waits there are fewer pings than this.
@@ -78,7 +78,14 @@ impl Round {
         let terms = choose(&mut rng, &terms::all());
         let script = script(&mut rng, &terms);
         let manner = manner(&mut rng, &terms, &script);
-        let mut maker = Maker { rng, terms };
+        let deflate = terms
+            .compression
+            .map(|(_, takeover)| Deflate::of_a_client(rng.u32(1..=9), takeover));
+        let mut maker = Maker {
+            rng,
+            terms,
+            deflate,
+        };
         Self {
             is_early: maker.rng.u8(..) < 64,
             ops: maker.ops(),
@@ -155,6 +162,8 @@ fn manner(rng: &mut Rng, terms: &Terms, script: &Script) -> Manner {
 struct Maker {
     rng: Rng,
     terms: Terms,
+    /// Where messages may be compressed.
+    deflate: Option<Deflate>,
 }
 
 impl Maker {
@@ -231,25 +240,29 @@ impl Maker {
         let is_text = self.rng.bool();
         let bytes = self.size();
         let payload = self.payload(is_text, bytes);
+        let (sent, rsv) = match &mut self.deflate {
+            Some(deflate) if self.rng.u8(0..4) > 0 => (deflate.deflate(&payload).into(), RSV1),
+            _ => (payload.clone(), 0),
+        };
         let most = self.terms.max_fragments.min(6);
         let fragments = match self.rng.u8(0..10) {
             0..6 => 1,
             _ => self.rng.usize(1..=most),
         };
         let mut ends: Vec<_> = (1..fragments)
-            .map(|_| self.rng.usize(..=payload.len()))
+            .map(|_| self.rng.usize(..=sent.len()))
             .collect();
-        ends.push(payload.len());
+        ends.push(sent.len());
         ends.sort_unstable();
         let (mut out, mut controls, mut from) = (Vec::new(), Vec::new(), 0);
         for (index, end) in ends.into_iter().enumerate() {
             if index > 0 && self.rng.u8(0..10) < 4 {
                 out.push(self.control_between(&mut controls));
             }
-            let piece = payload.slice(from..end);
+            let piece = sent.slice(from..end);
             let frame = match (index, is_text) {
-                (0, true) => Frame::new(crate::client::opcode::TEXT, piece),
-                (0, false) => Frame::binary(piece),
+                (0, true) => Frame::new(crate::client::opcode::TEXT, piece).reserved(rsv),
+                (0, false) => Frame::binary(piece).reserved(rsv),
                 _ => Frame::continuation(piece),
             };
             let frame = if index + 1 < fragments {
@@ -367,7 +380,10 @@ impl Maker {
     fn payload(&mut self, is_text: bool, bytes: usize) -> Bytes {
         if !is_text {
             let mut payload = vec![0; bytes];
-            self.rng.fill(&mut payload);
+            // Where it could be compressed, some of it can.
+            if self.deflate.is_none() || self.rng.bool() {
+                self.rng.fill(&mut payload);
+            }
             return payload.into();
         }
         const CHARS: [char; 8] = ['a', ' ', '\0', 'ß', '中', '\u{FFFF}', '😀', '\u{10FFFF}'];
@@ -410,6 +426,12 @@ impl Maker {
             bytes,
             cuts,
         }
+    }
+}
+
+impl Op {
+    pub(super) fn is_message(&self) -> bool {
+        matches!(self.effect, Effect::Message(..))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Arena, round::Round};
+use super::{
+    Arena,
+    round::{Op, Round},
+};
 
 /// How many smaller rounds are tried.
 const ATTEMPTS: usize = 200;
@@ -51,6 +54,12 @@ async fn fails(arena: &Arena, round: &Round, patience: Duration) -> Option<Strin
 fn candidates(round: &Round) -> Vec<Round> {
     let mut candidates = Vec::new();
     for index in 0..round.ops.len() {
+        let is_referred_to = round.terms.takes_over()
+            && round.ops[index].is_message()
+            && round.ops[index + 1..].iter().any(Op::is_message);
+        if is_referred_to {
+            continue;
+        }
         let mut less = round.clone();
         less.ops.remove(index);
         candidates.push(less);

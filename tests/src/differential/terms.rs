@@ -1,6 +1,6 @@
 //! The routes of the rounds: what each allows.
 
-use wharf_sdk::{Configure, Limits, Route, SlowClient};
+use wharf_sdk::{Compression, Configure, Limits, Route, SlowClient};
 
 /// A route's settings, as far as a round has to know them.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +12,12 @@ pub(super) struct Terms {
     pub(super) control_frames: bool,
     /// A queue of this many messages, and what happens when it is full.
     pub(super) queue: Option<(usize, SlowClient)>,
+    /// How messages are compressed, with context takeover or without; the client offers it then.
+    pub(super) compression: Option<(Compression, Takeover)>,
 }
+
+/// Whether messages may refer to earlier ones.
+pub(super) type Takeover = bool;
 
 /// Every route.
 pub(super) fn all() -> Vec<Terms> {
@@ -24,6 +29,11 @@ pub(super) fn all() -> Vec<Terms> {
         max_fragments: limits.max_fragments,
         control_frames: false,
         queue: None,
+        compression: None,
+    };
+    let compression = |takeover| {
+        let compression = Compression::new().threshold_bytes(64).takeover(takeover);
+        Some((compression, takeover))
     };
     let short = |path, slow| Terms {
         path,
@@ -69,6 +79,23 @@ pub(super) fn all() -> Vec<Terms> {
         short("/newest", SlowClient::DropNewest),
         short("/oldest", SlowClient::DropOldest),
         short("/full", SlowClient::Close),
+        Terms {
+            path: "/deflate",
+            compression: compression(false),
+            ..plain
+        },
+        Terms {
+            path: "/deflate-takeover",
+            compression: compression(true),
+            ..plain
+        },
+        Terms {
+            path: "/deflate-small",
+            max_message_bytes: 300,
+            control_frames: true,
+            compression: compression(true),
+            ..plain
+        },
     ]
 }
 
@@ -76,6 +103,11 @@ impl Terms {
     /// What becomes of messages that a queue of this length has no room for, if they do not wait.
     pub(super) fn excess(&self) -> Option<(usize, SlowClient)> {
         self.queue.filter(|(_, slow)| *slow != SlowClient::Wait)
+    }
+
+    /// Whether messages may refer to earlier ones, so that none can be left out.
+    pub(super) fn takes_over(&self) -> Takeover {
+        self.compression.is_some_and(|(_, takeover)| takeover)
     }
 
     /// Whether a full queue makes the handler wait.
@@ -89,7 +121,8 @@ impl Terms {
             .max_message_bytes(self.max_message_bytes)
             .max_outbound_message_bytes(self.max_outbound_bytes)
             .max_fragments(self.max_fragments)
-            .control_frames(self.control_frames);
+            .control_frames(self.control_frames)
+            .compression(self.compression.map(|(compression, _)| compression));
         match self.queue {
             Some((messages, slow)) => route.queue_messages(messages).slow_client(slow),
             None => route,

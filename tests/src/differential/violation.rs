@@ -4,7 +4,7 @@ use bytes::Bytes;
 use fastrand::Rng;
 
 use super::terms::Terms;
-use crate::client::{Frame, opcode, together};
+use crate::client::{Deflate, Frame, RSV1, opcode, together};
 
 /// The error for a frame without a name.
 pub(super) const UNKNOWN: &str = "WHARF_RESERVED_OPCODE";
@@ -52,6 +52,9 @@ pub(super) fn random(rng: &mut Rng, terms: &Terms) -> Violation {
     let opcodes = [1, 2, 8, 9, 10];
     let any_opcode = opcodes[rng.usize(..opcodes.len())];
     let payload = vec![b'x'; rng.usize(..40)];
+    if terms.compression.is_some() && rng.bool() {
+        return deflated(rng, terms);
+    }
     match rng.u8(0..17) {
         0 => protocol(
             "WHARF_UNMASKED_FRAME",
@@ -60,7 +63,10 @@ pub(super) fn random(rng: &mut Rng, terms: &Terms) -> Violation {
         .inside(false),
         1 => protocol(
             "WHARF_RESERVED_BITS",
-            Frame::new(any_opcode, payload).reserved(rng.u8(1..8)),
+            Frame::new(any_opcode, payload).reserved(match rng.u8(1..8) {
+                RSV1 if terms.compression.is_some() => RSV1 + 1,
+                bits => bits,
+            }),
         ),
         2 => {
             let opcodes = [3, 4, 5, 6, 7, 11, 12, 13, 14, 15];
@@ -134,6 +140,46 @@ pub(super) fn random(rng: &mut Rng, terms: &Terms) -> Violation {
             payload.extend(not_utf8(rng));
             let frame = Frame::new(opcode::TEXT, payload);
             Violation::new(1007, "WHARF_INVALID_UTF8", [frame]).inside(false)
+        }
+    }
+}
+
+/// What may not be compressed, and what does not come out of it.
+fn deflated(rng: &mut Rng, terms: &Terms) -> Violation {
+    // Where messages refer to earlier ones, this one does not.
+    let message = |payload: &[u8]| Deflate::of_a_client(6, false).deflate(payload);
+    let compressed = |opcode, payload: Vec<u8>| Frame::new(opcode, payload).reserved(RSV1);
+    match rng.u8(0..6) {
+        0 => protocol(
+            "WHARF_RESERVED_BITS",
+            compressed(control(rng), vec![0; rng.usize(..40)]),
+        ),
+        1 => protocol(
+            "WHARF_RESERVED_BITS",
+            compressed(opcode::CONTINUATION, message(b"x")),
+        )
+        .inside(true),
+        2 => {
+            // The kind of block that there is not.
+            let nonsense = vec![rng.u8(..) | 0b110; rng.usize(1..300)];
+            let frame = compressed(data(rng), nonsense);
+            Violation::new(1007, "WHARF_INVALID_DEFLATE", [frame]).inside(false)
+        }
+        3 => {
+            let mut cut = message(&vec![b'x'; terms.max_message_bytes.min(200)]);
+            cut.truncate(cut.len() / 2);
+            let frame = compressed(opcode::BINARY, cut);
+            Violation::new(1007, "WHARF_INVALID_DEFLATE", [frame]).inside(false)
+        }
+        4 => {
+            let mut text = "ä".repeat(rng.usize(..20)).into_bytes();
+            text.extend(not_utf8(rng));
+            let frame = compressed(opcode::TEXT, message(&text));
+            Violation::new(1007, "WHARF_INVALID_UTF8", [frame]).inside(false)
+        }
+        _ => {
+            let more = terms.max_message_bytes + rng.usize(1..100_000);
+            too_large(compressed(opcode::BINARY, message(&vec![0; more])))
         }
     }
 }

@@ -24,6 +24,26 @@ impl Decoder {
         Head::parse(bytes, self.origin, self.inflater.is_some())
     }
 
+    /// Stops after every slice that was inflated, until [`must_yield`](Self::must_yield) was asked.
+    pub(in crate::wire) fn inflate_in_slices(&mut self) {
+        if let Some(inflater) = &mut self.inflater {
+            inflater.inflate_in_slices();
+        }
+    }
+
+    /// Whether others of the thread should have a turn before more is inflated.
+    pub(in crate::wire) fn must_yield(&mut self) -> bool {
+        let inflater = self.inflater.as_mut();
+        inflater.is_some_and(|inflater| inflater.must_yield())
+    }
+
+    /// Whether there is more to decode of what has been taken.
+    pub(in crate::wire) fn is_paused(&self) -> bool {
+        self.message
+            .as_ref()
+            .is_some_and(|message| message.is_paused)
+    }
+
     /// Whether the frame belongs to a compressed message.
     pub(super) fn is_deflated(&self, head: &Head) -> bool {
         let goes_on =
@@ -71,10 +91,19 @@ impl Decoder {
         let part_bytes = buffer.len().min(frame.payload_bytes - frame.done_bytes);
         let part = &mut buffer[..part_bytes];
         mask::apply(part, frame.head.mask, frame.done_bytes);
-        message.inflate(part, inflater, self.limits.max_message_bytes)?;
-        buffer.advance(part_bytes);
-        frame.done_bytes += part_bytes;
-        if frame.done_bytes < frame.payload_bytes {
+        let done = message.inflate(part, inflater, self.limits.max_message_bytes)?;
+        frame.done_bytes += done.taken_bytes;
+        message.is_paused = !done.is_through;
+        if message.is_paused {
+            // What is left waits as it came.
+            mask::apply(
+                &mut part[done.taken_bytes..],
+                frame.head.mask,
+                frame.done_bytes,
+            );
+        }
+        buffer.advance(done.taken_bytes);
+        if message.is_paused || frame.done_bytes < frame.payload_bytes {
             return Ok(ControlFlow::Break(None));
         }
         let fin = frame.head.fin;
@@ -96,14 +125,30 @@ impl Decoder {
     }
 }
 
+/// How far a piece was inflated.
+struct Done {
+    taken_bytes: usize,
+    /// Whether all of it was, and all that it makes came out: else, others have a turn first.
+    is_through: bool,
+}
+
 impl Assembly {
-    /// Inflates a piece behind what is there. What comes out is checked before it is held.
-    fn inflate(&mut self, mut input: &[u8], inflater: &Inflater, limit: usize) -> Result<()> {
+    /// Inflates a piece behind what is there, or a slice of it. What comes out is checked before it
+    /// is held.
+    fn inflate(&mut self, piece: &[u8], inflater: &mut Inflater, limit: usize) -> Result<Done> {
         Inflating::with_room(|room| {
+            let mut input = piece;
             loop {
-                let Some(inflating) = &mut self.inflating else {
-                    return Ok(());
+                let done = |is_through| Done {
+                    taken_bytes: piece.len() - input.len(),
+                    is_through,
                 };
+                let Some(inflating) = &mut self.inflating else {
+                    return Ok(done(true));
+                };
+                if !inflater.has_turn() {
+                    return Ok(done(false));
+                }
                 if inflating.is_ended() && !input.is_empty() {
                     inflater.begin_again(inflating, &self.payload);
                 }
@@ -124,10 +169,14 @@ impl Assembly {
                     self.check_text(made)?;
                 }
                 self.payload.extend_from_slice(made);
+                inflater.spend(&step);
                 input = &input[step.taken_bytes..];
                 let is_through = has_ended || step.made_bytes < room.len();
                 if input.is_empty() && is_through {
-                    return Ok(());
+                    return Ok(Done {
+                        taken_bytes: piece.len(),
+                        is_through: true,
+                    });
                 }
             }
         })

@@ -1,9 +1,18 @@
 //! The same without the `deflate` feature: nothing is ever compressed, so there are no values.
 
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
 use bytes::Bytes;
 
-use super::{Framed, Step};
-use crate::{message::Result, policy::DeflateParams, wire::frame::OpCode};
+use super::{Framed, Large, Step};
+use crate::{
+    message::{Encoding, Result, SharedMessage},
+    policy::DeflateParams,
+    wire::frame::OpCode,
+};
 
 #[derive(Debug)]
 pub(crate) enum Deflater {}
@@ -39,7 +48,11 @@ impl Deflater {
         match *self {}
     }
 
-    pub(crate) fn deflate_shared(&self, _: OpCode, _: &Bytes) -> Framed {
+    pub(crate) fn begin_shared(&self, _: OpCode, _: Bytes, _: SharedMessage, _: Arc<Encoding>) {
+        match *self {}
+    }
+
+    pub(crate) fn deflate_shared(&self, _: &Bytes) -> Framed {
         match *self {}
     }
 
@@ -51,7 +64,11 @@ impl Deflater {
         match *self {}
     }
 
-    pub(crate) fn go_on(&self) -> Option<(OpCode, Framed)> {
+    pub(crate) fn go_on(
+        &self,
+        _: &Context<'_>,
+        _: impl FnOnce(&SharedMessage, OpCode, &Framed) -> Bytes,
+    ) -> Poll<Option<Large>> {
         match *self {}
     }
 }
@@ -59,6 +76,22 @@ impl Deflater {
 impl Inflater {
     pub(crate) fn agreed(_: &DeflateParams) -> Option<Box<Self>> {
         None
+    }
+
+    pub(crate) fn inflate_in_slices(&mut self) {
+        match *self {}
+    }
+
+    pub(crate) fn has_turn(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn must_yield(&mut self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn spend(&mut self, _: &Step) {
+        match *self {}
     }
 
     pub(crate) fn begin(&self) -> Inflating {

@@ -1,14 +1,24 @@
 //! Out: messages, compressed where it is worth it.
 
+use std::{
+    ops::ControlFlow,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
 use bytes::Bytes;
 use zlib_rs::DeflateFlush;
 
 use super::{
-    Framed,
+    Framed, Large,
     lent::{SLICE_BYTES, Settings, with_deflater},
     window::Window,
 };
-use crate::{policy::DeflateParams, wire::frame::OpCode};
+use crate::{
+    message::{Encoding, Progress, SharedMessage},
+    policy::DeflateParams,
+    wire::frame::OpCode,
+};
 
 /// What a flush ends with and a message leaves out.
 const FLUSH_END: [u8; 4] = [0, 0, 0xFF, 0xFF];
@@ -21,17 +31,25 @@ pub(crate) struct Deflater {
     /// How much was compressed since this session last let others have a turn.
     spent_bytes: u32,
     window: Option<Box<Window>>,
-    large: Option<Box<Large>>,
+    large: Option<Box<UnderWay>>,
 }
 
 /// A message that is compressed slice by slice. Between slices it holds no compressor: each one
 /// begins with the window that the message itself is.
-#[derive(Debug)]
-struct Large {
-    opcode: OpCode,
-    payload: Bytes,
-    done_bytes: usize,
-    deflated: Vec<u8>,
+enum UnderWay {
+    /// For this socket alone.
+    Own {
+        opcode: OpCode,
+        payload: Bytes,
+        progress: Progress,
+    },
+    /// For all sockets that send it and agreed on the same.
+    Shared {
+        opcode: OpCode,
+        payload: Bytes,
+        message: SharedMessage,
+        encoding: Arc<Encoding>,
+    },
 }
 
 impl Deflater {
@@ -64,11 +82,26 @@ impl Deflater {
 
     /// Takes a large message, to [`go_on`](Self::go_on) with.
     pub(crate) fn begin(&mut self, opcode: OpCode, payload: Bytes) {
-        self.large = Some(Box::new(Large {
+        self.large = Some(Box::new(UnderWay::Own {
             opcode,
             payload,
-            done_bytes: 0,
-            deflated: Vec::new(),
+            progress: Progress::default(),
+        }));
+    }
+
+    /// The same, with the work shared by all that send it.
+    pub(crate) fn begin_shared(
+        &mut self,
+        opcode: OpCode,
+        payload: Bytes,
+        message: SharedMessage,
+        encoding: Arc<Encoding>,
+    ) {
+        self.large = Some(Box::new(UnderWay::Shared {
+            opcode,
+            payload,
+            message,
+            encoding,
         }));
     }
 
@@ -102,22 +135,21 @@ impl Deflater {
         self.window.is_none().then_some(key)
     }
 
-    /// Compresses a message for everyone whose key is the same, whole: once for all of them is
-    /// less than a slice for each.
-    pub(crate) fn deflate_shared(&self, opcode: OpCode, payload: &Bytes) -> Framed {
-        let mut alone = Self {
-            window: None,
-            large: None,
-            ..*self
-        };
-        alone.begin(opcode, payload.clone());
-        let framed = std::iter::repeat_with(|| alone.go_on()).flatten().next();
-        framed.map_or_else(|| Framed::plain(payload.clone()), |(_, framed)| framed)
+    /// Compresses a message that is not large for everyone whose key is the same.
+    pub(crate) fn deflate_shared(&mut self, payload: &Bytes) -> Framed {
+        self.spend(payload.len());
+        match deflate_slice(self.settings, &[], payload, Progress::default()) {
+            ControlFlow::Break(framed) => framed,
+            // It is one slice.
+            ControlFlow::Continue(_) => Framed::plain(payload.clone()),
+        }
     }
 
     /// The bytes of a large message that is under way.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.large.as_ref().map_or(0, |large| large.payload.len())
+        self.large.as_deref().map_or(0, |large| match large {
+            UnderWay::Own { payload, .. } | UnderWay::Shared { payload, .. } => payload.len(),
+        })
     }
 
     /// Whether others of the thread should have a turn first. The next one is this session's.
@@ -129,45 +161,115 @@ impl Deflater {
         is_spent
     }
 
-    /// Compresses the next slice of a large message; returns it when it is ready to be framed.
-    pub(crate) fn go_on(&mut self) -> Option<(OpCode, Framed)> {
-        let large = self.large.as_mut()?;
-        let (before, rest) = large.payload.split_at(large.done_bytes);
-        let slice = &rest[..rest.len().min(SLICE_BYTES)];
-        let window = match before.len() {
-            0 => self.window.as_deref().map_or(&[][..], Window::bytes),
-            bytes => &before[bytes.saturating_sub(1 << self.settings.window_bits)..],
-        };
-        let is_deflated = deflate(self.settings, window, slice, usize::MAX, |deflated| {
-            large.deflated.extend_from_slice(deflated?);
-            Some(())
-        });
-        large.done_bytes += slice.len();
-        let is_done = large.done_bytes == large.payload.len();
-        if is_done {
-            let end = large.deflated.len().saturating_sub(FLUSH_END.len());
-            large.deflated.truncate(end);
+    /// Compresses the next slice of a large message; returns it when it is ready. `frame` frames
+    /// one that is shared. Pending while another thread is at a slice of that.
+    pub(crate) fn go_on(
+        &mut self,
+        cx: &Context<'_>,
+        frame: impl FnOnce(&SharedMessage, OpCode, &Framed) -> Bytes,
+    ) -> Poll<Option<Large>> {
+        let settings = self.settings;
+        match self.large.as_deref_mut() {
+            None => Poll::Ready(None),
+            Some(UnderWay::Own {
+                opcode,
+                payload,
+                progress,
+            }) => {
+                let opcode = *opcode;
+                let begun_with = self.window.as_deref().map_or(&[][..], Window::bytes);
+                let slice_bytes = slice_at(payload, progress).len();
+                let made = deflate_slice(settings, begun_with, payload, std::mem::take(progress));
+                let framed = match made {
+                    ControlFlow::Continue(further) => {
+                        *progress = further;
+                        None
+                    }
+                    ControlFlow::Break(framed) => {
+                        if let (true, Some(window)) = (framed.is_deflated, &mut self.window) {
+                            window.push(payload);
+                        }
+                        self.large = None;
+                        Some(Large::Own(opcode, framed))
+                    }
+                };
+                self.spend(slice_bytes);
+                Poll::Ready(framed)
+            }
+            Some(UnderWay::Shared {
+                opcode,
+                payload,
+                message,
+                encoding,
+            }) => {
+                let mut slice_bytes = 0;
+                let polled = encoding.poll_made(cx, |progress| {
+                    slice_bytes = slice_at(payload, &progress).len();
+                    deflate_slice(settings, &[], payload, progress)
+                        .map_break(|framed| frame(message, *opcode, &framed))
+                });
+                let made = ready!(polled);
+                if made.is_some() {
+                    self.large = None;
+                }
+                self.spend(slice_bytes);
+                Poll::Ready(made.map(Large::Shared))
+            }
         }
-        let is_smaller = is_deflated.is_some() && large.deflated.len() < large.payload.len();
-        let slice_bytes = slice.len();
-        self.spend(slice_bytes);
-        if !is_done && is_smaller {
-            return None;
-        }
-        let large = self.large.take()?;
-        if let (true, Some(window)) = (is_smaller, &mut self.window) {
-            window.push(&large.payload);
-        }
-        let framed = match is_smaller {
-            true => Framed::deflated(large.deflated.into()),
-            false => Framed::plain(large.payload),
-        };
-        Some((large.opcode, framed))
     }
 
     fn spend(&mut self, bytes: usize) {
         // At most a slice.
         self.spent_bytes += bytes as u32;
+    }
+}
+
+impl std::fmt::Debug for UnderWay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (name, payload) = match self {
+            Self::Own { payload, .. } => ("Own", payload),
+            Self::Shared { payload, .. } => ("Shared", payload),
+        };
+        f.debug_tuple(name).field(&payload.len()).finish()
+    }
+}
+
+fn slice_at<'a>(payload: &'a [u8], progress: &Progress) -> &'a [u8] {
+    let rest = &payload[progress.done_bytes..];
+    &rest[..rest.len().min(SLICE_BYTES)]
+}
+
+/// Compresses the next slice of a message that begins behind this window; breaks with the message
+/// when it is ready to be framed.
+fn deflate_slice(
+    settings: Settings,
+    begun_with: &[u8],
+    payload: &Bytes,
+    mut progress: Progress,
+) -> ControlFlow<Framed, Progress> {
+    let slice = slice_at(payload, &progress);
+    let window = match progress.done_bytes {
+        0 => begun_with,
+        done_bytes => {
+            let start = done_bytes.saturating_sub(1 << settings.window_bits);
+            &payload[start..done_bytes]
+        }
+    };
+    let is_deflated = deflate(settings, window, slice, usize::MAX, |deflated| {
+        progress.made.extend_from_slice(deflated?);
+        Some(())
+    });
+    progress.done_bytes += slice.len();
+    let is_done = progress.done_bytes == payload.len();
+    if is_done {
+        let end = progress.made.len().saturating_sub(FLUSH_END.len());
+        progress.made.truncate(end);
+    }
+    let is_smaller = is_deflated.is_some() && progress.made.len() < payload.len();
+    match (is_smaller, is_done) {
+        (false, _) => ControlFlow::Break(Framed::plain(payload.clone())),
+        (true, true) => ControlFlow::Break(Framed::deflated(progress.made.into())),
+        (true, false) => ControlFlow::Continue(progress),
     }
 }
 

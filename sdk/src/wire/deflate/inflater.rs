@@ -16,11 +16,17 @@ use crate::{
 /// block ends comes to an end with it, and one that was cut off does not.
 const END: [u8; 9] = [0, 0, 0xFF, 0xFF, 1, 0, 0, 0xFF, 0xFF];
 
+/// How much is taken and made before other sessions of the thread have a turn: half a millisecond.
+const SLICE_BYTES: u32 = 256 * 1024;
+
 /// One socket's inbound side.
 #[derive(Debug)]
 pub(crate) struct Inflater {
     window_bits: u8,
     window: Option<Box<Window>>,
+    /// How much of this turn's slice is left; without end where nobody asked for slices.
+    left_bytes: u32,
+    slice_bytes: u32,
 }
 
 impl Inflater {
@@ -31,7 +37,38 @@ impl Inflater {
             window: peers
                 .takeover
                 .then(|| Box::new(Window::new(peers.window_bits))),
+            left_bytes: u32::MAX,
+            slice_bytes: u32::MAX,
         }))
+    }
+
+    /// Stops after every slice, until [`must_yield`](Self::must_yield) was asked.
+    pub(crate) fn inflate_in_slices(&mut self) {
+        self.left_bytes = SLICE_BYTES;
+        self.slice_bytes = SLICE_BYTES;
+    }
+
+    /// Whether there is something left of the slice.
+    pub(crate) fn has_turn(&self) -> bool {
+        self.left_bytes > 0
+    }
+
+    /// Whether others of the thread should have a turn first. The next one is this session's.
+    pub(crate) fn must_yield(&mut self) -> bool {
+        let is_spent = self.left_bytes == 0;
+        if is_spent {
+            self.left_bytes = self.slice_bytes;
+        }
+        is_spent
+    }
+
+    /// Takes a step off the slice.
+    pub(crate) fn spend(&mut self, step: &Step) {
+        if self.slice_bytes < u32::MAX {
+            // A step is at most a buffer in and a scratch out.
+            let spent = (step.taken_bytes + step.made_bytes) as u32;
+            self.left_bytes = self.left_bytes.saturating_sub(spent);
+        }
     }
 
     /// Begins a message.

@@ -21,6 +21,8 @@ mod window;
 
 use bytes::Bytes;
 
+use crate::wire::frame::OpCode;
+
 #[cfg(not(feature = "deflate"))]
 pub(crate) use self::absent::{Deflater, Inflater, Inflating};
 #[cfg(feature = "deflate")]
@@ -35,6 +37,14 @@ pub(crate) struct Step {
     pub(crate) taken_bytes: usize,
     /// How much is in the output.
     pub(crate) made_bytes: usize,
+}
+
+/// A large message that is ready.
+pub(crate) enum Large {
+    /// To be framed.
+    Own(OpCode, Framed),
+    /// Framed, once for all that send it.
+    Shared(Bytes),
 }
 
 /// A payload that is ready to be framed.

@@ -1,5 +1,7 @@
 //! What one side compresses, the other inflates; and what nobody compressed does no harm.
 
+use std::task::{Context, Poll, Waker};
+
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::{Bytes, BytesMut};
 
@@ -7,8 +9,12 @@ use crate::{
     message::{ErrorKind, Message},
     policy::{DeflateParams, DeflateSide},
     wire::{
-        Role, WireLimits, decoder::Decoder, deflate::Deflater, encoder::encode_client_frame,
-        frame::OpCode, outbox::Outbox,
+        Role, WireLimits,
+        decoder::Decoder,
+        deflate::{Deflater, Large},
+        encoder::encode_client_frame,
+        frame::OpCode,
+        outbox::Outbox,
     },
 };
 
@@ -36,8 +42,14 @@ pub fn deflated_messages_come_out_as_they_went_in(
             None
         } else if deflater.is_large(payload.len()) {
             deflater.begin(OpCode::Binary, payload.clone());
-            let framed = std::iter::repeat_with(|| deflater.go_on()).flatten().next();
-            let (_, framed) = framed.expect("it ends");
+            let cx = Context::from_waker(Waker::noop());
+            let framed = loop {
+                match deflater.go_on(&cx, |_, _, framed| framed.payload.clone()) {
+                    Poll::Ready(None) => {}
+                    Poll::Ready(Some(Large::Own(_, framed))) => break framed,
+                    _ => panic!("it is shared with nobody"),
+                }
+            };
             framed.is_deflated.then(|| framed.payload.to_vec())
         } else {
             deflater.deflate(&payload, |deflated| deflated.map(<[u8]>::to_vec))
@@ -109,9 +121,12 @@ pub fn damaged_deflate_does_no_harm(u: &mut Unstructured<'_>) -> arbitrary::Resu
         encode_client_frame(&mut stream, opcode, u.arbitrary()?, head);
         encode_client_frame(&mut stream, 0x80, u.arbitrary()?, tail);
     }
-    let run = |step: usize| {
+    let run = |step: usize, in_slices: bool| {
         let mut decoder = Decoder::new(limits);
         decoder.set_deflate(&mirrored(&params));
+        if in_slices {
+            decoder.inflate_in_slices();
+        }
         let mut buffer = BytesMut::new();
         let mut messages = Vec::new();
         for packet in stream.chunks(step.min(stream.len())) {
@@ -119,6 +134,7 @@ pub fn damaged_deflate_does_no_harm(u: &mut Unstructured<'_>) -> arbitrary::Resu
             loop {
                 match decoder.decode(&mut buffer) {
                     Ok(Some(message)) => messages.push(message),
+                    Ok(None) if decoder.must_yield() => {}
                     Ok(None) => break,
                     Err(error) => return (messages, Some(error.kind())),
                 }
@@ -126,7 +142,7 @@ pub fn damaged_deflate_does_no_harm(u: &mut Unstructured<'_>) -> arbitrary::Resu
         }
         (messages, None)
     };
-    let (messages, violation) = run(usize::MAX);
+    let (messages, violation) = run(usize::MAX, false);
     for message in &messages {
         assert!(message.payload_bytes() <= limits.max_message_bytes);
     }
@@ -134,7 +150,7 @@ pub fn damaged_deflate_does_no_harm(u: &mut Unstructured<'_>) -> arbitrary::Resu
         violation,
         None | Some(ErrorKind::InvalidData | ErrorKind::TooLarge)
     ));
-    let again = run(*u.choose(&[1, 5, 100])?);
+    let again = run(*u.choose(&[1, 5, 100, usize::MAX])?, u.arbitrary()?);
     assert!(again.0 == messages);
     // A message may be too large and damaged: how it arrives says which is noticed first.
     assert_eq!(again.1.is_some(), violation.is_some());
@@ -145,10 +161,7 @@ pub fn damaged_deflate_does_no_harm(u: &mut Unstructured<'_>) -> arbitrary::Resu
 #[cfg(test)]
 #[test]
 fn an_outbox_keeps_the_order() {
-    use std::{
-        pin::pin,
-        task::{Context, Poll, Waker},
-    };
+    use std::pin::pin;
 
     let side = DeflateSide {
         takeover: true,
@@ -199,14 +212,67 @@ fn an_outbox_keeps_the_order() {
     assert!(received.eq(sent));
 }
 
-/// A message for many is compressed once where contexts are not kept, and for each where they are.
+/// What a little inflates to comes a slice at a time, with others of the thread in between.
+#[cfg(test)]
+#[test]
+fn a_lot_is_inflated_in_slices() {
+    const BYTES: usize = 10 << 20;
+    let side = DeflateSide {
+        takeover: false,
+        window_bits: 15,
+    };
+    let params = DeflateParams {
+        ours: side,
+        peers: side,
+        threshold_bytes: 64,
+        level: 6,
+        memory_level: 8,
+    };
+    let zeros = Bytes::from(vec![0; BYTES]);
+    let mut deflater = Deflater::agreed(&params).expect("built in");
+    deflater.begin(OpCode::Binary, zeros.clone());
+    let cx = Context::from_waker(Waker::noop());
+    let deflated = loop {
+        if let Poll::Ready(Some(Large::Own(_, framed))) =
+            deflater.go_on(&cx, |_, _, framed| framed.payload.clone())
+        {
+            break framed.payload;
+        }
+    };
+    let mut buffer = BytesMut::new();
+    encode_client_frame(&mut buffer, 0xC2, [1, 2, 3, 4], &deflated);
+    encode_client_frame(&mut buffer, 0x81, [1, 2, 3, 4], b"behind");
+
+    let mut decoder = Decoder::new(WireLimits {
+        max_message_bytes: BYTES,
+        max_fragments: 1,
+    });
+    decoder.set_deflate(&params);
+    decoder.inflate_in_slices();
+    let (mut messages, mut turns) = (Vec::new(), 1);
+    while messages.len() < 2 {
+        match decoder.decode(&mut buffer).expect("no violation") {
+            Some(message) => messages.push(message),
+            None => {
+                assert!(
+                    decoder.is_paused() && decoder.must_yield(),
+                    "it is all there"
+                );
+                turns += 1;
+            }
+        }
+    }
+    assert!(messages == [Message::Binary(zeros), Message::text("behind")]);
+    // A slice is 256 KiB, and a step beyond it.
+    assert!((30..=41).contains(&turns), "{turns} turns");
+}
+
+/// A message for many is compressed once where contexts are not kept, and for each where they are;
+/// once means that whoever has a turn does the next slice.
 #[cfg(test)]
 #[test]
 fn a_shared_message_is_compressed_once() {
-    use std::{
-        pin::pin,
-        task::{Context, Poll, Waker},
-    };
+    use std::pin::pin;
 
     use crate::message::SharedMessage;
 
@@ -224,20 +290,30 @@ fn a_shared_message_is_compressed_once() {
             level: 2,
             memory_level: 5,
         };
-        let mut wires: Vec<Vec<u8>> = Vec::new();
-        for _ in 0..3 {
+        let mut outboxes: Vec<_> = std::iter::repeat_with(|| {
             let mut outbox = Outbox::new(Role::Server);
             outbox.set_deflate(&params);
-            let mut wire = Vec::new();
             outbox.push_shared(&news);
-            while outbox.poll_deflate(&cx).is_pending() {
-                assert!(takeover, "what is shared is there at once");
+            outbox
+        })
+        .take(3)
+        .collect();
+        let (mut waiting, mut turns) = (true, 0);
+        while waiting {
+            waiting = false;
+            for outbox in &mut outboxes {
+                if outbox.poll_deflate(&cx).is_pending() {
+                    waiting = true;
+                    turns += 1;
+                }
             }
+        }
+        // Two whole slices and a rest, behind which there is nothing to wait for.
+        assert_eq!(turns, if takeover { 3 * 2 } else { 2 });
+        for mut outbox in outboxes {
+            let mut wire = Vec::new();
             let written = pin!(outbox.poll_write(&mut wire, &mut cx));
             assert!(matches!(*written, Poll::Ready(Ok(()))));
-            wires.push(wire);
-        }
-        for wire in wires {
             assert!(wire.len() < 2_000);
             let mut decoder = Decoder::for_client(WireLimits {
                 max_message_bytes: 1 << 20,
@@ -251,7 +327,8 @@ fn a_shared_message_is_compressed_once() {
         }
     }
     let known = u32::from_be_bytes([0, 2, 5, 12]);
-    news.encoding(known, |_| panic!("it was made already"));
+    let encoding = news.encoding(known);
+    encoding.get_or_make(|| panic!("it was made already"));
 }
 
 fn params(u: &mut Unstructured<'_>) -> arbitrary::Result<DeflateParams> {
