@@ -1,6 +1,13 @@
 //! What the examples share: where to listen, and the chat.
 
-use wharf::{App, Path, Result, Route, State, asyncapi::Info, hub::Hub, prelude::*, response};
+use wharf::{
+    App, Path, Response, Result, Route, State,
+    asyncapi::Info,
+    http::{HeaderValue, StatusCode, header},
+    hub::Hub,
+    prelude::*,
+    response,
+};
 
 /// Serves an app at the address in `ADDR`, or at `127.0.0.1:3000`, on the driver that the feature
 /// picks. With `PRINT_ASYNCAPI` set, prints what the app says of itself instead.
@@ -33,8 +40,22 @@ pub fn chat(hub: Hub) -> Result<App> {
             Route::new("/", no_socket)
                 .fallback(async |_| response::html(include_str!("rooms/page.html"))),
         )
+        .route(browser_client())
         .route(Route::new("/rooms/{room}", visit))
         .build()
+}
+
+/// The browser's client, at `/wharf-client.js`, for pages that a server has itself.
+pub fn browser_client() -> Route {
+    Route::new("/wharf-client.js", no_socket).fallback(async |_| script())
+}
+
+fn script() -> Response {
+    let source = include_str!("../../client-js/dist/wharf-client.js");
+    let mut script = response::text(StatusCode::OK, source);
+    let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
+    script.headers_mut().insert(header::CONTENT_TYPE, kind);
+    script
 }
 
 async fn visit(Path(name): Path<String>, State(hub): State<Hub>, mut socket: Socket) -> Result<()> {
@@ -47,7 +68,11 @@ async fn visit(Path(name): Path<String>, State(hub): State<Hub>, mut socket: Soc
     Ok(())
 }
 
-/// Tells a visitor who is not a socket yet what to do; the page itself is at `/`.
-async fn no_socket(mut socket: Socket) -> Result<()> {
-    socket.close(4000, "connect to /rooms/{room}").await
+/// Where pages are, there is nothing to connect to.
+///
+/// # Errors
+///
+/// The peer is gone already.
+pub async fn no_socket(mut socket: Socket) -> Result<()> {
+    socket.close(4000, "a page is here, and no socket").await
 }

@@ -1,5 +1,8 @@
 //! An auction: typed events with replies, a room with presence, who may do what, and how often.
 //!
+//! Open <http://127.0.0.1:3000/#alice> and <http://127.0.0.1:3000/#bob> in two tabs, or talk to it by
+//! hand:
+//!
 //!     cargo run -p wharf-examples --bin auction
 //!     cargo run -p wharf-examples --bin connect -- ws://127.0.0.1:3000/auctions/vase --subprotocol bearer.alice
 //!     {"event":"bid","data":{"amount":10},"id":1}
@@ -17,6 +20,7 @@ use wharf::{
     hub::{Hub, Room, RoomOptions, Seat},
     middleware::{bearer, subprotocol_token},
     prelude::*,
+    response,
 };
 
 /// The highest bid of each lot.
@@ -132,6 +136,11 @@ pub fn app() -> Result<App> {
         .state(Lots::default())
         .middleware(bearer(verify))
         .middleware(subprotocol_token("bearer.", verify))
+        .route(
+            Route::new("/", wharf_examples::no_socket)
+                .fallback(async |_| response::html(include_str!("../auction/page.html"))),
+        )
+        .route(wharf_examples::browser_client())
         .route(Route::new("/auctions/{lot}", auction).require_auth())
         .build()
 }

@@ -48,6 +48,6 @@ for _ in $(seq 100); do
 done
 
 status=0
-timeout --foreground --kill-after=10s 30m "$@" "$url" || status=$?
+timeout --foreground --kill-after=10s 90m "$@" "$url" || status=$?
 [[ $status -eq 0 ]] || echo "the client ended with $status"
 python3 "$here/check.py" "$out" --agent "$agent" --strict
