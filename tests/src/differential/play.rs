@@ -179,8 +179,9 @@ impl Peer<'_> {
     fn inflate(&mut self, frame: &mut Frame) {
         let is_message = matches!(frame.opcode, opcode::TEXT | opcode::BINARY);
         if let (true, RSV1, Some(deflate)) = (is_message, frame.rsv, &mut self.deflate) {
-            let line = format!("data of {} bytes", frame.payload.len());
-            self.transcript.add(COMPRESSED, line);
+            // To how many bytes is up to what its lent compressor did before.
+            let number = self.transcript.len(DATA) + 1;
+            self.transcript.add(COMPRESSED, format!("message {number}"));
             frame.payload = deflate.inflate(&frame.payload).into();
             frame.rsv = 0;
         }

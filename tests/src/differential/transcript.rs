@@ -23,7 +23,7 @@ pub(super) const HANDLER: &str = "handler";
 pub(super) const OBSERVERS: &str = "observers";
 /// The reasons of closes, which are for people: they must be equal, but no plan knows them.
 pub(super) const REASONS: &str = "reasons";
-/// How data came, where it may be compressed: alike everywhere, but no plan knows it.
+/// Which data came compressed, where it may: the same everywhere, but no plan knows it.
 pub(super) const COMPRESSED: &str = "compressed";
 /// What went wrong with the client: nothing, in a round that went as it should.
 pub(super) const TROUBLE: &str = "trouble";
