@@ -91,6 +91,9 @@ mod tests {
     async fn a_way_is_asked_for_and_opened() {
         let (opened, request) = ask("HTTP/1.1 200 Connection established\r\n\r\n").await;
         opened.expect("opened");
+        // As tinyproxy says it.
+        let (opened, _) = ask("HTTP/1.0 200 Connection established\r\n\r\n").await;
+        opened.expect("opened");
         assert_eq!(
             request,
             "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\

@@ -60,13 +60,15 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>> {
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(cause) => return Err(malformed("the answer is not HTTP").with_source(cause)),
     };
-    if parsed.version != Some(1) {
-        return Err(malformed("the answer is not HTTP/1.1"));
-    }
     let status = parsed
         .code
         .and_then(|code| StatusCode::from_u16(code).ok())
         .ok_or_else(|| malformed("the answer has no valid status"))?;
+    // Proxies answer, and refuse, in HTTP/1.0; nobody upgrades in it.
+    let may_be_old = status != StatusCode::SWITCHING_PROTOCOLS;
+    if !(parsed.version == Some(1) || may_be_old && parsed.version == Some(0)) {
+        return Err(malformed("the answer is not HTTP/1.1"));
+    }
     let mut headers = HeaderMap::with_capacity(parsed.headers.len());
     for line in parsed.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes());
