@@ -9,15 +9,15 @@ mod id;
 mod panic;
 mod shared;
 
+pub(crate) use self::{
+    close::MAX_CONTROL_BYTES,
+    encoding::{Encoding, Progress},
+    panic::catch,
+};
 pub use self::{
     close::{CloseCode, CloseFrame, CloseOutcome, Initiator, InvalidClose, MAX_REASON_BYTES},
     content::{Message, MessageKind, UnknownFrame},
     error::{BoxError, Error, ErrorKind, Issue, Phase, Result},
     id::ConnectionId,
     shared::SharedMessage,
-};
-pub(crate) use self::{
-    close::MAX_CONTROL_BYTES,
-    encoding::{Encoding, Progress},
-    panic::catch,
 };

@@ -137,7 +137,9 @@ impl Outbox {
         let bytes = message.payload_bytes();
         let deflater = self.deflater.as_deref_mut();
         let Some(deflater) = deflater.filter(|deflater| deflater.wants(bytes)) else {
-            return self.pending().push_chunk(message.plain_frame(encoder::server_frame));
+            return self
+                .pending()
+                .push_chunk(message.plain_frame(encoder::server_frame));
         };
         let (opcode, payload) = match message.message() {
             Message::Text(text) => (OpCode::Text, text.as_bytes()),
