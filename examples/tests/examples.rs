@@ -136,6 +136,53 @@ async fn chat_reaches_the_room_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn the_live_page_is_served_with_its_list_and_pushed_to_all() {
+    let example = Example::start(env!("CARGO_BIN_EXE_live")).await;
+    let mut alice = example.connect("/").await;
+    let mut bob = example.connect("/").await;
+    for client in [&mut alice, &mut bob] {
+        assert_eq!(client.json().await["data"], "<ul id=\"list\"></ul>");
+    }
+    alice
+        .send(json!({ "event": "add", "data": { "text": "<b>milk" } }).to_string())
+        .await;
+    let line = "<li class=\"open\" data-line=\"0\">&lt;b&gt;milk</li>";
+    for client in [&mut alice, &mut bob] {
+        let news = client.json().await;
+        assert_eq!(news["data"], format!("<ul id=\"list\">{line}</ul>"));
+    }
+    assert!(example.http("/").await.contains(line));
+}
+
+#[tokio::test]
+async fn the_auction_takes_bids_of_those_who_may() {
+    let example = Example::start(env!("CARGO_BIN_EXE_auction")).await;
+    let bidder = |cookie: &'static str| {
+        let mut request = example.request("/auctions/vase");
+        let cookie = cookie.parse().unwrap();
+        request.headers_mut().insert("cookie", cookie);
+        request
+    };
+    let mut alice = example
+        .connect_with(bidder("theme=dark; session=alice"))
+        .await;
+    let mut bob = example.connect_with(bidder("session=bob")).await;
+    let ask = |event: &str, data: Value| json!({ "event": event, "data": data, "id": 1 });
+    // Its answer says that he is in the room.
+    bob.send(ask("watchers", Value::Null).to_string()).await;
+    assert_eq!(bob.json().await["reply"], 1);
+    alice
+        .send(ask("bid", json!({ "amount": 10 })).to_string())
+        .await;
+    assert_eq!(alice.json().await["data"]["highest"], 10);
+    assert_eq!(bob.json().await, json!({ "event": "outbid", "data": 10 }));
+    bob.send(ask("sell", Value::Null).to_string()).await;
+    assert_eq!(bob.json().await["error"]["code"], "WHARF_EVENT_DENIED");
+    let stranger = connect_async(example.request("/auctions/vase")).await;
+    assert!(stranger.unwrap_err().to_string().contains("401"));
+}
+
+#[tokio::test]
 async fn game_can_be_won_and_mistakes_are_told() {
     let example = Example::start(env!("CARGO_BIN_EXE_game")).await;
     let mut client = example.connect("/game").await;

@@ -81,15 +81,15 @@ one_at_a_time() {
   ) 9>"$cache/lock"
 }
 
-# The package `ws`, into $cache/node.
-install_ws() {
-  local folder=$cache/node
-  if installed "$folder/pins.json" "$repository/tests/clients/node/package-lock.json"; then return; fi
+# install_packages <name>: the pinned npm packages of the folder of this name, into $cache/<name>.
+install_packages() {
+  local folder=$cache/$1 pins=$repository/tests/clients/$1
+  if installed "$folder/pins.json" "$pins/package-lock.json"; then return; fi
   say "creating $folder"
   command -v npm >/dev/null || die "no npm. Debian, Ubuntu: apt-get install npm"
   mkdir -p "$folder"
-  cp "$repository/tests/clients/node/package.json" "$repository/tests/clients/node/package-lock.json" "$folder/"
+  cp "$pins/package.json" "$pins/package-lock.json" "$folder/"
   npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error ||
-    die "npm could not install $repository/tests/clients/node/package-lock.json (see above)"
-  cp "$repository/tests/clients/node/package-lock.json" "$folder/pins.json"
+    die "npm could not install $pins/package-lock.json (see above)"
+  cp "$pins/package-lock.json" "$folder/pins.json"
 }

@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
 # Runs outside WebSocket clients against a running fixture server.
 #
-#   tests/clients/run.sh <base-url> [python|node|browser|inspect|inspect-many|autobahn|autobahn-full|autobahn-deflate|chat|rooms|http2|browser-http2 ...]
+#   tests/clients/run.sh <base-url> [python|node|browser|inspect|inspect-many|autobahn|autobahn-full|autobahn-deflate|chat|live|graphql|rooms|http2|browser-http2 ...]
 #
 # `http2` and `browser-http2` take an https base URL: the fixture with --tls and --http2. Of a wss base
 # URL, WHARF_CERTIFICATE is the file with the certificate.
-# `chat` is for the chat example instead of the fixture: two pages of a browser talk to each other.
+# `chat`, `live` and `graphql` are for the examples of these names instead of the fixture: two pages
+# of a browser talk to each other, and the npm clients of GraphQL to a schema.
 # `rooms` is for the example `inspector`. `inspect-many` opens the inspector over 10,000 sessions.
 # WHARF_AUTOBAHN_STRICT=1 lets a NON-STRICT Autobahn case fail the run.
 # <base-url> is what the fixture listens on, such as ws://127.0.0.1:9101. Without a client named,
-# all but Autobahn and the chat run. Exit code: 0 all passed, 1 a check failed, 2 something is missing.
+# all but Autobahn and the examples run. Exit code: 0 all passed, 1 a check failed, 2 something is missing.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
 
-usage="usage: $0 ws://HOST:PORT [python|node|browser|inspect|inspect-many|autobahn|autobahn-full|autobahn-deflate|chat|rooms|http2|browser-http2 ...]"
+usage="usage: $0 ws://HOST:PORT [python|node|browser|inspect|inspect-many|autobahn|autobahn-full|autobahn-deflate|chat|live|graphql|rooms|http2|browser-http2 ...]"
 base=${1:-}
 [[ $base =~ ^(wss?|https)://[^/]+/?$ ]] || die "$usage"
 base=${base%/}
@@ -39,7 +40,7 @@ run_python() {
 
 run_node() {
   need_node 18
-  one_at_a_time install_ws
+  one_at_a_time install_packages node
   WHARF_NODE_HOME=$cache/node trusting node "$here/node/client.mjs" "$base"
 }
 
@@ -89,6 +90,18 @@ run_chat() {
   node "$here/browser/chat.mjs" "$base"
 }
 
+run_live() {
+  need_node 18
+  need_browser
+  node "$here/browser/live.mjs" "$base"
+}
+
+run_graphql() {
+  need_node 20
+  one_at_a_time install_packages graphql
+  WHARF_NODE_HOME=$cache/graphql node "$here/graphql/client.mjs" "$base"
+}
+
 run_autobahn() {
   # A report per server, so that runs against two drivers do not overwrite each other. No colon in
   # its name, because CI's artifact stores refuse it.
@@ -104,7 +117,7 @@ run_autobahn_deflate() {
 }
 
 for client in "$@"; do
-  [[ $client =~ ^(python|node|browser|inspect|inspect-many|autobahn|autobahn-full|autobahn-deflate|chat|rooms|http2|browser-http2)$ ]] || die "no client '$client'. $usage"
+  [[ $client =~ ^(python|node|browser|inspect|inspect-many|autobahn|autobahn-full|autobahn-deflate|chat|live|graphql|rooms|http2|browser-http2)$ ]] || die "no client '$client'. $usage"
 done
 
 failed=()

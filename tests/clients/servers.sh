@@ -16,7 +16,7 @@ connect=$1
 
 one_at_a_time python_env "$cache/python" "$here/python/requirements.txt"
 need_node 18
-one_at_a_time install_ws
+one_at_a_time install_packages node
 
 # A short line, and one that is long enough to be compressed.
 long=$(printf 'wharf %.0s' $(seq 2000))

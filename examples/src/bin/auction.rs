@@ -6,6 +6,19 @@
 //!     cargo run -p wharf-examples --bin auction
 //!     cargo run -p wharf-examples --bin connect -- ws://127.0.0.1:3000/auctions/vase --subprotocol bearer.alice
 //!     {"event":"bid","data":{"amount":10},"id":1}
+//!
+//! The same by hand, on a socket of messages, took 641 lines. What became of its largest parts:
+//!
+//! | part | by hand | here |
+//! |---|---:|---:|
+//! | rooms and presence | 85 | 32: `Bidder`, `enter`, `watchers`, and two publishes |
+//! | a dispatcher with ids and permissions | 55 | 12: the `Channel` |
+//! | requests of the server | 58 | 0: `peer.request("event", &data, within).await` where one is made |
+//! | a rate per user | 35 | 1: `EventRate` |
+//! | a Prometheus observer | 87 | 0: `.observer(Metrics)` of the feature `metrics`, and any exporter |
+//! | a cookie authenticator | 19 | 1: `cookie("session", verify)` |
+//!
+//! All of it, without its tests, is 121 lines of code.
 
 use std::{
     collections::HashMap,
@@ -18,7 +31,7 @@ use wharf::{
     App, Error, ErrorKind, Path, Principal, Result, Route, State,
     channel::{ChannelPeer, Data, Envelope, Event, EventRate, Held},
     hub::{Hub, Room, RoomOptions, Seat},
-    middleware::{bearer, subprotocol_token},
+    middleware::{bearer, cookie, subprotocol_token},
     prelude::*,
     response,
 };
@@ -136,6 +149,7 @@ pub fn app() -> Result<App> {
         .state(Lots::default())
         .middleware(bearer(verify))
         .middleware(subprotocol_token("bearer.", verify))
+        .middleware(cookie("session", verify))
         .route(
             Route::new("/", wharf_examples::no_socket)
                 .fallback(async |_| response::html(include_str!("../auction/page.html"))),
