@@ -21,6 +21,8 @@ mod wire;
 #[doc(hidden)]
 pub mod properties;
 
+#[doc(hidden)]
+pub use self::handler::debug as __debug;
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
 pub use bytestring::ByteString;
@@ -35,8 +37,9 @@ pub use self::{
     },
     driver::serve::StopSignals,
     handler::{
-        Channel, EventPeer, Events, Extension, Handler, HandlerOutput, HandlerResult, Json, Path,
-        Query, State, Typed, TypedSender, WebSocket, WebSocketExt, channel, codec, extract,
+        Channel, EventPeer, Events, Extension, Handler, HandlerOutput, HandlerResult, Inbound,
+        Json, MessageMiddleware, Path, Query, State, Typed, TypedSender, WebSocket, WebSocketExt,
+        channel, codec, extract,
     },
     message::{
         BoxError, CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, ErrorKind, Initiator,

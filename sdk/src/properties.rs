@@ -32,6 +32,7 @@ properties! {
     crate::policy::compression::properties: compression_is_agreed_on;
     crate::policy::properties: origins_are_compared_whole, subprotocols_are_chosen_from_offers;
     crate::app::properties: paths_match_as_patterns_say;
+    crate::handler::channel::properties: envelopes_are_read_or_refused;
     crate::session::engine::properties: sessions_keep_their_promises;
     crate::app::upgrade::properties: forwarding_needs_trust, handshakes_are_checked;
     crate::wire::decoder::properties: closes_are_parsed, frames_decode_however_they_are_cut;

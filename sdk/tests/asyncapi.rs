@@ -50,7 +50,7 @@ fn app() -> App {
                 .documents::<Line, Seen>()
                 .documents_query::<Line>()
                 .subprotocols(Subprotocols::required(["chat.v1"]))
-                .rate_limit(RateLimit::messages(20))
+                .rate_limit(RateLimit::per_second(20))
                 .idle_timeout(Duration::from_secs(60))
                 .max_message_bytes(4096),
         );

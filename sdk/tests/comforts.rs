@@ -56,7 +56,7 @@ async fn typed_senders_refuse_to_wait_and_replace_by_key() {
         assert_eq!(full.code(), "WHARF_BACKPRESSURE");
         Ok(())
     }
-    let mut client = host(Route::new("/", sums).queue_messages(2))
+    let mut client = host(Route::new("/", sums).queue_messages(1))
         .connect("/")
         .await;
     assert_eq!(client.expect_json::<Sum>().await, Sum { sum: 1 });

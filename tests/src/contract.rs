@@ -291,7 +291,7 @@ pub const ROWS: &[Row] = &[
     row(
         "Messages with a meaning",
         "principals",
-        "connections per principal: refused, or the newest wins; credentials are renewed",
+        "connections per principal: refused, or the newest wins; credentials are renewed, and verified again on an interval",
     ),
     row(
         "Messages with a meaning",
@@ -307,6 +307,11 @@ pub const ROWS: &[Row] = &[
         "Messages with a meaning",
         "requests",
         "the server asks: the peer's reply, its error, or a timeout",
+    ),
+    row(
+        "Messages with a meaning",
+        "message-middleware",
+        "middleware around every message and event: refuses before, hears of the outcome after, nested as for upgrades",
     ),
     row(
         "Compression",

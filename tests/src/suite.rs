@@ -332,6 +332,7 @@ macro_rules! for_each_case {
                 close: "queue",
                 drop_newest: "queue",
                 drop_oldest: "queue",
+                acknowledgements_stay: "queue",
                 counts_messages: "queue",
                 flood_is_held_back: "queue",
             }
@@ -351,6 +352,8 @@ macro_rules! for_each_case {
                 send_waits: "sender",
                 latest_of_a_key: "sender",
                 gaps: "sender",
+                gap_beside_a_read: "sender",
+                latest_has_a_place: "sender",
                 outlives_the_session: "sender",
                 split: "sender",
             }
@@ -397,6 +400,7 @@ macro_rules! for_each_case {
                 newest_wins: "principals",
                 refused_beyond_the_cap: "principals",
                 renewed_credentials: "principals",
+                verified_again: "principals",
             }
             event_stream {
                 texts_are_events: "event-stream",
@@ -418,6 +422,14 @@ macro_rules! for_each_case {
                 policies: "events",
                 held_values: "events",
                 wrong_channels: "events",
+                floods: "events",
+                wrong_shapes_leak_nothing: "events",
+            }
+            message_middleware {
+                order: "message-middleware",
+                refuses: "message-middleware",
+                outcomes: "message-middleware",
+                around_events: "message-middleware",
             }
             compression {
                 policy: "compression-policy",

@@ -136,7 +136,7 @@ fn app(settings: Settings, handed_out: &Arc<Mutex<Option<Sender>>>) -> App {
             .first_message_timeout(hour)
             .max_age(hour)
             .write_deadline(hour)
-            .rate_limit(RateLimit::messages(u32::MAX).and_bytes(u64::MAX >> 8))
+            .rate_limit(RateLimit::per_second(u32::MAX).and_bytes(u64::MAX >> 8))
             .max_connections(1000)
             .middleware(from_fn(move |mut context, next| {
                 let expiry = SystemTime::now() + hour;

@@ -1,6 +1,6 @@
 //! An app as it is written down.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc, time::Duration};
 
 use http::{Extensions, HeaderMap};
 use tokio::sync::Semaphore;
@@ -14,11 +14,12 @@ use crate::{
         matcher::{Matcher, parameters},
         middleware::{AnyMiddleware, Authorize, Middleware},
         observer::{Observer, Observers},
+        reverify::Reverify,
     },
-    handler::extract::Provided,
+    handler::{MessageMiddleware, extract::Provided},
     message::{Error, Result},
     policy::{AuthRule, Configure, Policy},
-    request::TrustedProxies,
+    request::{Principal, TrustedProxies},
     session::{Caps, Registry, RouteCount},
 };
 
@@ -272,6 +273,10 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         middleware.push(AnyMiddleware::new(Authorize(auth.clone())));
     }
     middleware.extend(common.authorized_middleware);
+    if let Some(reverify) = &common.reverify {
+        let named = |error: Error| Error::config(format!("route {pattern}: {}", error.message()));
+        reverify.check().map_err(named)?;
+    }
     Ok(RouteEntry {
         count: Arc::new(RouteCount::new(limits.max_connections)),
         limits: Arc::new(limits),
@@ -281,6 +286,8 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         tags: common.tags,
         auth,
         middleware,
+        message_middleware: common.message_middleware,
+        reverify: common.reverify,
         handler: route.handler,
         fallback: route.fallback,
         #[cfg(feature = "asyncapi")]

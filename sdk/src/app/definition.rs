@@ -1,6 +1,6 @@
 //! Routes and groups as they are written down.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 #[cfg(feature = "asyncapi")]
 use crate::app::asyncapi::Described;
@@ -9,10 +9,12 @@ use crate::{
         deprecation::Deprecation,
         entry::Fallback,
         middleware::{AnyMiddleware, Middleware},
+        reverify::Reverify,
     },
-    handler::{AnyHandler, Handler, erase},
+    handler::{AnyHandler, Handler, MessageMiddleware, MessageStack, erase},
+    message::Result,
     policy::{AuthRule, Configure, Policy, PrincipalCap},
-    request::{Context, Response},
+    request::{Context, Principal, Response},
 };
 
 /// A pattern, a handler, and the route's own policy.
@@ -87,6 +89,9 @@ pub(super) struct Common {
     pub(super) middleware: Vec<AnyMiddleware>,
     /// What runs behind the authorization.
     pub(super) authorized_middleware: Vec<AnyMiddleware>,
+    /// What runs around messages.
+    pub(super) message_middleware: MessageStack,
+    pub(super) reverify: Option<Reverify>,
     pub(super) tags: Vec<String>,
     pub(super) auth: Option<AuthRule>,
 }
@@ -104,6 +109,10 @@ impl Common {
             policy: self.policy.or(&outer.policy),
             middleware,
             authorized_middleware,
+            message_middleware: outer
+                .message_middleware
+                .with_inside(self.message_middleware),
+            reverify: self.reverify.or_else(|| outer.reverify.clone()),
             tags,
             auth: self.auth.or_else(|| outer.auth.clone()),
         }
@@ -123,6 +132,42 @@ macro_rules! common_methods {
         pub fn authorized_middleware(mut self, middleware: impl Middleware) -> Self {
             let middleware = AnyMiddleware::new(middleware);
             self.common.authorized_middleware.push(middleware);
+            self
+        }
+
+        /// Runs around every message that a handler reads and every event of a channel, inside
+        /// those that are there. What is read through a framework's own socket does not pass it.
+        pub fn message_middleware(mut self, middleware: impl MessageMiddleware) -> Self {
+            self.common.message_middleware.push(middleware);
+            self
+        }
+
+        /// Verifies the principals of live sessions again, each on this interval: `None` ends the
+        /// session with 1008, and a principal with an expiry lets it go on until then. What its
+        /// handler took as the [`Principal`](crate::Principal) stays as it was.
+        ///
+        /// An error, or a `verify` that takes as long as the interval, is told to the observers and
+        /// ends nothing: the next time decides.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use wharf_sdk::{App, Principal, Route, Socket, middleware::bearer};
+        ///
+        /// # async fn is_banned(_: &str) -> wharf_sdk::Result<bool> { Ok(false) }
+        /// let app = App::builder()
+        ///     .middleware(bearer(async |token| Ok(Some(Principal::new(token)))))
+        ///     .reverify(Duration::from_secs(60), async |who| {
+        ///         Ok((!is_banned(&who.id).await?).then(|| Principal::clone(&who)))
+        ///     })
+        ///     .route(Route::new("/chat", async |_: Socket| {}).require_auth());
+        /// # app.build().expect("valid");
+        /// ```
+        pub fn reverify<F, Fut>(mut self, every: Duration, verify: F) -> Self
+        where
+            F: Fn(Arc<Principal>) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = Result<Option<Principal>>> + Send + 'static,
+        {
+            self.common.reverify = Some(Reverify::new(every, verify));
             self
         }
 

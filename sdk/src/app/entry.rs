@@ -9,11 +9,12 @@ use http::{HeaderMap, Response};
 use super::{
     deprecation::Deprecation,
     middleware::{AnyMiddleware, Credential},
+    reverify::Reverify,
 };
 #[cfg(feature = "asyncapi")]
 use crate::app::asyncapi::Described;
 use crate::{
-    handler::AnyHandler,
+    handler::{AnyHandler, MessageStack},
     policy::{AuthRule, Limits, PrincipalCap},
     request::Context,
     session::RouteCount,
@@ -39,6 +40,8 @@ pub(crate) struct RouteEntry {
     pub(crate) auth: AuthRule,
     pub(crate) limits: Arc<Limits>,
     pub(crate) middleware: Vec<AnyMiddleware>,
+    pub(crate) message_middleware: MessageStack,
+    pub(crate) reverify: Option<Reverify>,
     pub(crate) handler: AnyHandler,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) deprecation: Option<Deprecation>,

@@ -19,6 +19,7 @@ pub mod middleware;
 pub mod observer;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
+mod reverify;
 mod snapshot;
 pub(crate) mod upgrade;
 

@@ -30,10 +30,14 @@ pub struct Dialling {
 impl Dialling {
     /// A connection to `target`, which is what observers and logs see as its route.
     pub fn new(target: impl Into<Arc<str>>) -> Self {
+        let target = target.into();
         Self {
             info: SessionInfo {
                 id: ConnectionId::next(),
-                route: target.into(),
+                method: "GET",
+                path: Arc::clone(&target),
+                request_id: None,
+                route: target,
                 driver: "client",
                 peer: None,
                 subprotocol: None,

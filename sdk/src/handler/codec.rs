@@ -2,8 +2,9 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::message::{
-    BoxError, CloseCode, CloseFrame, Error, ErrorKind, Message, MessageKind, Result,
+use crate::{
+    handler::blame,
+    message::{BoxError, CloseCode, CloseFrame, Error, ErrorKind, Message, MessageKind, Result},
 };
 
 /// Turns values of a type into messages and back, for [`Typed`](crate::Typed).
@@ -128,7 +129,7 @@ where
     Out: Serialize,
 {
     fn decode(message: &Message) -> Result<In> {
-        validated(decode_json(message)?)
+        validated(decode_json(message)?, message.as_text().unwrap_or_default())
     }
 
     fn encode(value: &Out) -> Result<Message> {
@@ -177,18 +178,23 @@ pub(crate) fn decode_json_text<T: DeserializeOwned>(text: &str) -> Result<T> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, cause) = (error.path().to_string(), error.into_inner());
-        // Enums that are internally tagged or untagged are decoded from a copy, which knows
-        // neither.
+        let is_shape = cause.classify() == serde_json::error::Category::Data;
+        // What misses or repeats a field is named by it; there is no value to blame.
+        let blames_value = is_shape && !cause.to_string().contains(" field `");
+        let found = blames_value.then(|| blame::culprit::<T>(text)).flatten();
+        let path = found
+            .filter(|found| found.len() > path.len() || path == ".")
+            .unwrap_or(path);
         let mut at = String::new();
-        if path != "." && path != "?" {
+        if !path.is_empty() && path != "." && path != "?" {
             at = format!(" at {path}");
         }
         if cause.line() > 0 {
             at = format!("{at}, line {}, column {}", cause.line(), cause.column());
         }
-        let what = match cause.classify() {
-            serde_json::error::Category::Data => "the JSON has another shape than expected",
-            _ => "the text is not JSON",
+        let what = match is_shape {
+            true => "the JSON has another shape than expected",
+            false => "the text is not JSON",
         };
         let detail = public_detail(&cause.to_string());
         let separator = if detail.is_empty() { "" } else { ": " };
@@ -196,11 +202,10 @@ pub(crate) fn decode_json_text<T: DeserializeOwned>(text: &str) -> Result<T> {
             "WHARF_INVALID_JSON",
             format!("{what}{at}{separator}{detail}"),
         )
-        .with_source(cause)
+        // The cause is left behind: it quotes the payload, and causes end up in logs.
     })?;
-    json.end().map_err(|cause| {
-        invalid("WHARF_INVALID_JSON", "there is more after the JSON value").with_source(cause)
-    })?;
+    json.end()
+        .map_err(|_| invalid("WHARF_INVALID_JSON", "there is more after the JSON value"))?;
     Ok(value)
 }
 
@@ -219,15 +224,16 @@ fn public_detail(cause: &str) -> String {
     detail.chars().take(MAX_CHARS).collect()
 }
 
-/// The value, if it says that it is valid.
+/// The value that was decoded from this text, if it says that it is valid.
 #[cfg(feature = "validate")]
-pub(crate) fn validated<T: garde::Validate<Context: Default>>(value: T) -> Result<T> {
+pub(crate) fn validated<T: garde::Validate<Context: Default>>(value: T, text: &str) -> Result<T> {
     let Err(report) = value.validate() else {
         return Ok(value);
     };
+    let sent: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     let fields: Vec<_> = report
         .iter()
-        .map(|(path, error)| (path.to_string(), error.to_string()))
+        .map(|(path, error)| (blame::as_sent(&path.to_string(), &sent), error.to_string()))
         .collect();
     let listed: Vec<_> = fields
         .iter()
@@ -250,9 +256,7 @@ pub(crate) fn answer(error: &Error) -> Message {
     let mut body = serde_json::json!({
         "error": { "code": error.code(), "message": error.message() }
     });
-    if !error.issues().is_empty() {
-        body["error"]["issues"] = serde_json::json!(error.issues());
-    }
+    error.add_fields(&mut body["error"]);
     Message::from(body.to_string())
 }
 
@@ -293,7 +297,7 @@ mod tests {
             (r#"{"type":"place"}"#, "missing field `amount`"),
             (
                 r#"{"type":"place","amount":"secret, expected x"}"#,
-                "expected u32",
+                " at amount: expected u32",
             ),
             (r#"{"type":"secret"}"#, "expected `place`"),
         ] {
@@ -336,5 +340,22 @@ mod tests {
         let error = decoded.expect_err("too short");
         assert_eq!(error.code(), "WHARF_INVALID_VALUE");
         assert!(error.message().starts_with("members[1].name: "), "{error}");
+
+        #[derive(Debug, Deserialize, garde::Validate)]
+        #[serde(rename_all = "camelCase")]
+        struct Bid {
+            #[serde(flatten)]
+            #[garde(dive)]
+            limits: Limits,
+        }
+        #[derive(Debug, Deserialize, garde::Validate)]
+        #[serde(rename_all = "camelCase")]
+        struct Limits {
+            #[garde(range(max = 10))]
+            max_amount: u32,
+        }
+        let decoded = <ValidJson as Codec<Bid, ()>>::decode(&Message::text(r#"{"maxAmount":11}"#));
+        let error = decoded.expect_err("too much");
+        assert_eq!(error.issues()[0].path, "maxAmount");
     }
 }

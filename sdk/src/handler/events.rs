@@ -6,7 +6,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use crate::{
-    handler::function::{Handler, HandlerOutput, Prepared},
+    handler::{
+        function::{Handler, HandlerOutput},
+        prepared::Prepared,
+    },
     message::{CloseOutcome, Error, Message, Result},
     request::Context,
     session::{Sender, Socket},

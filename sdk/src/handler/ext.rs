@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 use crate::{
     handler::{codec, websocket::WebSocket},
     message::{CloseCode, ConnectionId, Error, ErrorKind, Message, MessageKind, Result},
-    policy::DecodeErrors,
+    policy::{DecodeErrors, SlowClient},
     session::Gap,
 };
 
@@ -58,6 +58,15 @@ pub trait WebSocketExt: WebSocket {
     /// `WHARF_PING_TOO_LARGE` over 125 bytes, `WHARF_CLOSED` after the end.
     fn ping(&mut self, payload: impl Into<Bytes>) -> Result<()> {
         self.sender().ping(payload)
+    }
+
+    /// Queues a pong that no ping asked for, ahead of data.
+    ///
+    /// # Errors
+    ///
+    /// As [`ping`](Self::ping).
+    fn pong(&mut self, payload: impl Into<Bytes>) -> Result<()> {
+        self.sender().pong(payload)
     }
 
     /// Flushes what is queued, closes with this code and reason, and waits until the peer has
@@ -155,6 +164,36 @@ pub trait WebSocketExt: WebSocket {
     /// What was dropped since the last call, if anything was.
     fn take_gap(&mut self) -> Option<Gap> {
         self.sender().take_gap()
+    }
+
+    /// Waits until messages were dropped, and takes the gap; `None` once the session has ended. It
+    /// borrows nothing, so that a `select!` can wait for it beside a read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    fn next_gap(&self) -> impl Future<Output = Option<Gap>> + Send + use<Self> {
+        let sender = self.sender();
+        async move { sender.next_gap().await }
+    }
+
+    /// Queues a message under this policy instead of the route's; see
+    /// [`Sender::send_under`](crate::Sender::send_under).
+    ///
+    /// # Errors
+    ///
+    /// What `write` returns.
+    ///
+    /// # Cancel safety
+    ///
+    /// Atomic: queued whole, or not at all.
+    fn write_under(
+        &mut self,
+        policy: SlowClient,
+        message: impl Into<Message> + Send,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let sender = self.sender();
+        async move { sender.send_under(policy, message).await }
     }
 
     /// The part of the framework's own socket that is a `T`, such as

@@ -8,11 +8,12 @@ use crate::{
     handler::{
         event_snapshot::EventSnapshot,
         extract::{FromContext, FromSocket, Provided},
+        middleware::MessageStack,
+        prepared::Prepared,
         websocket::WebSocket,
     },
     message::{BoxError, Error, Result},
     request::Context,
-    session::Socket,
 };
 
 /// An async function that serves a socket.
@@ -38,7 +39,8 @@ use crate::{
             implements `FromContext`",
     note = "these are Wharf's: axum's or actix's `Path` is another type; and the `T` of `State` and \
             `Extension` must be `Clone`",
-    note = "the future must be `Send`: hold no `Rc` and no lock guard across an `.await`"
+    note = "the future must be `Send`: hold no `Rc` and no lock guard across an `.await`",
+    note = "put the handler into the macro `debug_handler!` to be told which of these it is"
 )]
 pub trait Handler<Args>: Send + Sync + 'static {
     /// Takes out of the request what the handler needs; what is returned is given the socket.
@@ -51,6 +53,23 @@ pub trait Handler<Args>: Send + Sync + 'static {
     ///
     /// Dropped where it waits if the upgrade takes too long or the client leaves.
     fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>>;
+
+    /// The same inside the route's message middleware. A handler that knows more of what it reads
+    /// than that it is a message runs it there itself.
+    #[doc(hidden)]
+    fn prepare_inside<'a>(
+        &'a self,
+        context: &'a Context,
+        middleware: &'a MessageStack,
+    ) -> BoxFuture<'a, Result<Prepared>> {
+        if middleware.is_empty() {
+            return self.prepare(context);
+        }
+        Box::pin(async move {
+            let prepared = self.prepare(context).await?;
+            Ok(middleware.around(context, prepared))
+        })
+    }
 
     /// Whether a route that provides this can ever run it; asked when the app is built.
     ///
@@ -72,9 +91,6 @@ pub trait Handler<Args>: Send + Sync + 'static {
         false
     }
 }
-
-/// A handler with its arguments, waiting for its socket.
-pub type Prepared = Box<dyn FnOnce(Socket) -> BoxFuture<'static, Result<()>> + Send>;
 
 /// What a handler returns that calls others than Wharf: `?` converts any error, a database's too,
 /// into the private cause of its end.
@@ -124,7 +140,11 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 pub(crate) type AnyHandler = Arc<dyn Erased>;
 
 pub(crate) trait Erased: Send + Sync {
-    fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>>;
+    fn prepare<'a>(
+        &'a self,
+        context: &'a Context,
+        middleware: &'a MessageStack,
+    ) -> BoxFuture<'a, Result<Prepared>>;
     fn check(&self, provided: &Provided<'_>) -> Result<()>;
     fn events(&self) -> Vec<EventSnapshot>;
 }
@@ -143,8 +163,12 @@ struct Typeless<H, Args> {
 }
 
 impl<Args, H: Handler<Args>> Erased for Typeless<H, Args> {
-    fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>> {
-        self.handler.prepare(context)
+    fn prepare<'a>(
+        &'a self,
+        context: &'a Context,
+        middleware: &'a MessageStack,
+    ) -> BoxFuture<'a, Result<Prepared>> {
+        self.handler.prepare_inside(context, middleware)
     }
 
     fn check(&self, provided: &Provided<'_>) -> Result<()> {

@@ -2,8 +2,10 @@
 //!
 //! This floor stands on `session/` and `request/`.
 
+mod blame;
 pub mod channel;
 pub mod codec;
+pub mod debug;
 #[cfg(feature = "asyncapi")]
 mod documented;
 mod event_snapshot;
@@ -11,7 +13,10 @@ mod events;
 mod ext;
 pub mod extract;
 mod function;
+mod message_rate;
+mod middleware;
 mod path;
+mod prepared;
 mod typed;
 mod websocket;
 
@@ -19,14 +24,20 @@ mod websocket;
 pub use self::documented::Speaks;
 #[cfg(feature = "asyncapi")]
 pub(crate) use self::documented::Type;
-pub(crate) use self::function::{AnyHandler, erase};
 pub use self::{
     channel::Channel,
     codec::Json,
     events::{EventPeer, Events},
     ext::WebSocketExt,
     extract::{Extension, Path, Query, State},
-    function::{Handler, HandlerOutput, HandlerResult, Prepared},
+    function::{Handler, HandlerOutput, HandlerResult},
+    message_rate::MessageRate,
+    middleware::{Inbound, MessageMiddleware},
+    prepared::Prepared,
     typed::{Typed, TypedSender},
     websocket::WebSocket,
+};
+pub(crate) use self::{
+    function::{AnyHandler, erase},
+    middleware::MessageStack,
 };

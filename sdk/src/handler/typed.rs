@@ -12,6 +12,7 @@ use crate::{
         websocket::WebSocket,
     },
     message::{CloseCode, ConnectionId, Result},
+    policy::SlowClient,
     session::{Gap, Sender, SessionInfo, Socket},
 };
 
@@ -148,6 +149,29 @@ impl<In: Send, Out, C: Codec<In, Out>, S: WebSocket> Typed<In, Out, C, S> {
         self.socket.flush().await;
     }
 
+    /// Queues a value under this policy instead of the route's; see [`Sender::send_under`].
+    ///
+    /// # Errors
+    ///
+    /// The codec's, and what [`Sender::send_under`] returns.
+    ///
+    /// # Cancel safety
+    ///
+    /// Atomic: queued whole, or not at all.
+    pub async fn write_under(&mut self, policy: SlowClient, value: &Out) -> Result<()> {
+        let message = C::encode(value)?;
+        self.socket.write_under(policy, message).await
+    }
+
+    /// Waits until messages were dropped, and takes the gap; see [`WebSocketExt::next_gap`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub fn next_gap(&self) -> impl Future<Output = Option<Gap>> + Send + use<In, Out, C, S> {
+        self.socket.next_gap()
+    }
+
     /// What was dropped since the last call, if anything was.
     pub fn take_gap(&mut self) -> Option<Gap> {
         self.socket.take_gap()
@@ -227,6 +251,20 @@ impl<Out, In, C: Codec<In, Out>> TypedSender<Out, In, C> {
     pub async fn send(&self, value: &Out) -> Result<()> {
         let message = C::encode(value)?;
         self.sender.send(message).await
+    }
+
+    /// Queues a value under this policy instead of the route's; see [`Sender::send_under`].
+    ///
+    /// # Errors
+    ///
+    /// The codec's, and what [`Sender::send_under`] returns.
+    ///
+    /// # Cancel safety
+    ///
+    /// Atomic: queued whole, or not at all.
+    pub async fn send_under(&self, policy: SlowClient, value: &Out) -> Result<()> {
+        let message = C::encode(value)?;
+        self.sender.send_under(policy, message).await
     }
 
     /// Queues a value or says at once that there is no room; see [`Sender::try_send`].

@@ -70,6 +70,7 @@ struct Inner {
     headers: HeaderMap,
     issues: Vec<Issue>,
     context: Vec<(&'static str, String)>,
+    fields: Vec<(&'static str, serde_json::Value)>,
     source: Option<BoxError>,
 }
 
@@ -91,6 +92,7 @@ impl Error {
             headers: HeaderMap::new(),
             issues: Vec::new(),
             context: Vec::new(),
+            fields: Vec::new(),
             source: None,
         }))
     }
@@ -227,6 +229,33 @@ impl Error {
     pub fn with_context(mut self, key: &'static str, value: impl fmt::Display) -> Self {
         self.0.context.push((key, value.to_string()));
         self
+    }
+
+    /// Adds a public field to the problem document that refuses an upgrade, and to an event's error
+    /// reply: what a client needs to act, such as `retry_after_ms`. It replaces none of their own.
+    #[must_use]
+    pub fn with_field(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
+        self.0.fields.push((name, value.into()));
+        self
+    }
+
+    /// The public fields, in the order in which they were added.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &serde_json::Value)> {
+        self.0.fields.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// The same beside those that a document has, its issues among them.
+    pub(crate) fn add_fields(&self, document: &mut serde_json::Value) {
+        let Some(document) = document.as_object_mut() else {
+            return;
+        };
+        if !self.issues().is_empty() {
+            document.insert("issues".to_owned(), serde_json::json!(self.issues()));
+        }
+        for (name, value) in self.fields() {
+            let place = document.entry(name);
+            place.or_insert_with(|| value.clone());
+        }
     }
 
     /// Names the phase, unless an inner layer has named it already.

@@ -29,7 +29,7 @@ pub enum RatePolicy {
 /// # }
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<()> {
-/// let limit = RateLimit::messages(2).and_bytes(64 * 1024).on_excess(RatePolicy::Close);
+/// let limit = RateLimit::per_second(2).and_bytes(64 * 1024).on_excess(RatePolicy::Close);
 /// let route = Route::new("/echo", echo).rate_limit(limit);
 /// # let mut client = TestHost::new(App::builder().route(route).build()?).connect("/echo").await;
 ///
@@ -55,7 +55,7 @@ pub struct RateLimit {
 
 impl RateLimit {
     /// A limit in messages per second, with bytes unlimited.
-    pub fn messages(messages_per_second: u32) -> Self {
+    pub fn per_second(messages_per_second: u32) -> Self {
         Self {
             messages_per_second,
             bytes_per_second: u64::MAX,
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_burst_then_the_sustained_rate() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(RateLimit::messages(10), start);
+        let mut bucket = Bucket::new(RateLimit::per_second(10), start);
         for _ in 0..10 {
             bucket.take(1, start).expect("the burst");
         }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn bytes_count_too() {
         let start = Instant::now();
-        let limit = RateLimit::messages(1000).and_bytes(100);
+        let limit = RateLimit::per_second(1000).and_bytes(100);
         let mut bucket = Bucket::new(limit, start);
         bucket
             .take(150, start)

@@ -538,7 +538,7 @@ mod tests {
             Policy::new().idle_timeout(Duration::ZERO),
             Policy::new().heartbeat(Duration::ZERO, Duration::from_secs(1)),
             Policy::new().queue_bytes(10).max_outbound_message_bytes(11),
-            Policy::new().rate_limit(RateLimit::messages(0)),
+            Policy::new().rate_limit(RateLimit::per_second(0)),
             Policy::new().subprotocols(Subprotocols::required([""; 0])),
             Policy::new().compression(Compression::new().level(0)),
             Policy::new().compression(Compression::new().memory_level(10)),

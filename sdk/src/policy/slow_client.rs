@@ -38,3 +38,10 @@ pub enum SlowClient {
     /// The session is closed with 1013.
     Close,
 }
+
+impl SlowClient {
+    /// Whether messages under it may be dropped.
+    pub(crate) fn drops(self) -> bool {
+        matches!(self, Self::DropNewest | Self::DropOldest)
+    }
+}

@@ -81,6 +81,11 @@ impl Context {
         app: Option<Arc<dyn Any + Send + Sync>>,
         state: Arc<Extensions>,
     ) -> Self {
+        let known = request.extensions.get::<Principal>();
+        let learned = Learned {
+            principal: known.cloned().map(Arc::new),
+            ..Learned::default()
+        };
         Self {
             received: Arc::new(Received {
                 id: ConnectionId::next(),
@@ -90,7 +95,7 @@ impl Context {
                 app,
                 state,
             }),
-            learned: Arc::default(),
+            learned: Arc::new(learned),
         }
     }
 
@@ -160,6 +165,27 @@ impl Context {
         default: &'a str,
     ) -> &'a str {
         self.header(name).unwrap_or(default)
+    }
+
+    /// A cookie's value, as it was sent, without the quotes that may be around it. `None` if there is
+    /// none of this name, or more than one: which of them is meant, nobody can say.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let lines = self.headers().get_all(http::header::COOKIE).iter();
+        let pairs = lines
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
+        let mut values = pairs
+            .filter(|(key, _)| *key == name)
+            .map(|(_, value)| value);
+        let value = values.next()?;
+        if values.next().is_some() {
+            return None;
+        }
+        let unquoted = value
+            .strip_prefix('"')
+            .and_then(|value| value.strip_suffix('"'));
+        Some(unquoted.unwrap_or(value))
     }
 
     /// A path parameter, percent-decoded.

@@ -28,7 +28,8 @@ pub struct UpgradeRequest {
     /// ([RFC 8441](https://www.rfc-editor.org/rfc/rfc8441)).
     pub protocol: Option<String>,
     /// What the server around the app knows of the request, such as what its layers found out.
-    /// Handlers find it as [`Extension`](crate::Extension).
+    /// Handlers find it as [`Extension`](crate::Extension); a [`Principal`](crate::Principal) is
+    /// who connects, unless an authenticator of the app says otherwise.
     pub extensions: Extensions,
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn response(error: &Error, is_debug: bool) -> Response<Bytes> {
             .collect::<serde_json::Map<_, _>>()
             .into();
     }
+    error.add_fields(&mut problem);
     let mut response = Response::new(Bytes::from(problem.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -12,6 +12,13 @@ pub struct SessionInfo {
     pub id: ConnectionId,
     /// The route's pattern.
     pub route: Arc<str>,
+    /// The method of the request: `GET`, or `CONNECT` over HTTP/2.
+    pub method: &'static str,
+    /// The path of the request, raw and without its query.
+    pub path: Arc<str>,
+    /// The id of the request, where [`RequestIdLayer`](crate::middleware::RequestIdLayer) gave it
+    /// one.
+    pub request_id: Option<Arc<str>>,
     /// The driver's name.
     pub driver: &'static str,
     /// The peer's address, the forwarded one behind a trusted proxy.

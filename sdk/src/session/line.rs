@@ -58,7 +58,7 @@ pub(super) fn give_up(shared: &Shared, line: Line, ticket: Ticket) {
     let own = state.line(line).leave(ticket);
     let next = match line {
         Line::Room => state.call_writer(),
-        Line::Flush | Line::End => None,
+        Line::Flush | Line::End | Line::Gap => None,
     };
     drop(state);
     drop(own);

@@ -5,6 +5,7 @@
 //!
 //! This floor stands on `message/`, `policy/` and `wire/`.
 
+mod around;
 mod batch;
 mod bell;
 mod clock;
@@ -31,6 +32,13 @@ mod timer;
 mod waiters;
 mod writing;
 
+pub(crate) use self::{
+    around::Around,
+    guards::Guards,
+    hooks::SessionHooks,
+    registry::{Caps, Registry, RouteCount, Slot},
+    start::SessionParts,
+};
 pub use self::{
     engine::{Counts, Delivery},
     figures::Figures,
@@ -42,10 +50,4 @@ pub use self::{
     sender::Sender,
     socket::Socket,
     tap::Tap,
-};
-pub(crate) use self::{
-    guards::Guards,
-    hooks::SessionHooks,
-    registry::{Caps, Registry, RouteCount, Slot},
-    start::SessionParts,
 };

@@ -69,6 +69,7 @@ impl Notifier {
         let has_news = tells_closing
             || tells_closed
             || state.engine.has_failures()
+            || (state.has_waiting(Line::Gap) && state.engine.has_gap())
             || state.has_waiting(Line::Flush)
             || state.has_waiting(Line::Room);
         if has_news {
@@ -92,11 +93,14 @@ impl Notifier {
         let flushers = is_flushed.then(|| state.call_all(Line::Flush));
         let writers = is_refused.then(|| state.call_all(Line::Room));
         let enders = tells_ending.then(|| state.call_all(Line::End));
+        let has_gap = state.engine.has_gap() || state.engine.is_closed();
+        let gap_watchers = has_gap.then(|| state.call_all(Line::Gap));
         drop(state);
 
         flushers.into_iter().flatten().for_each(Waker::wake);
         writers.into_iter().flatten().for_each(Waker::wake);
         enders.into_iter().flatten().for_each(Waker::wake);
+        gap_watchers.into_iter().flatten().for_each(Waker::wake);
         for failure in failures {
             self.tell_failed(&failure);
         }

@@ -85,7 +85,45 @@ impl Sender {
     /// Atomic: the message is queued whole or, if the future is dropped before it completes, not
     /// at all.
     pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<()>> + Send {
-        Sending::new(&self.shared, message.into())
+        Sending::new(&self.shared, message.into(), None)
+    }
+
+    /// Queues a text or binary message under this policy instead of the route's.
+    ///
+    /// The policy also says how a message fares while it waits: under [`SlowClient::DropNewest`] and
+    /// [`SlowClient::DropOldest`] it may be dropped later, to make room; under the others it stays,
+    /// and makes room for itself by dropping the oldest of those that may be. So on a route that
+    /// drops its chatter, acknowledgements arrive:
+    ///
+    /// ```
+    /// use wharf_sdk::{Configure, Result, Route, SlowClient, Socket};
+    ///
+    /// async fn trade(mut socket: Socket) -> Result<()> {
+    ///     let sender = socket.sender();
+    ///     while let Some(order) = socket.read().await? {
+    ///         sender.send("prices move").await?;
+    ///         sender.send_under(SlowClient::Wait, order).await?; // acknowledged, whatever waits
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// let route = Route::new("/trade", trade).slow_client(SlowClient::DropOldest);
+    /// # let _ = route;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_under(
+        &self,
+        policy: SlowClient,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        Sending::new(&self.shared, message.into(), Some(policy))
     }
 
     /// Queues a text or binary message, or says at once that there is no room: where
@@ -105,6 +143,10 @@ impl Sender {
 
     /// Queues a message that stands for the latest state of `key`: one with the same key that is
     /// still waiting is replaced, and counted as dropped.
+    ///
+    /// Up to 64 keys have places of their own beside the queue, of as many bytes as the queue's: the
+    /// latest value has a place however full it is, and no policy drops it to make room. Only with
+    /// more keys or bytes than that does the policy apply.
     ///
     /// # Errors
     ///
@@ -142,6 +184,18 @@ impl Sender {
     /// `WHARF_PING_TOO_LARGE` over 125 bytes, `WHARF_CLOSED` after the end.
     pub fn ping(&self, payload: impl Into<Bytes>) -> Result<()> {
         self.shared.lock().engine.ping(payload.into())?;
+        self.shared.touch();
+        Ok(())
+    }
+
+    /// Queues a pong that no ping asked for, ahead of data: a sign of life that the peer does not
+    /// answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`ping`](Self::ping).
+    pub fn pong(&self, payload: impl Into<Bytes>) -> Result<()> {
+        self.shared.lock().engine.pong(payload.into())?;
         self.shared.touch();
         Ok(())
     }
@@ -240,10 +294,42 @@ impl Sender {
     /// What was dropped since the last call, if anything was.
     pub fn take_gap(&self) -> Option<Gap> {
         let removed = self.shared.lock().engine.take_gap();
-        (removed.messages > 0).then_some(Gap {
-            messages: removed.messages,
-            bytes: removed.bytes,
+        (removed.messages > 0).then(|| removed.into())
+    }
+
+    /// Waits until messages were dropped, and takes the gap; `None` once the session has ended. For
+    /// a handler that waits in `read` meanwhile:
+    ///
+    /// ```
+    /// use wharf_sdk::{Configure, Result, Route, SlowClient, Socket};
+    ///
+    /// async fn feed(mut socket: Socket) -> Result<()> {
+    ///     let sender = socket.sender();
+    ///     loop {
+    ///         tokio::select! {
+    ///             Some(gap) = sender.next_gap() => {
+    ///                 let news = format!("you missed {}", gap.messages);
+    ///                 sender.send_under(SlowClient::Wait, news).await?;
+    ///             }
+    ///             message = socket.read() => if message?.is_none() { return Ok(()) },
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let route = Route::new("/feed", feed).slow_client(SlowClient::DropOldest);
+    /// # let _ = route;
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn next_gap(&self) -> Option<Gap> {
+        self.wait_for(Line::Gap, |state| match state.engine.has_gap() {
+            true => Some(Some(state.engine.take_gap())),
+            false => state.engine.is_closed().then_some(None),
         })
+        .await
+        .map(Gap::from)
     }
 
     /// Begins the end for the server.

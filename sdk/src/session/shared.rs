@@ -48,6 +48,8 @@ struct Waiting {
     flushers: Waiters,
     /// For the end to begin, or to be over.
     enders: Waiters,
+    /// For messages to be dropped.
+    gap_watchers: Waiters,
     native: NativeRequest,
 }
 
@@ -57,6 +59,7 @@ pub(crate) enum Line {
     Room,
     Flush,
     End,
+    Gap,
 }
 
 impl State {
@@ -115,6 +118,7 @@ impl State {
     pub(crate) fn write_in_turn(
         &mut self,
         message: Message,
+        policy: Option<SlowClient>,
         ticket: &mut Option<Ticket>,
         waker: &Waker,
     ) -> Result<Admission> {
@@ -123,7 +127,7 @@ impl State {
             None => !self.has_waiting(Line::Room),
         };
         let bytes = message.payload_bytes();
-        let admission = self.engine.write(message, None, !is_turn, now)?;
+        let admission = self.engine.write(message, policy, !is_turn, now)?;
         match (&admission, *ticket) {
             (Admission::Done, _) => *ticket = None,
             (Admission::Wait(_), None) => {
@@ -166,6 +170,7 @@ impl Waiting {
             Line::Room => &mut self.writers,
             Line::Flush => &mut self.flushers,
             Line::End => &mut self.enders,
+            Line::Gap => &mut self.gap_watchers,
         }
     }
 
@@ -174,6 +179,7 @@ impl Waiting {
             Line::Room => &self.writers,
             Line::Flush => &self.flushers,
             Line::End => &self.enders,
+            Line::Gap => &self.gap_watchers,
         }
     }
 }
@@ -276,7 +282,7 @@ impl Shared {
         let mut state = self.lock();
         let reader = state.reader.take();
         let native = state.take_native();
-        let lines = [Line::Room, Line::Flush, Line::End];
+        let lines = [Line::Room, Line::Flush, Line::End, Line::Gap];
         let waiting: Vec<_> = lines
             .into_iter()
             .flat_map(|line| state.call_all(line))

@@ -18,6 +18,7 @@ use crate::{
     message::{CloseCode, CloseOutcome, ConnectionId, Error, ErrorKind, Message, Result},
     policy::Limits,
     session::{
+        around::{Around, Gate},
         clock::now,
         engine::{Admission, Engine},
         gap::Gap,
@@ -82,6 +83,9 @@ struct Extra {
     outgoing: Unsent,
     /// Where the `Sink` waits to be flushed or closed, if it does.
     waits_in: Option<(Line, Ticket)>,
+    /// What messages pass on their way to `read`, where something runs around them. Never locked,
+    /// as `native` is not.
+    gate: Option<Mutex<Gate>>,
 }
 
 impl Socket {
@@ -90,6 +94,16 @@ impl Socket {
             sender: Sender::new(shared),
             extra: None,
         }
+    }
+
+    /// Runs this around every message that is read from here on.
+    pub(crate) fn read_through(&mut self, around: Arc<dyn Around>) {
+        let extra = self.extra.get_or_insert_default();
+        extra.gate = Some(Mutex::new(Gate::new(around)));
+    }
+
+    pub(crate) fn shared_limits(&self) -> &Arc<Limits> {
+        &self.shared().limits
     }
 
     /// The next message; `None` once the session ends.
@@ -107,20 +121,31 @@ impl Socket {
 
     /// Polls for the next message; see [`read`](Self::read).
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>>> {
-        let mut state = self.shared().lock();
+        let gate = self.extra.as_mut().and_then(|extra| extra.gate.as_mut());
+        let Some(gate) = gate else {
+            return Self::poll_message(&self.sender, cx);
+        };
+        let gate = gate.get_mut().unwrap_or_else(PoisonError::into_inner);
+        gate.poll_read(cx, |cx| Self::poll_message(&self.sender, cx))
+    }
+
+    /// The next message as it came.
+    fn poll_message(sender: &Sender, cx: &mut Context<'_>) -> Poll<Result<Option<Message>>> {
+        let shared = sender.shared();
+        let mut state = shared.lock();
         let was_held = !state.engine.wants_input();
         if let Some(item) = state.engine.read() {
             let resumes = was_held && state.engine.wants_input();
             drop(state);
             if resumes {
                 // Read from another task, the session does not know that there is room again.
-                self.shared().touch();
+                shared.touch();
             }
             return Poll::Ready(item.transpose());
         }
         if state.engine.handle_waiting_reader(now) {
             // It has finished what a shutdown waited for.
-            self.shared().touch();
+            shared.touch();
         }
         match &mut state.reader {
             Some(reader) => reader.clone_from(cx.waker()),

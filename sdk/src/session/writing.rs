@@ -14,7 +14,10 @@ use super::{
     shared::{Line, Shared},
     waiters::Ticket,
 };
-use crate::message::{Message, Result};
+use crate::{
+    message::{Message, Result},
+    policy::SlowClient,
+};
 
 /// A message on its way into the queue, and its place in the line if there is no room.
 ///
@@ -23,6 +26,8 @@ use crate::message::{Message, Result};
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
     message: Option<Message>,
+    /// The message's own, in place of the route's.
+    policy: Option<SlowClient>,
     ticket: Option<Ticket>,
 }
 
@@ -30,6 +35,7 @@ impl Unsent {
     pub(super) fn new(message: Message) -> Self {
         Self {
             message: Some(message),
+            policy: None,
             ticket: None,
         }
     }
@@ -50,7 +56,7 @@ impl Unsent {
             return Poll::Ready(Ok(()));
         };
         let mut state = shared.lock();
-        let admission = state.write_in_turn(message, &mut self.ticket, cx.waker());
+        let admission = state.write_in_turn(message, self.policy, &mut self.ticket, cx.waker());
         let next = state.call_writer();
         drop(state);
         next.into_iter().for_each(Waker::wake);
@@ -79,8 +85,11 @@ pub(super) struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    pub(super) fn new(shared: &'a Shared, message: Message) -> Self {
-        let unsent = Unsent::new(message);
+    pub(super) fn new(shared: &'a Shared, message: Message, policy: Option<SlowClient>) -> Self {
+        let unsent = Unsent {
+            policy,
+            ..Unsent::new(message)
+        };
         Self { shared, unsent }
     }
 }

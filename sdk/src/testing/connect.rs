@@ -15,7 +15,10 @@ use super::{
     client::TestSocket,
     host::{Answer, TestHost},
 };
-use crate::{policy::Compression, request::UpgradeRequest};
+use crate::{
+    policy::Compression,
+    request::{Principal, UpgradeRequest},
+};
 
 impl TestHost {
     /// Prepares a connection to a path, such as `/chat?room=1`. Once it is made, the handler has
@@ -195,6 +198,55 @@ impl Connect {
     /// Sends a bearer token.
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sends a cookie, beside those that are there.
+    pub fn cookie(mut self, name: &str, value: &str) -> Self {
+        let jar = match self.request.headers.remove(header::COOKIE) {
+            Some(cookies) => format!("{}; ", cookies.to_str().unwrap_or_default()),
+            None => String::new(),
+        };
+        self.header("cookie", &format!("{jar}{name}={value}"))
+    }
+
+    /// Adds a parameter to the query, percent-encoded.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        let encoded = match serde_urlencoded::to_string([(name, value)]) {
+            Ok(encoded) => encoded,
+            Err(error) => panic!("{name:?} cannot be in a query: {error}"),
+        };
+        let separator = match self.request.uri.query() {
+            Some(_) => '&',
+            None => '?',
+        };
+        let uri = format!("{}{separator}{encoded}", self.request.uri);
+        self.request.uri = match uri.parse() {
+            Ok(uri) => uri,
+            Err(error) => panic!("{uri:?} is not a path: {error}"),
+        };
+        self
+    }
+
+    /// Connects as this principal, whatever the app's authenticators would say.
+    ///
+    /// ```
+    /// # use wharf_sdk::{App, Principal, Result, Route, Socket, middleware::bearer, testing::TestHost};
+    /// # async fn hello(principal: Principal, mut socket: Socket) -> Result<()> {
+    /// #     socket.write(format!("hello {}", principal.id)).await
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let auth = bearer(async |_| Ok(None));
+    /// let route = Route::new("/hello", hello).middleware(auth).require_scopes(["chat"]);
+    /// let host = TestHost::new(App::builder().route(route).build()?);
+    /// let alice = Principal::new("alice").with_scopes(["chat"]);
+    /// host.connect("/hello").principal(alice).await.expect_text("hello alice").await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn principal(mut self, principal: Principal) -> Self {
+        self.request.extensions.insert(principal);
+        self
     }
 
     /// Connects from this address.

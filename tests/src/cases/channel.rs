@@ -1,14 +1,20 @@
 //! Events with replies, on the route `/channel`.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use wharf_sdk::{
-    App, Channel, Configure, Route,
+    App, Channel, Configure, Observer, Route, SessionInfo,
     channel::{ChannelPeer, Data, EventErrors, Held},
 };
 
-use crate::{Client, Host, Request, Site, client::Frame};
+use crate::{Client, Host, Notes, Request, Site, client::Frame};
 
 /// What a function returns is the reply, whatever the id looks like.
 pub async fn replies(host: &dyn Host) {
@@ -245,6 +251,121 @@ pub async fn a_thousand_at_once(host: &dyn Host) {
     for id in 0..1000 {
         expect(&mut client, json!({ "reply": id, "data": id })).await;
     }
+    client.close().await;
+}
+
+/// A thousand requests at once to a function that takes its time, and replies that nobody asked for:
+/// no more run than may, whoever sends more is held back, and each gets its answer.
+pub async fn floods(host: &dyn Host) {
+    const REQUESTS: usize = 1000;
+    const UNASKED: usize = 300;
+    let site = Site::of(host, |app: wharf_sdk::AppBuilder| {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let slow = move || {
+            let begun = Arc::clone(&begun);
+            async move {
+                begun.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                Ok::<_, wharf_sdk::Error>(begun.load(Ordering::Relaxed))
+            }
+        };
+        let channel = Channel::new().on("slow", slow).side_by_side(8);
+        app.route(Route::new("/slow", channel))
+    })
+    .await;
+    let mut client = site.open("/slow").await;
+    for id in 0..REQUESTS {
+        client
+            .send_text(&format!(r#"{{"event":"slow","id":{id}}}"#))
+            .await;
+        if id < UNASKED {
+            client.send_text(r#"{"reply":1,"data":"hunter2"}"#).await;
+        }
+    }
+    let (mut replies, mut unasked) = (0, 0);
+    while replies < REQUESTS || unasked < UNASKED {
+        let text = client.expect_any_text().await;
+        assert!(!text.contains("hunter2"), "{text}");
+        let came: Value = serde_json::from_str(&text).expect("JSON");
+        match came["reply"].is_null() {
+            true => {
+                assert_eq!(came["error"]["code"], "WHARF_UNASKED_REPLY");
+                unasked += 1;
+            }
+            false => {
+                let begun = came["data"].as_u64().expect("a count");
+                // The others wait, here or in TCP.
+                assert!(
+                    begun <= replies as u64 + 8,
+                    "{begun} of {replies} have begun"
+                );
+                replies += 1;
+            }
+        }
+    }
+    client.close().await;
+}
+
+/// Secrets in envelopes of every wrong shape show up neither in a reply nor in what observers are
+/// told, causes included.
+pub async fn wrong_shapes_leak_nothing(host: &dyn Host) {
+    struct Told(Notes);
+    impl Observer for Told {
+        fn failed(&self, _: &SessionInfo, error: &wharf_sdk::Error) {
+            self.0
+                .add(format!("{error:?} {error} {}", error.cause_chain()));
+        }
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(tag = "type", rename_all = "lowercase")]
+    enum Order {
+        Buy { amount: u32 },
+    }
+    let (notes, mut noted) = Notes::new();
+    let site = Site::of(host, |app: wharf_sdk::AppBuilder| {
+        let buy =
+            async |Data(Order::Buy { amount }): Data<Order>| Ok::<_, wharf_sdk::Error>(amount);
+        app.observer(Told(notes))
+            .route(Route::new("/orders", Channel::new().on("buy", buy)))
+    })
+    .await;
+    let mut client = site.open("/orders").await;
+    for text in [
+        "hunter2",
+        r#"{"hunter2""#,
+        r#""hunter2""#,
+        r#"["hunter2"]"#,
+        r#"{"hunter2":"hunter2"}"#,
+        r#"{"event":"hunter2"}"#,
+        r#"{"event":"hunter2 with a space"}"#,
+        r#"{"event":"buy","id":["hunter2"]}"#,
+        r#"{"event":"buy","reply":1,"data":"hunter2"}"#,
+        r#"{"event":"buy","data":"hunter2"}"#,
+        r#"{"event":"buy","data":{"type":"hunter2"}}"#,
+        r#"{"event":"buy","data":{"type":"buy","amount":"hunter2"}}"#,
+        r#"{"event":"buy","data":{"type":"buy","hunter2":1}}"#,
+        r#"{"reply":"hunter2"}"#,
+        r#"{"reply":1,"data":"hunter2","error":"hunter2"}"#,
+    ] {
+        client.send_text(text).await;
+        let reply = client.expect_any_text().await;
+        assert!(
+            !reply.contains("hunter2"),
+            "{text} is answered with {reply}"
+        );
+        assert!(reply.contains("WHARF_"), "{text} is answered with {reply}");
+        let told = noted.next().await;
+        assert!(
+            !told.contains("hunter2"),
+            "of {text}, observers hear {told}"
+        );
+    }
+    client
+        .send_text(r#"{"event":"buy","data":{"type":"buy","amount":"x"},"id":1}"#)
+        .await;
+    let reply: Value = client.expect_json().await;
+    let what = reply["error"]["message"].as_str().expect("a message");
+    assert!(what.contains("at amount"), "{what}");
     client.close().await;
 }
 

@@ -119,7 +119,7 @@ pub async fn contradictions(_host: &dyn Host) {
             "queue_bytes",
         ),
         (
-            Route::new("/r", echo).rate_limit(RateLimit::messages(0)),
+            Route::new("/r", echo).rate_limit(RateLimit::per_second(0)),
             "rate_limit",
         ),
         (
@@ -164,7 +164,7 @@ async fn rated_site(host: &dyn Host, policy: RatePolicy) -> Site {
             }
         }
     };
-    let limit = RateLimit::messages(10).on_excess(policy);
+    let limit = RateLimit::per_second(10).on_excess(policy);
     Site::of(host, |app| {
         app.route(Route::new("/rated", rated).rate_limit(limit))
     })

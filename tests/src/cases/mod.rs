@@ -22,6 +22,7 @@ pub mod handshake;
 pub mod heartbeat;
 pub mod limits;
 pub mod message;
+pub mod message_middleware;
 pub mod middleware;
 pub mod native;
 pub mod observers;

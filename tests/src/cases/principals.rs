@@ -1,9 +1,15 @@
 //! Who connects how often, and for how long.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::time::sleep;
-use wharf_sdk::{Principal, PrincipalCap, Route, middleware::bearer};
+use wharf_sdk::{Error, Principal, PrincipalCap, Route, middleware::bearer};
 
 use crate::{Client, Host, Request, Site, fixture::echo};
 
@@ -59,6 +65,41 @@ pub async fn renewed_credentials(host: &dyn Host) {
         client.expect_text("renewed").await;
     }
     client.expect_close(1008).await;
+}
+
+/// A principal that is not valid any more loses its sessions, with 1008, and without having asked for
+/// anything; others keep theirs.
+pub async fn verified_again(host: &dyn Host) {
+    let banned = Arc::new(AtomicBool::new(false));
+    let is_banned = Arc::clone(&banned);
+    let site = Site::of(host, |app| {
+        let anybody = bearer(async |token: String| Ok(Some(Principal::new(token))));
+        app.route(Route::new("/again", echo).middleware(anybody).reverify(
+            Duration::from_millis(50),
+            move |who| {
+                let is_gone = &*who.id == "alice" && is_banned.load(Ordering::Relaxed);
+                async move {
+                    match &*who.id {
+                        "carol" => Err(Error::handler("the database is away")),
+                        _ => Ok((!is_gone).then(|| Principal::clone(&who))),
+                    }
+                }
+            },
+        ))
+    })
+    .await;
+    let mut alice = site.open_with(of("/again", "alice")).await;
+    let bob = site.open_with(of("/again", "bob")).await;
+    let carol = site.open_with(of("/again", "carol")).await;
+    let stranger = site.open("/again").await;
+    sleep(Duration::from_millis(200)).await;
+    alice.expect_echo("still here").await;
+    banned.store(true, Ordering::Relaxed);
+    alice.expect_close(1008).await;
+    for mut client in [bob, carol, stranger] {
+        client.expect_echo("still here").await;
+        client.close().await;
+    }
 }
 
 async fn close(mut client: Client) {

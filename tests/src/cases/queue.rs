@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use wharf_sdk::{Configure, Result, Route, SlowClient, Socket, State};
+use wharf_sdk::{Configure, Result, Route, SlowClient, Socket, State, WebSocketExt};
 
 use crate::{Host, Notes, Site, fixture::echo};
 
@@ -95,6 +95,46 @@ pub async fn drop_oldest(host: &dyn Host) {
     expect_numbers(&mut client, 936..1000).await;
     client.expect_text("sent:64 dropped:936 errors:0").await;
     client.expect_close(1000).await;
+}
+
+/// What is sent under a policy that waits is not dropped with the chatter, and goes before it.
+pub async fn acknowledgements_stay(host: &dyn Host) {
+    let trades = async |mut socket: Socket| -> Result<()> {
+        let sender = socket.sender();
+        for number in 0..20 {
+            sender.try_send(format!("chatter {number}"))?;
+            if number % 5 == 0 {
+                socket
+                    .write_under(SlowClient::Wait, format!("ack {number}"))
+                    .await?;
+            }
+        }
+        let dropped = socket.take_gap().map_or(0, |gap| gap.messages);
+        socket.flush().await;
+        socket.write(format!("dropped {dropped}")).await
+    };
+    for (policy, last) in [
+        (SlowClient::DropOldest, ["chatter 18", "chatter 19"]),
+        (SlowClient::DropNewest, ["chatter 0", "chatter 1"]),
+    ] {
+        let route = Route::new("/trade", trades)
+            .slow_client(policy)
+            .queue_messages(6);
+        let site = Site::of(host, |app| app.route(route)).await;
+        let mut client = site.open("/trade").await;
+        let mut came = Vec::new();
+        for _ in 0..6 {
+            came.push(client.expect_any_text().await.to_string());
+        }
+        let (acks, chatter): (Vec<_>, Vec<_>) =
+            came.into_iter().partition(|text| text.starts_with("ack"));
+        assert_eq!(acks, ["ack 0", "ack 5", "ack 10", "ack 15"], "{policy:?}");
+        if policy == SlowClient::DropOldest {
+            assert_eq!(chatter, last);
+        }
+        client.expect_text("dropped 18").await;
+        client.expect_close(1000).await;
+    }
 }
 
 /// The queue is limited in messages as well, the one being added counted.

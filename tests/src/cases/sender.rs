@@ -160,6 +160,101 @@ pub async fn latest_of_a_key(host: &dyn Host) {
     client.expect_close(1000).await;
 }
 
+/// However full the queue is and whatever its policy, the latest value of a key has a place, up to
+/// as many keys as there are places.
+pub async fn latest_has_a_place(host: &dyn Host) {
+    const KEYS: usize = 64;
+    for policy in [
+        SlowClient::Error,
+        SlowClient::DropNewest,
+        SlowClient::DropOldest,
+    ] {
+        let prices = async |socket: Socket| -> Result<()> {
+            let sender = socket.sender();
+            sender.try_send("full")?;
+            for price in 0..3 {
+                sender.send_latest("price", price.to_string())?;
+            }
+            for key in 1..KEYS {
+                sender.send_latest(key.to_string(), "k")?;
+            }
+            let beyond = sender.send_latest("one more", "k");
+            // Chatter finds no more room than before, and makes none where keys are.
+            let _ = sender.try_send("chatter");
+            let beyond = beyond.err().map_or("dropped", |_| "refused");
+            socket.sender().flush().await;
+            sender.send(beyond).await
+        };
+        let route = Route::new("/prices", prices)
+            .slow_client(policy)
+            .queue_messages(1);
+        let site = Site::of(host, |app| app.route(route)).await;
+        let mut client = site.open("/prices").await;
+        if policy != SlowClient::DropOldest {
+            client.expect_text("full").await;
+        }
+        client.expect_text("2").await;
+        for _ in 1..KEYS {
+            client.expect_text("k").await;
+        }
+        if policy == SlowClient::DropOldest {
+            client.expect_text("chatter").await;
+        }
+        let beyond = match policy {
+            SlowClient::Error => "refused",
+            _ => "dropped",
+        };
+        client.expect_text(beyond).await;
+        client.expect_close(1000).await;
+    }
+}
+
+/// A handler that waits in `read` hears of a gap at once.
+pub async fn gap_beside_a_read(host: &dyn Host) {
+    let feed = async |mut socket: Socket| -> Result<()> {
+        let sender = socket.sender();
+        let gaps = sender.clone();
+        loop {
+            tokio::select! {
+                Some(gap) = gaps.next_gap() => {
+                    sender.flush().await;
+                    sender.send(format!("missed {}", gap.messages)).await?;
+                }
+                message = socket.read() => {
+                    if message?.is_none() {
+                        break;
+                    }
+                    let sender = sender.clone();
+                    tokio::spawn(async move {
+                        for _ in 0..5 {
+                            sender.try_send("news")?;
+                        }
+                        Result::<()>::Ok(())
+                    });
+                }
+            }
+        }
+        assert!(gaps.next_gap().await.is_none(), "the session has ended");
+        Ok(())
+    };
+    let route = Route::new("/feed", feed)
+        .slow_client(SlowClient::DropNewest)
+        .queue_messages(2);
+    let site = Site::of(host, |app| app.route(route)).await;
+    let mut client = site.open("/feed").await;
+    client.send_text("begin").await;
+    let (mut news, mut missed) = (0, 0);
+    // On several threads some of it may leave in between.
+    while news + missed < 5 {
+        match client.expect_any_text().await.strip_prefix("missed ") {
+            Some(count) => missed += count.parse::<usize>().expect("a number"),
+            None => news += 1,
+        }
+    }
+    assert!(missed > 0 || news == 5);
+    client.close().await;
+}
+
 /// What a policy drops is told as a gap, once.
 pub async fn gaps(host: &dyn Host) {
     let drops = async |mut socket: Socket| -> Result<()> {

@@ -72,7 +72,62 @@ where
     Authenticate::new(Source::Subprotocol(prefix.into()), verify)
 }
 
-/// Turns a credential into a principal: made by [`bearer`] and [`subprotocol_token`].
+/// Authenticates by the cookie of this name, which a browser sends by itself.
+///
+/// It does so for pages of any origin: leave the route's origin policy as it is, or name the pages
+/// that may. A cookie that comes twice is no credential.
+///
+/// ```
+/// use wharf_sdk::{
+///     App, Principal, Route, Socket, middleware::cookie, testing::TestHost,
+/// };
+/// # use wharf_sdk::Result;
+///
+/// async fn hello(principal: Principal, mut socket: Socket) -> Result<()> {
+///     socket.write(format!("hello {}", principal.id)).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let auth = cookie("session", async |session: String| {
+///     Ok((session == "42").then(|| Principal::new("alice")))
+/// });
+/// let route = Route::new("/hello", hello).middleware(auth).require_auth();
+/// let host = TestHost::new(App::builder().route(route).build()?);
+///
+/// host.connect("/hello").cookie("session", "42").await.expect_text("hello alice").await;
+/// host.connect("/hello").cookie("session", "43").expect_rejected(401).await;
+/// # Ok(())
+/// # }
+/// ```
+pub fn cookie<F, Fut>(name: impl Into<String>, verify: F) -> Authenticate<F, Fut>
+where
+    F: Fn(String) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Option<Principal>>> + Send + 'static,
+{
+    Authenticate::new(Source::Cookie(name.into()), verify)
+}
+
+/// Authenticates by the header of this name: an API key.
+///
+/// ```
+/// use wharf_sdk::{Principal, middleware::api_key};
+///
+/// let auth = api_key("x-api-key", async |key: String| {
+///     Ok((key == "letmein").then(|| Principal::new("the shop")))
+/// });
+/// # let _ = auth;
+/// ```
+pub fn api_key<F, Fut>(header: impl Into<String>, verify: F) -> Authenticate<F, Fut>
+where
+    F: Fn(String) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Option<Principal>>> + Send + 'static,
+{
+    Authenticate::new(Source::Header(header.into()), verify)
+}
+
+/// Turns a credential into a principal: made by [`bearer`], [`subprotocol_token`], [`cookie`] and
+/// [`api_key`].
 pub struct Authenticate<F, Fut> {
     source: Source,
     verify: F,
@@ -83,6 +138,8 @@ enum Source {
     Bearer,
     /// The prefix of the offer.
     Subprotocol(String),
+    Cookie(String),
+    Header(String),
 }
 
 impl<F, Fut> Authenticate<F, Fut> {
@@ -114,6 +171,8 @@ impl Source {
                 context.hide_offer(&offer);
                 Some(offer[prefix.len()..].to_owned())
             }
+            Self::Cookie(name) => context.cookie(name).map(str::to_owned),
+            Self::Header(name) => context.header(name.as_str()).map(str::to_owned),
         }
     }
 }
@@ -142,6 +201,8 @@ where
         Some(match &self.source {
             Source::Bearer => Credential::Bearer,
             Source::Subprotocol(prefix) => Credential::Subprotocol(prefix.clone()),
+            Source::Cookie(name) => Credential::Cookie(name.clone()),
+            Source::Header(name) => Credential::Header(name.clone()),
         })
     }
 }

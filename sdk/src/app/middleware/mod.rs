@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use futures::{FutureExt, future::BoxFuture};
 
 pub use self::{
-    auth::{Authenticate, bearer, subprotocol_token},
+    auth::{Authenticate, api_key, bearer, cookie, subprotocol_token},
     credential::Credential,
     from_fn::{authenticator, from_fn},
     rate_limit::UpgradeRate,
@@ -24,6 +24,7 @@ pub use self::{
     trace::Trace,
 };
 pub(crate) use self::{authorize::Authorize, trace::session_span};
+pub use crate::handler::MessageRate;
 use crate::{
     message::{Error, Result},
     request::{Context, Response},

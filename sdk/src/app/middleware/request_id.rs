@@ -1,5 +1,7 @@
 //! A name for each request that both sides' logs can share.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue};
 
@@ -24,7 +26,7 @@ pub struct RequestIdLayer;
 
 /// The id of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(pub String);
+pub struct RequestId(pub Arc<str>);
 
 #[async_trait]
 impl Middleware for RequestIdLayer {
@@ -38,7 +40,7 @@ impl Middleware for RequestIdLayer {
             None => format!("{:x}-{}", process_nonce(), context.id()),
         };
         let value = HeaderValue::try_from(id.as_str()).ok();
-        context.insert(RequestId(id));
+        context.insert(RequestId(id.into()));
         let mut response = next.run(context).await;
         if let Some(value) = value {
             response.headers_mut().insert(HEADER, value);

@@ -39,7 +39,7 @@ impl Middleware for Trace {
             connection = %context.id(),
             route = context.route(),
             driver = context.driver(),
-            request_id = context.extension::<RequestId>().map(|id| id.0.as_str()),
+            request_id = context.extension::<RequestId>().map(|id| &*id.0),
         );
         context.insert(Traced(Arc::new(Mutex::new(Some(span.clone())))));
         Ok(next.run(context).instrument(span).await)
@@ -66,7 +66,7 @@ pub(crate) fn session_span(context: &Context, session: &SessionInfo) -> Option<S
         peer = session.peer.map(tracing::field::display),
         subprotocol = session.subprotocol.as_deref(),
         principal = session.principal.as_deref(),
-        request_id = context.extension::<RequestId>().map(|id| id.0.as_str()),
+        request_id = context.extension::<RequestId>().map(|id| &*id.0),
     );
     if let Some(upgrade) = upgrade {
         span.follows_from(&upgrade);

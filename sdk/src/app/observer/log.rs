@@ -86,6 +86,9 @@ impl Observer for Log {
             tracing::debug!(
                 connection = %session.id,
                 route = &*session.route,
+                method = session.method,
+                path = &*session.path,
+                request = session.request_id.as_deref(),
                 code = error.code(),
                 phase,
                 "failed"
@@ -94,6 +97,9 @@ impl Observer for Log {
             tracing::error!(
                 connection = %session.id,
                 route = &*session.route,
+                method = session.method,
+                path = &*session.path,
+                request = session.request_id.as_deref(),
                 code = error.code(),
                 phase,
                 cause = error.cause_chain(),

@@ -60,8 +60,13 @@ impl RouteChain {
         self.take_place(&mut context)?;
         let subprotocols = &self.route.limits.subprotocols;
         context.settle_subprotocol(|offers| subprotocols.choose(offers))?;
-        let prepared = self.route.handler.prepare(&context).await;
+        let middleware = &self.route.message_middleware;
+        let prepared = self.route.handler.prepare(&context, middleware).await;
         let prepared = prepared.map_err(|error| error.in_phase(Phase::Upgrade))?;
+        let prepared = match (&self.route.reverify, context.principal()) {
+            (Some(reverify), Some(who)) => reverify.clone().beside(Arc::clone(who), prepared),
+            _ => prepared,
+        };
         *lock(&self.accepted) = Some((context, prepared));
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use tracing::Instrument;
 
 pub use self::handshake::accept_key;
@@ -26,7 +26,7 @@ use super::observer::{Timed, handler_histogram};
 use super::{
     app::{App, AppInner},
     entry::RouteEntry,
-    middleware::{Next, session_span},
+    middleware::{Next, RequestId, session_span},
 };
 use crate::{
     handler::Prepared,
@@ -495,6 +495,16 @@ fn session_parts(
         info: SessionInfo {
             id: context.id(),
             route: Arc::clone(&route.pattern),
+            method: match context.method() {
+                &Method::CONNECT => "CONNECT",
+                _ => "GET",
+            },
+            path: match context.path() == &*route.pattern {
+                // Most routes have no parameters, and their sessions one path.
+                true => Arc::clone(&route.pattern),
+                false => context.path().into(),
+            },
+            request_id: context.extension().map(|id: &RequestId| Arc::clone(&id.0)),
             driver: context.driver(),
             peer: context.peer(),
             subprotocol: context.selected_subprotocol(),

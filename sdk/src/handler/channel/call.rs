@@ -160,7 +160,7 @@ where
 {
     async fn from_call(call: &Call) -> Result<Self> {
         let value: T = call.decode()?;
-        codec::validated(value).map(Self)
+        codec::validated(value, call.data().unwrap_or("null")).map(Self)
     }
 }
 

@@ -6,8 +6,8 @@ use super::{
     envelope::{Envelope, is_name},
     event::{Event, EventErrors},
     function::{AnyOpen, EventFunction, OpenFunction},
-    middleware::EventMiddleware,
 };
+use crate::handler::middleware::{MessageMiddleware, MessageStack};
 
 /// A handler made of typed events, with replies in both directions.
 ///
@@ -40,7 +40,7 @@ use super::{
 #[derive(Clone)]
 pub struct Channel {
     pub(super) events: Arc<HashMap<&'static str, Event>>,
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     /// The first thing that is wrong with it: said when the app is built.
     pub(super) mistake: Option<String>,
 }
@@ -49,7 +49,7 @@ pub struct Channel {
 pub(super) struct Settings {
     pub(super) envelope: Envelope,
     pub(super) open: Option<AnyOpen>,
-    pub(super) middleware: Vec<Arc<dyn EventMiddleware>>,
+    pub(super) middleware: MessageStack,
     pub(super) emitted: Vec<&'static str>,
     pub(super) unknown: EventErrors,
     pub(super) invalid: EventErrors,
@@ -65,16 +65,16 @@ impl Channel {
     pub fn new() -> Self {
         Self {
             events: Arc::default(),
-            settings: Settings {
+            settings: Arc::new(Settings {
                 envelope: Envelope::default(),
                 open: None,
-                middleware: Vec::new(),
+                middleware: MessageStack::default(),
                 emitted: Vec::new(),
                 unknown: EventErrors::default(),
                 invalid: EventErrors::default(),
                 failed: EventErrors::default(),
                 side_by_side: 1,
-            },
+            }),
             mistake: None,
         }
     }
@@ -109,7 +109,7 @@ impl Channel {
                 "event name {name:?} must be 1 to 64 letters, digits or -_.:/"
             ));
         }
-        self.settings.emitted.push(name);
+        self.change().emitted.push(name);
         self
     }
 
@@ -117,14 +117,15 @@ impl Channel {
     /// functions take as [`Held`](super::Held); an error ends the session as a failing handler does.
     #[must_use]
     pub fn on_open<Args: 'static>(mut self, function: impl OpenFunction<Args>) -> Self {
-        self.settings.open = Some(AnyOpen::new(function));
+        self.change().open = Some(AnyOpen::new(function));
         self
     }
 
-    /// Runs around every event; first added is outermost.
+    /// Runs around every event, inside what its route, its groups and the app add with
+    /// `message_middleware`; first added is outermost.
     #[must_use]
-    pub fn middleware(mut self, middleware: impl EventMiddleware) -> Self {
-        self.settings.middleware.push(Arc::new(middleware));
+    pub fn middleware(mut self, middleware: impl MessageMiddleware) -> Self {
+        self.change().middleware.push(middleware);
         self
     }
 
@@ -145,14 +146,14 @@ impl Channel {
                 ));
             }
         }
-        self.settings.envelope = envelope;
+        self.change().envelope = envelope;
         self
     }
 
     /// What becomes of an event that nobody serves. Default: a reply.
     #[must_use]
     pub fn unknown(mut self, policy: EventErrors) -> Self {
-        self.settings.unknown = policy;
+        self.change().unknown = policy;
         self
     }
 
@@ -160,14 +161,14 @@ impl Channel {
     /// reply.
     #[must_use]
     pub fn invalid(mut self, policy: EventErrors) -> Self {
-        self.settings.invalid = policy;
+        self.change().invalid = policy;
         self
     }
 
     /// What becomes of an event whose function fails, panics or takes too long. Default: a reply.
     #[must_use]
     pub fn failed(mut self, policy: EventErrors) -> Self {
-        self.settings.failed = policy;
+        self.change().failed = policy;
         self
     }
 
@@ -175,8 +176,20 @@ impl Channel {
     /// Default: one, so that they run in the order in which they came. At most 64.
     #[must_use]
     pub fn side_by_side(mut self, events: usize) -> Self {
-        self.settings.side_by_side = events.clamp(1, MAX_SIDE_BY_SIDE);
+        self.change().side_by_side = events.clamp(1, MAX_SIDE_BY_SIDE);
         self
+    }
+
+    /// With this middleware around its own.
+    pub(super) fn inside(mut self, middleware: &MessageStack) -> Self {
+        let settings = self.change();
+        let own = std::mem::take(&mut settings.middleware);
+        settings.middleware = middleware.with_inside(own);
+        self
+    }
+
+    fn change(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
     }
 
     fn mistake(&mut self, what: String) {

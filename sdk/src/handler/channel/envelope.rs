@@ -214,9 +214,7 @@ impl Envelope {
     /// The reply that says what went wrong; where there was no id, it is a reply to `null`.
     pub(super) fn error(&self, id: Option<&CallId>, error: &Error) -> Message {
         let mut body = serde_json::json!({ "code": error.code(), "message": error.message() });
-        if !error.issues().is_empty() {
-            body["issues"] = serde_json::json!(error.issues());
-        }
+        error.add_fields(&mut body);
         let mut text = String::from("{");
         push_field(&mut text, self.reply, id.map_or("null", |id| &id.0));
         text.push(',');

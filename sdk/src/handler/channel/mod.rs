@@ -9,8 +9,9 @@ mod documented;
 mod envelope;
 mod event;
 mod function;
-mod middleware;
 mod peer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod rate;
 mod run;
 
@@ -24,7 +25,6 @@ pub use self::{
     envelope::Envelope,
     event::{Event, EventErrors},
     function::{EventFunction, OpenFunction},
-    middleware::EventMiddleware,
     peer::ChannelPeer,
     rate::EventRate,
 };

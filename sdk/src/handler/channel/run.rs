@@ -26,9 +26,12 @@ use crate::{
     handler::{
         codec::wrong_kind,
         event_snapshot::EventSnapshot,
-        function::{Handler, Prepared},
+        function::Handler,
+        middleware::{Inbound, MessageStack},
+        prepared::Prepared,
     },
     message::{CloseCode, CloseFrame, Error, ErrorKind, Message, MessageKind, Result},
+    policy::SlowClient,
     request::Context,
     session::Socket,
 };
@@ -54,6 +57,19 @@ impl Handler<()> for Channel {
                 Box::new(move |socket| Box::pin(run(channel, context, socket)));
             Ok(prepared)
         })
+    }
+
+    /// The route's middleware runs around its events, as its own does.
+    fn prepare_inside<'a>(
+        &'a self,
+        context: &'a Context,
+        middleware: &'a MessageStack,
+    ) -> BoxFuture<'a, Result<Prepared>> {
+        if middleware.is_empty() {
+            return self.prepare(context);
+        }
+        let channel = self.clone().inside(middleware);
+        Box::pin(async move { channel.prepare(context).await })
     }
 
     fn check(&self, provided: &Provided<'_>) -> Result<()> {
@@ -258,21 +274,14 @@ async fn serve(channel: Channel, call: Call, id: Option<CallId>) -> Result<()> {
         return Ok(());
     };
     let settings = &channel.settings;
-    let served = AssertUnwindSafe(timeout(event.timeout, guarded(event, settings, &call)));
-    let error = match served.catch_unwind().await {
-        Ok(Ok(Ok(reply))) => {
+    let error = match guarded(event, settings, &call).await {
+        Ok(reply) => {
             return match &id {
                 None => Ok(()),
                 Some(id) => send(call.peer(), settings.envelope.reply(id, &reply)).await,
             };
         }
-        Ok(Ok(Err(error))) => error,
-        Ok(Err(_)) => Error::new(
-            ErrorKind::Timeout,
-            "WHARF_EVENT_TIMEOUT",
-            "serving the event took too long; try again later",
-        ),
-        Err(panic) => Error::panicked(panic),
+        Err(error) => error,
     };
     let policy = match error.kind() {
         ErrorKind::Decode => settings.invalid,
@@ -289,21 +298,27 @@ async fn serve(channel: Channel, call: Call, id: Option<CallId>) -> Result<()> {
 /// Checks who may send the event and how often, then runs what is around its function, and it.
 async fn guarded(event: &Event, settings: &Settings, call: &Call) -> Result<String> {
     admit(event, call)?;
+    let sender = call.peer().sender();
+    let inbound = Inbound::of_event(call.context(), sender, call.name(), call.data());
     let mut entered = 0;
-    let mut outcome = Ok(String::new());
-    for middleware in &settings.middleware {
-        if let Err(refusal) = middleware.before(call).await {
-            outcome = Err(refusal);
-            break;
-        }
-        entered += 1;
-    }
-    if outcome.is_ok() {
-        outcome = event.function.call(call.clone()).await;
-    }
-    for middleware in settings.middleware[..entered].iter().rev() {
-        middleware.after(call, outcome.as_ref().map(|_| ())).await;
-    }
+    let served = AssertUnwindSafe(async {
+        settings.middleware.before(&inbound, &mut entered).await?;
+        event.function.call(call.clone()).await
+    });
+    let outcome = match timeout(event.timeout, served.catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Err(Error::panicked(panic)),
+        Err(_) => Err(Error::new(
+            ErrorKind::Timeout,
+            "WHARF_EVENT_TIMEOUT",
+            "serving the event took too long; try again later",
+        )),
+    };
+    let after = settings
+        .middleware
+        .after(&inbound, entered, outcome.as_ref().map(|_| ()));
+    // What is around it has as long again to hear what came of it.
+    let _ = timeout(event.timeout, after).await;
     outcome
 }
 
@@ -357,9 +372,9 @@ async fn refuse(
     }
 }
 
-/// A peer that has gone needs no reply.
+/// Sends a reply, which is owed: it is not dropped with the chatter. A peer that has gone needs none.
 async fn send(peer: &ChannelPeer, message: Message) -> Result<()> {
-    match peer.sender().send(message).await {
+    match peer.sender().send_under(SlowClient::Wait, message).await {
         Err(error) if error.kind() == ErrorKind::Closed => Ok(()),
         sent => sent,
     }

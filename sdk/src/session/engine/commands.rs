@@ -69,16 +69,27 @@ impl Engine {
             self.queue.discard(message);
             return Err(refusal);
         }
-        let bytes = message.payload_bytes();
-        if !is_behind_others && self.queue.has_room(bytes, self.unsent_bytes) {
-            self.queue.push(message);
-            return Ok(Admission::Done);
-        }
+        let (bytes, behind) = (message.payload_bytes(), self.unsent_bytes);
         let policy = policy.unwrap_or(self.limits.slow_client);
-        self.write_without_room(message, None, policy, now)
+        if !is_behind_others {
+            if !self.queue.has_room(bytes, behind)
+                && !policy.drops()
+                && self.queue.can_make_room(bytes, behind)
+            {
+                // It goes before what was sent with less care.
+                let removed = self.queue.make_room(bytes, behind);
+                self.count_removed(removed);
+            }
+            if self.queue.has_room(bytes, behind) {
+                self.queue.push(message, !policy.drops());
+                return Ok(Admission::Done);
+            }
+        }
+        self.write_without_room(message, policy, now)
     }
 
-    /// Queues a message in the place of a waiting one with the same key.
+    /// Queues a message in the place of a waiting one with the same key, or in one of the places
+    /// that keys have.
     pub(crate) fn write_latest(
         &mut self,
         message: Message,
@@ -89,13 +100,17 @@ impl Engine {
             self.queue.discard(message);
             return Err(refusal);
         }
-        let (bytes, behind) = (message.payload_bytes(), self.unsent_bytes);
-        if self.queue.has_room(bytes, behind) || self.queue.has_room_in_place(key, bytes, behind) {
+        if self.queue.has_place(key, message.payload_bytes()) {
             let removed = self.queue.push_latest(message, key.clone());
             self.count_removed(removed);
             return Ok(Admission::Done);
         }
-        self.write_without_room(message, Some(key), self.limits.slow_client, now)
+        let policy = match self.limits.slow_client {
+            // What is older is of other keys: the latest of them too.
+            SlowClient::DropOldest => SlowClient::DropNewest,
+            policy => policy,
+        };
+        self.write_without_room(message, policy, now)
     }
 
     /// Queues a message that many sessions send. Nobody waits for a slow one among them: where the
@@ -110,7 +125,8 @@ impl Engine {
         let bytes = message.payload_bytes();
         let behind = self.unsent_bytes;
         if !is_behind_others && self.queue.has_room(bytes, behind) {
-            self.queue.push(Outgoing::Shared(message.clone()));
+            let stays = !self.limits.slow_client.drops();
+            self.queue.push(Outgoing::Shared(message.clone()), stays);
             return Ok(Delivery::Queued);
         }
         match self.limits.slow_client {
@@ -118,7 +134,7 @@ impl Engine {
                 let removed = self.queue.make_room(bytes, behind);
                 let dropped = removed.messages;
                 self.count_removed(removed);
-                self.queue.push(Outgoing::Shared(message.clone()));
+                self.queue.push(Outgoing::Shared(message.clone()), false);
                 Ok(Delivery::MadeRoom(dropped))
             }
             SlowClient::Wait | SlowClient::DropNewest | SlowClient::DropOldest => {
@@ -135,21 +151,31 @@ impl Engine {
 
     /// Queues a ping of the handler's, ahead of data.
     pub(crate) fn ping(&mut self, payload: Bytes) -> Result<()> {
-        let refusal = if payload.len() > MAX_CONTROL_BYTES {
+        self.write_control(Message::Ping(payload))
+    }
+
+    /// Queues a pong that nobody asked for, ahead of data.
+    pub(crate) fn pong(&mut self, payload: Bytes) -> Result<()> {
+        self.write_control(Message::Pong(payload))
+    }
+
+    fn write_control(&mut self, message: Message) -> Result<()> {
+        let bytes = message.payload_bytes();
+        let refusal = if bytes > MAX_CONTROL_BYTES {
             Err(Error::new(
                 ErrorKind::InvalidInput,
                 "WHARF_PING_TOO_LARGE",
                 format!(
-                    "a ping of {} bytes does not fit; send at most {MAX_CONTROL_BYTES}",
-                    payload.len()
+                    "a {} of {bytes} bytes does not fit; send at most {MAX_CONTROL_BYTES}",
+                    message.kind()
                 ),
             ))
         } else {
             self.check_open()
         };
         match refusal {
-            Ok(()) => self.queue.push_control(Message::Ping(payload)),
-            Err(_) => self.queue.discard(Message::Ping(payload)),
+            Ok(()) => self.queue.push_control(message),
+            Err(_) => self.queue.discard(message),
         }
         refusal
     }
@@ -179,6 +205,11 @@ impl Engine {
         std::mem::take(&mut self.gap)
     }
 
+    /// Whether messages were dropped since [`take_gap`](Self::take_gap).
+    pub(crate) fn has_gap(&self) -> bool {
+        self.gap.messages > 0
+    }
+
     /// Whether a message of this size would be queued now.
     pub(crate) fn has_room(&self, payload_bytes: usize) -> bool {
         self.end.refuses_writes() || self.queue.has_room(payload_bytes, self.unsent_bytes)
@@ -193,7 +224,6 @@ impl Engine {
     fn write_without_room(
         &mut self,
         message: Message,
-        key: Option<&ByteString>,
         policy: SlowClient,
         now: impl Fn() -> Instant,
     ) -> Result<Admission> {
@@ -205,18 +235,11 @@ impl Engine {
                 return Err(backpressure());
             }
             SlowClient::DropOldest if self.queue.can_make_room(bytes, self.unsent_bytes) => {
-                if let Some(key) = key {
-                    let replaced = self.queue.remove(key);
-                    self.count_removed(replaced);
-                }
                 let removed = self.queue.make_room(bytes, self.unsent_bytes);
                 self.count_removed(removed);
-                match key {
-                    Some(key) => drop(self.queue.push_latest(message, key.clone())),
-                    None => self.queue.push(message),
-                }
+                self.queue.push(message, false);
             }
-            // Under drop-oldest, nothing older is still queued: the new message is dropped.
+            // Under drop-oldest, nothing older may be dropped: the new message is.
             SlowClient::DropNewest | SlowClient::DropOldest => {
                 self.queue.discard(message);
                 self.count_removed(Removed {

@@ -33,5 +33,6 @@ pub(crate) use self::{
     end::Stage,
     lazy::LazyDeque,
     outgoing::Outgoing,
+    queue::Removed,
     state::{Engine, InputRoom},
 };

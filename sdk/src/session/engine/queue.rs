@@ -9,6 +9,9 @@ use crate::message::Message;
 /// ping is enough ([RFC 6455 §5.5.3](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.3)).
 const MAX_CONTROL: usize = 32;
 
+/// How many keys may have their latest value waiting, in places of their own beside the queue's.
+pub(super) const MAX_KEYS: usize = 64;
+
 /// A bounded queue of messages on their way out.
 #[derive(Debug)]
 pub(crate) struct SendQueue {
@@ -16,6 +19,10 @@ pub(crate) struct SendQueue {
     max_messages: usize,
     data: LazyDeque<Entry>,
     bytes: usize,
+    /// The part of `data` that has keys. It takes no room from the rest, and may be as large.
+    keyed: Tally,
+    /// The part of the rest that stays.
+    kept: Tally,
     control: LazyDeque<Message>,
     /// How many of `data` and `control`, from the front, own a compact copy of their payload
     /// instead of pinning a read buffer.
@@ -29,8 +36,37 @@ pub(crate) struct SendQueue {
 #[derive(Debug)]
 struct Entry {
     message: Outgoing,
-    /// Messages with the same key stand for the same thing; the latest is enough.
-    key: Option<Box<ByteString>>,
+    place: Place,
+}
+
+/// What may become of a message while it waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// It may be dropped to make room.
+    Loose,
+    /// It stays.
+    Kept,
+    /// It stays until a later one with the same key, which stands for the same thing, replaces it.
+    Keyed(Box<ByteString>),
+}
+
+/// Some of the waiting messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Tally {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Tally {
+    fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.messages -= 1;
+        self.bytes -= bytes;
+    }
 }
 
 /// What was removed to make room.
@@ -47,6 +83,8 @@ impl SendQueue {
             max_messages,
             data: LazyDeque::new(),
             bytes: 0,
+            keyed: Tally::default(),
+            kept: Tally::default(),
             control: LazyDeque::new(),
             compact_data: 0,
             compact_control: 0,
@@ -79,31 +117,31 @@ impl SendQueue {
     /// Whether one more message of this size fits, when `behind_bytes` have left the queue but not
     /// the process. One that is larger than the whole queue fits when there is nothing else.
     pub(crate) fn has_room(&self, payload_bytes: usize, behind_bytes: usize) -> bool {
-        if self.data.is_empty() && behind_bytes == 0 {
-            return true;
-        }
-        self.data.len() < self.max_messages
-            && self
-                .bytes
-                .saturating_add(behind_bytes)
-                .saturating_add(payload_bytes)
-                <= self.max_bytes
+        let waiting = Tally {
+            messages: self.data.len() - self.keyed.messages,
+            bytes: self.bytes - self.keyed.bytes,
+        };
+        (self.data.is_empty() && behind_bytes == 0)
+            || self.has_room_beside(waiting, payload_bytes, behind_bytes)
     }
 
-    pub(crate) fn push(&mut self, message: impl Into<Outgoing>) {
-        self.push_entry(message.into(), None);
+    /// Queues a message; one that does not stay may be dropped to make room.
+    pub(crate) fn push(&mut self, message: impl Into<Outgoing>, stays: bool) {
+        let place = if stays { Place::Kept } else { Place::Loose };
+        self.push_entry(message.into(), place);
     }
 
     /// Puts a message in the place of a waiting one with the same key, or behind all.
     pub(crate) fn push_latest(&mut self, message: impl Into<Outgoing>, key: ByteString) -> Removed {
         let message = message.into();
         let Some(at) = self.position_of(&key) else {
-            self.push_entry(message, Some(Box::new(key)));
+            self.push_entry(message, Place::Keyed(Box::new(key)));
             return Removed::default();
         };
         let entry = &mut self.data[at];
         let old_bytes = entry.message.payload_bytes();
         self.bytes = self.bytes - old_bytes + message.payload_bytes();
+        self.keyed.bytes = self.keyed.bytes - old_bytes + message.payload_bytes();
         let replaced = std::mem::replace(&mut entry.message, message);
         self.discarded.push_back(replaced);
         self.compact_data = self.compact_data.min(at);
@@ -113,59 +151,47 @@ impl SendQueue {
         }
     }
 
-    /// Whether a message of this size fits in the place of a waiting one with the same key.
-    pub(crate) fn has_room_in_place(
-        &self,
-        key: &ByteString,
-        payload_bytes: usize,
-        behind_bytes: usize,
-    ) -> bool {
-        let Some(at) = self.position_of(key) else {
-            return false;
-        };
-        let others_bytes = self.bytes - self.data[at].message.payload_bytes();
-        (self.data.len() == 1 && behind_bytes == 0)
-            || others_bytes
-                .saturating_add(behind_bytes)
-                .saturating_add(payload_bytes)
-                <= self.max_bytes
+    /// Whether the latest value of a key has a place. Keys have places of their own, whatever else
+    /// waits: one always has, and up to [`MAX_KEYS`] as far as their bytes go.
+    pub(crate) fn has_place(&self, key: &ByteString, payload_bytes: usize) -> bool {
+        let mut others = self.keyed;
+        if let Some(at) = self.position_of(key) {
+            others.take(self.data[at].message.payload_bytes());
+        }
+        others.messages == 0
+            || (others.messages < MAX_KEYS
+                && others.bytes.saturating_add(payload_bytes) <= self.max_bytes)
     }
 
-    /// Drops the message with this key, if one is waiting.
-    pub(crate) fn remove(&mut self, key: &ByteString) -> Removed {
-        let Some(at) = self.position_of(key) else {
-            return Removed::default();
-        };
-        let Some(entry) = self.data.remove(at) else {
-            return Removed::default();
-        };
-        if at < self.compact_data {
-            self.compact_data -= 1;
-        }
-        let bytes = entry.message.payload_bytes();
-        self.bytes -= bytes;
-        self.discarded.push_back(entry.message);
-        Removed {
-            messages: 1,
-            bytes: bytes as u64,
-        }
-    }
-
-    /// Whether a message of this size would fit if nothing were queued.
+    /// Whether a message of this size would fit if all that may be dropped were.
     pub(crate) fn can_make_room(&self, payload_bytes: usize, behind_bytes: usize) -> bool {
-        behind_bytes == 0 || behind_bytes.saturating_add(payload_bytes) <= self.max_bytes
+        let keeps_none = self.keyed.messages + self.kept.messages == 0;
+        (keeps_none && behind_bytes == 0)
+            || self.has_room_beside(self.kept, payload_bytes, behind_bytes)
     }
 
-    /// Drops the oldest messages until one of this size fits.
+    /// Drops the oldest messages that may be dropped until one of this size fits.
     pub(crate) fn make_room(&mut self, payload_bytes: usize, behind_bytes: usize) -> Removed {
         let mut removed = Removed::default();
+        let mut at = 0;
         while !self.has_room(payload_bytes, behind_bytes) {
-            let Some(message) = self.pop_data() else {
+            // From where the last one was: before it, all stay.
+            let loose = |entry: &Entry| entry.place == Place::Loose;
+            let Some(next) = self.data.iter().skip(at).position(loose) else {
                 break;
             };
+            at += next;
+            let Some(entry) = self.data.remove(at) else {
+                break;
+            };
+            if at < self.compact_data {
+                self.compact_data -= 1;
+            }
+            let bytes = entry.message.payload_bytes();
+            self.bytes -= bytes;
             removed.messages += 1;
-            removed.bytes += message.payload_bytes() as u64;
-            self.discarded.push_back(message);
+            removed.bytes += bytes as u64;
+            self.discarded.push_back(entry.message);
         }
         removed
     }
@@ -191,7 +217,13 @@ impl SendQueue {
 
     pub(crate) fn pop_data(&mut self) -> Option<Outgoing> {
         let entry = self.data.pop_front()?;
-        self.bytes -= entry.message.payload_bytes();
+        let bytes = entry.message.payload_bytes();
+        self.bytes -= bytes;
+        match entry.place {
+            Place::Loose => {}
+            Place::Kept => self.kept.take(bytes),
+            Place::Keyed(_) => self.keyed.take(bytes),
+        }
         self.compact_data = self.compact_data.saturating_sub(1);
         Some(entry.message)
     }
@@ -207,6 +239,8 @@ impl SendQueue {
             self.discarded.push_back(message);
         }
         self.bytes = 0;
+        self.keyed = Tally::default();
+        self.kept = Tally::default();
         self.compact_data = 0;
         self.compact_control = 0;
     }
@@ -238,15 +272,34 @@ impl SendQueue {
         self.data.is_empty() && self.data.capacity() > 2 * messages
     }
 
-    fn position_of(&self, key: &ByteString) -> Option<usize> {
-        self.data
-            .iter()
-            .position(|entry| entry.key.as_deref() == Some(key))
+    fn has_room_beside(&self, waiting: Tally, payload_bytes: usize, behind_bytes: usize) -> bool {
+        waiting.messages < self.max_messages
+            && waiting
+                .bytes
+                .saturating_add(behind_bytes)
+                .saturating_add(payload_bytes)
+                <= self.max_bytes
     }
 
-    fn push_entry(&mut self, message: Outgoing, key: Option<Box<ByteString>>) {
-        self.bytes += message.payload_bytes();
-        self.data.push_back(Entry { message, key });
+    fn position_of(&self, key: &ByteString) -> Option<usize> {
+        let is_of_key =
+            |entry: &Entry| matches!(&entry.place, Place::Keyed(other) if **other == *key);
+        match self.keyed.messages {
+            // Most queues have no keys: nothing to look through.
+            0 => None,
+            _ => self.data.iter().position(is_of_key),
+        }
+    }
+
+    fn push_entry(&mut self, message: Outgoing, place: Place) {
+        let bytes = message.payload_bytes();
+        self.bytes += bytes;
+        match place {
+            Place::Loose => {}
+            Place::Kept => self.kept.add(bytes),
+            Place::Keyed(_) => self.keyed.add(bytes),
+        }
+        self.data.push_back(Entry { message, place });
     }
 }
 
@@ -261,12 +314,12 @@ mod tests {
     #[test]
     fn the_message_being_added_counts() {
         let mut queue = queue();
-        queue.push(Message::text("12345"));
+        queue.push(Message::text("12345"), false);
         assert!(queue.has_room(5, 0));
         assert!(!queue.has_room(6, 0));
         assert!(!queue.has_room(5, 1), "bytes behind the queue count too");
-        queue.push(Message::text(""));
-        queue.push(Message::text(""));
+        queue.push(Message::text(""), false);
+        queue.push(Message::text(""), false);
         assert!(!queue.has_room(0, 0), "messages count too");
     }
 
@@ -274,7 +327,7 @@ mod tests {
     fn a_message_over_the_whole_queue_goes_alone() {
         let mut queue = queue();
         assert!(queue.has_room(1000, 0));
-        queue.push(Message::text(""));
+        queue.push(Message::text(""), false);
         assert!(!queue.has_room(1000, 0));
     }
 
@@ -282,11 +335,11 @@ mod tests {
     fn dropping_the_oldest_keeps_the_order_and_counts() {
         let mut queue = queue();
         for text in ["1111", "2222", "33"] {
-            queue.push(Message::text(text));
+            queue.push(Message::text(text), false);
         }
         let removed = queue.make_room(4, 0);
         assert_eq!((removed.messages, removed.bytes), (1, 4));
-        queue.push(Message::text("4444"));
+        queue.push(Message::text("4444"), false);
         assert_eq!(queue.pop_data(), Some(Message::text("2222").into()));
         assert_eq!(queue.bytes(), 6);
     }
@@ -302,6 +355,40 @@ mod tests {
         );
         assert_eq!(queue.bytes(), 5);
         assert_eq!(queue.pop_data(), Some(Message::text("a22").into()));
+    }
+
+    #[test]
+    fn what_stays_is_not_dropped_to_make_room() {
+        let mut queue = queue();
+        queue.push(Message::text("loose"), false);
+        queue.push(Message::text("kept"), true);
+        assert!(queue.can_make_room(6, 0) && !queue.can_make_room(7, 0));
+        assert_eq!(queue.make_room(6, 0).messages, 1);
+        queue.push(Message::text("kept 2"), true);
+        assert!(!queue.can_make_room(1, 0));
+        assert_eq!(queue.make_room(1, 0).messages, 0);
+        assert_eq!(queue.pop_data(), Some(Message::text("kept").into()));
+        assert_eq!(queue.pop_data(), Some(Message::text("kept 2").into()));
+        assert!(queue.has_room(10, 0), "what has left counts no more");
+    }
+
+    #[test]
+    fn keys_have_places_of_their_own() {
+        let mut queue = queue();
+        queue.push(Message::text("1234567890"), true);
+        assert!(!queue.has_room(0, 0) && queue.has_place(&"a".into(), 1000));
+        queue.push_latest(Message::text("a"), "a".into());
+        assert!(queue.has_place(&"b".into(), 9) && !queue.has_place(&"b".into(), 10));
+        assert!(
+            queue.has_place(&"a".into(), 1000),
+            "alone it may be any size"
+        );
+        for key in 1..MAX_KEYS {
+            queue.push_latest(Message::text(""), key.to_string().into());
+        }
+        assert!(!queue.has_place(&"b".into(), 0) && queue.has_place(&"a".into(), 1));
+        assert_eq!(queue.pop_data(), Some(Message::text("1234567890").into()));
+        assert!(queue.has_room(10, 0), "keys take no room from the rest");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::session::timer::Timer;
 use crate::{
     message::{CloseCode, CloseFrame, CloseOutcome, MAX_REASON_BYTES, Message},
     policy::{Limits, SlowClient},
-    session::engine::queue::Removed,
+    session::engine::queue::{MAX_KEYS, Removed},
 };
 
 /// How many control frames may wait.
@@ -30,12 +30,21 @@ pub(super) enum Expected {
     Refused(&'static str),
 }
 
+/// A message that waits to be sent.
+#[derive(Debug)]
+struct Waiting {
+    message: Message,
+    key: Option<ByteString>,
+    /// It is not dropped to make room.
+    stays: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Promises {
     limits: Arc<Limits>,
     /// Control frames and data that wait to be sent, oldest first.
     controls: VecDeque<Message>,
-    data: VecDeque<(Message, Option<ByteString>)>,
+    data: VecDeque<Waiting>,
     /// What the handler has not read yet; `None` stands for an error in a message's place.
     inbound: VecDeque<Option<Message>>,
     reader_gone: bool,
@@ -164,47 +173,74 @@ impl Promises {
         if bytes > self.limits.max_outbound_message_bytes {
             return Expected::Refused("WHARF_OUTBOUND_TOO_LARGE");
         }
-        let entry = || (message.clone(), key.cloned());
-        if let Some(at) = self.position_of(key) {
-            let old_bytes = self.data[at].0.payload_bytes();
-            if self.fits(
-                self.data.len() - 1,
-                self.data_bytes() - old_bytes,
-                behind_bytes,
-                bytes,
-            ) {
-                self.drop_data(old_bytes);
-                self.data[at] = entry();
-                return Expected::Done;
-            }
-        } else if self.has_room(behind_bytes, bytes) {
-            self.data.push_back(entry());
+        let has_place = match key {
+            Some(key) => self.put_in_place(message, key),
+            None => self.put_in_line(message, policy, behind_bytes),
+        };
+        if has_place {
             return Expected::Done;
         }
         match policy {
             SlowClient::Wait => Expected::Wait,
             SlowClient::Error | SlowClient::Close => Expected::Refused("WHARF_BACKPRESSURE"),
-            SlowClient::DropNewest => {
+            SlowClient::DropNewest | SlowClient::DropOldest => {
                 self.drop_data(bytes);
                 Expected::Done
             }
-            SlowClient::DropOldest => {
-                if behind_bytes > 0 && behind_bytes + bytes > self.limits.queue_bytes {
-                    self.drop_data(bytes);
-                    return Expected::Done;
-                }
-                if let Some(at) = self.position_of(key) {
-                    let (replaced, _) = self.data.remove(at).expect("it was just found");
-                    self.drop_data(replaced.payload_bytes());
-                }
-                while !self.has_room(behind_bytes, bytes) {
-                    let (oldest, _) = self.data.pop_front().expect("an empty queue has room");
-                    self.drop_data(oldest.payload_bytes());
-                }
-                self.data.push_back(entry());
-                Expected::Done
+        }
+    }
+
+    /// The latest of a key takes the place of the one before, or one that keys have for themselves.
+    fn put_in_place(&mut self, message: &Message, key: &ByteString) -> bool {
+        let others = self
+            .data
+            .iter()
+            .filter(|waiting| waiting.key.as_ref().is_some_and(|other| other != key));
+        let (count, others_bytes) = tally(others);
+        let bytes = message.payload_bytes();
+        if count > 0 && (count >= MAX_KEYS || others_bytes + bytes > self.limits.queue_bytes) {
+            return false;
+        }
+        let waiting = Waiting {
+            message: message.clone(),
+            key: Some(key.clone()),
+            stays: true,
+        };
+        match self
+            .data
+            .iter()
+            .position(|old| old.key.as_ref() == Some(key))
+        {
+            Some(at) => {
+                let old = std::mem::replace(&mut self.data[at], waiting);
+                self.drop_data(old.message.payload_bytes());
+            }
+            None => self.data.push_back(waiting),
+        }
+        true
+    }
+
+    /// Any other message goes behind all, in the room that there is or that can be made.
+    fn put_in_line(&mut self, message: &Message, policy: SlowClient, behind_bytes: usize) -> bool {
+        let bytes = message.payload_bytes();
+        let stays = ![SlowClient::DropNewest, SlowClient::DropOldest].contains(&policy);
+        if !self.fits(self.data.iter(), behind_bytes, bytes) {
+            let kept = self.data.iter().filter(|waiting| waiting.stays);
+            if policy == SlowClient::DropNewest || !self.fits(kept, behind_bytes, bytes) {
+                return false;
+            }
+            while !self.fits(self.data.iter(), behind_bytes, bytes) {
+                let oldest = self.data.iter().position(|waiting| !waiting.stays);
+                let dropped = self.data.remove(oldest.expect("what stays leaves room"));
+                self.drop_data(dropped.expect("it was found").message.payload_bytes());
             }
         }
+        self.data.push_back(Waiting {
+            message: message.clone(),
+            key: None,
+            stays,
+        });
+        true
     }
 
     /// The engine queued a control frame of ours.
@@ -240,8 +276,8 @@ impl Promises {
                     self.controls.is_empty(),
                     "data went ahead of a control frame"
                 );
-                let (expected, _) = self.data.pop_front().expect("nothing was written");
-                assert!(*message == expected, "data changed or its order did");
+                let waiting = self.data.pop_front().expect("nothing was written");
+                assert!(*message == waiting.message, "data changed or its order did");
                 self.sent.messages_out += 1;
                 self.sent.bytes_out += message.payload_bytes() as u64;
             }
@@ -336,15 +372,20 @@ impl Promises {
     }
 
     fn check_bounds(&self, engine: &Engine) {
-        let bytes = self.data_bytes();
+        let (_, bytes) = tally(self.data.iter());
         assert_eq!(engine.queue.bytes(), bytes, "the queue miscounts");
         assert_eq!(engine.queue.has_data(), !self.data.is_empty());
-        assert!(
-            bytes <= self.limits.queue_bytes || self.data.len() == 1,
-            "{bytes} bytes are queued where {} are allowed",
-            self.limits.queue_bytes
-        );
-        assert!(self.data.len() <= self.limits.queue_messages);
+        let (keyed, others): (Vec<_>, Vec<_>) =
+            self.data.iter().partition(|waiting| waiting.key.is_some());
+        for (waiting, most) in [(others, self.limits.queue_messages), (keyed, MAX_KEYS)] {
+            let (messages, bytes) = tally(waiting.into_iter());
+            assert!(messages <= most);
+            assert!(
+                bytes <= self.limits.queue_bytes || messages == 1,
+                "{bytes} bytes are queued where {} are allowed",
+                self.limits.queue_bytes
+            );
+        }
 
         let inbound = engine.inbound.iter().flatten();
         let bytes: usize = inbound.map(Message::payload_bytes).sum();
@@ -389,34 +430,31 @@ impl Promises {
         );
     }
 
-    fn data_bytes(&self) -> usize {
-        self.data
-            .iter()
-            .map(|(message, _)| message.payload_bytes())
-            .sum()
-    }
-
-    fn has_room(&self, behind_bytes: usize, bytes: usize) -> bool {
-        self.fits(self.data.len(), self.data_bytes(), behind_bytes, bytes)
-    }
-
-    fn fits(&self, messages: usize, queued: usize, behind_bytes: usize, bytes: usize) -> bool {
-        (messages == 0 && behind_bytes == 0)
+    /// Whether a message fits beside those that wait, keys apart.
+    fn fits<'a>(
+        &self,
+        waiting: impl Iterator<Item = &'a Waiting> + Clone,
+        behind_bytes: usize,
+        bytes: usize,
+    ) -> bool {
+        let is_alone = waiting.clone().next().is_none() && behind_bytes == 0;
+        let (messages, queued) = tally(waiting.filter(|waiting| waiting.key.is_none()));
+        is_alone
             || (messages < self.limits.queue_messages
                 && queued + behind_bytes + bytes <= self.limits.queue_bytes)
-    }
-
-    fn position_of(&self, key: Option<&ByteString>) -> Option<usize> {
-        key?;
-        self.data
-            .iter()
-            .position(|(_, other)| other.as_ref() == key)
     }
 
     fn drop_data(&mut self, bytes: usize) {
         self.dropped.messages += 1;
         self.dropped.bytes += bytes as u64;
     }
+}
+
+/// How many messages, and their bytes.
+fn tally<'a>(waiting: impl Iterator<Item = &'a Waiting>) -> (usize, usize) {
+    waiting.fold((0, 0), |(messages, bytes), waiting| {
+        (messages + 1, bytes + waiting.message.payload_bytes())
+    })
 }
 
 fn assert_sendable(frame: Option<&CloseFrame>) {

@@ -256,7 +256,7 @@ fn policy(u: &mut Unstructured<'_>) -> arbitrary::Result<Policy> {
     }
     if u.ratio(1, 4)? {
         let policies = [RatePolicy::Wait, RatePolicy::Error, RatePolicy::Close];
-        let limit = RateLimit::messages(u.int_in_range(1..=20)?)
+        let limit = RateLimit::per_second(u.int_in_range(1..=20)?)
             .and_bytes(u.int_in_range(1..=200)?)
             .on_excess(*u.choose(&policies)?);
         policy = policy.rate_limit(limit);
