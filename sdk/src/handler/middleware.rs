@@ -273,6 +273,11 @@ impl AroundMessages {
             }
             Err(refusal) => refusal,
         };
+        let code = refusal.kind().close_code();
+        let own = refusal.close_frame().cloned();
+        let frame = own.unwrap_or_else(|| CloseFrame::cut(code, ""));
+        // A handler that passes it on ends with the code of its kind.
+        let refusal = refusal.with_close(frame.clone());
         self.stack.after(&inbound, entered, Err(&refusal)).await;
         match self.limits.decode_errors {
             DecodeErrors::Answer => {
@@ -285,9 +290,6 @@ impl AroundMessages {
             }
             DecodeErrors::Return => Err(refusal),
             DecodeErrors::Close => {
-                let code = refusal.kind().close_code();
-                let own = refusal.close_frame().cloned();
-                let frame = own.unwrap_or_else(|| CloseFrame::cut(code, ""));
                 self.sender
                     .start_close(frame.code(), frame.reason().clone())?;
                 Err(refusal)
