@@ -7,11 +7,15 @@ use serde_json::Value;
 const MAX_BYTES: usize = 2 * 1024;
 const MAX_VALUES: usize = 32;
 
+/// What serde puts between what came and what should have.
+const EXPECTED: &str = ", expected ";
+
 /// The path to the value because of which a text does not decode.
 ///
 /// Enums that are told by a tag, and fields that are flattened, are decoded from a copy that knows
 /// no paths. But what is wrong with a value is found where it stands: put something else there, and
-/// the error is another one. Values behind it are never looked at, so it is the last of those.
+/// that is what is not what was expected. Values behind it are never looked at, so it is the last
+/// where this is so.
 pub(super) fn culprit<T: DeserializeOwned>(text: &str) -> Option<String> {
     if text.len() > MAX_BYTES {
         return None;
@@ -21,6 +25,7 @@ pub(super) fn culprit<T: DeserializeOwned>(text: &str) -> Option<String> {
     collect(&whole, &mut Vec::new(), &mut places)?;
     let complaint = |value: &Value| T::deserialize(value).err().map(|error| error.to_string());
     let told = complaint(&whole)?;
+    let (_, expected) = told.rsplit_once(EXPECTED)?;
     let to_blame = places.iter().rev().find(|place| {
         let mut changed = whole.clone();
         if let Some(value) = value_at(&mut changed, place) {
@@ -29,7 +34,11 @@ pub(super) fn culprit<T: DeserializeOwned>(text: &str) -> Option<String> {
                 _ => Value::Array(Vec::new()),
             };
         }
-        complaint(&changed).as_ref() != Some(&told)
+        let told_now = complaint(&changed).unwrap_or_default();
+        told_now != told
+            && told_now
+                .rsplit_once(EXPECTED)
+                .is_some_and(|(_, now)| now == expected)
     })?;
     Some(written(to_blame))
 }
