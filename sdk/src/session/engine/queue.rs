@@ -376,7 +376,7 @@ mod tests {
     fn keys_have_places_of_their_own() {
         let mut queue = queue();
         queue.push(Message::text("1234567890"), true);
-        assert!(!queue.has_room(0, 0) && queue.has_place(&"a".into(), 1000));
+        assert!(!queue.has_room(1, 0) && queue.has_place(&"a".into(), 1000));
         queue.push_latest(Message::text("a"), "a".into());
         assert!(queue.has_place(&"b".into(), 9) && !queue.has_place(&"b".into(), 10));
         assert!(
