@@ -200,33 +200,6 @@ impl Connect {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// Sends a cookie, beside those that are there.
-    pub fn cookie(mut self, name: &str, value: &str) -> Self {
-        let jar = match self.request.headers.remove(header::COOKIE) {
-            Some(cookies) => format!("{}; ", cookies.to_str().unwrap_or_default()),
-            None => String::new(),
-        };
-        self.header("cookie", &format!("{jar}{name}={value}"))
-    }
-
-    /// Adds a parameter to the query, percent-encoded.
-    pub fn query(mut self, name: &str, value: &str) -> Self {
-        let encoded = match serde_urlencoded::to_string([(name, value)]) {
-            Ok(encoded) => encoded,
-            Err(error) => panic!("{name:?} cannot be in a query: {error}"),
-        };
-        let separator = match self.request.uri.query() {
-            Some(_) => '&',
-            None => '?',
-        };
-        let uri = format!("{}{separator}{encoded}", self.request.uri);
-        self.request.uri = match uri.parse() {
-            Ok(uri) => uri,
-            Err(error) => panic!("{uri:?} is not a path: {error}"),
-        };
-        self
-    }
-
     /// Connects as this principal, whatever the app's authenticators would say.
     ///
     /// ```
