@@ -112,7 +112,7 @@ impl Client {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(&self, request: impl Into<Request>) -> Result<Socket> {
-        let opened = crate::open::open(&self.settings, request.into()).await?;
+        let opened = self.open(request.into()).await?;
         let (session, socket) = opened.dialled.open(opened.connection);
         tokio::spawn(session.map(drop).instrument(opened.span));
         Ok(socket)
@@ -140,7 +140,7 @@ impl Client {
         request: impl Into<Request>,
         handler: impl Handler<Args>,
     ) -> Result<CloseOutcome> {
-        let opened = crate::open::open(&self.settings, request.into()).await?;
+        let opened = self.open(request.into()).await?;
         let Opened {
             dialled,
             connection,
@@ -150,6 +150,12 @@ impl Client {
         let state = Arc::clone(&self.settings.state);
         let session = dialled.serve(connection, &handler, sent, state).await?;
         Ok(session.instrument(span).await)
+    }
+
+    /// Opens a connection. What that takes is in a box, so that it is gone once there is a
+    /// connection: as a part of the caller's future it would stay as long as that does.
+    async fn open(&self, request: Request) -> Result<Opened> {
+        Box::pin(crate::open::open(&self.settings, request)).await
     }
 
     /// The same, with sessions as a link needs them: its own queue says what happens to messages

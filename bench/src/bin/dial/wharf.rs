@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::io;
+use std::sync::OnceLock;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -10,9 +11,19 @@ use wharf_sdk::{Result, Socket};
 
 use super::load::{Link, MESSAGE};
 
+/// One for all links, as it is meant.
+fn client() -> io::Result<Client> {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    if let Some(client) = CLIENT.get() {
+        return Ok(client.clone());
+    }
+    let client = Client::builder().build().map_err(io::Error::other)?;
+    Ok(CLIENT.get_or_init(|| client).clone())
+}
+
 pub(crate) fn open(link: Link) -> BoxFuture<'static, io::Result<()>> {
     async move {
-        let client = Client::builder().build().map_err(io::Error::other)?;
+        let client = client()?;
         let url = link.url.to_string();
         let handler = move |socket: Socket| run(link.clone(), socket);
         let ended = client.run(&*url, handler).await;
@@ -23,8 +34,7 @@ pub(crate) fn open(link: Link) -> BoxFuture<'static, io::Result<()>> {
 
 pub(crate) fn open_socket(link: Link) -> BoxFuture<'static, io::Result<()>> {
     async move {
-        let client = Client::builder().build().map_err(io::Error::other)?;
-        let socket = client.connect(&*link.url).await;
+        let socket = client()?.connect(&*link.url).await;
         let socket = socket.map_err(io::Error::other)?;
         run(link, socket).await.map_err(io::Error::other)
     }
