@@ -130,6 +130,8 @@ fn house() -> Vec<Entry> {
     );
     entries.push(entry("wharf-axum+hub", &["echo-axum", ADDR], &hub).divided_by(&["axum+nodelay"]));
     entries.push(entry("wharf-hyper", &["echo-hyper", ADDR], &both).divided_by(&["axum+nodelay"]));
+    let workers = ["echo-hyper", ADDR, "--workers"];
+    entries.push(entry("wharf-hyper+workers", &workers, &both).divided_by(&["axum+nodelay"]));
     entries
         .push(entry("wharf-hyper+hub", &["echo-hyper", ADDR], &hub).divided_by(&["axum+nodelay"]));
     entries.extend(framework("actix"));

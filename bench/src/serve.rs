@@ -29,6 +29,8 @@ pub struct ServeOptions {
     pub tls: Option<PathBuf>,
     /// Serves HTTP/2 as well.
     pub http2: bool,
+    /// Gives each worker a runtime and a listener of its own.
+    pub workers: bool,
     /// The hub's bus; none keeps it in this process.
     pub bus: Option<String>,
     /// Has the inspector, open to everybody.
@@ -57,6 +59,7 @@ impl ServeOptions {
             addr,
             tls: None,
             http2: false,
+            workers: false,
             bus: None,
             inspector: false,
             nodelay: false,
@@ -68,6 +71,7 @@ impl ServeOptions {
                 "--nodelay" => options.nodelay = true,
                 "--tls" => options.tls = Some(value()?.into()),
                 "--http2" => options.http2 = true,
+                "--workers" => options.workers = true,
                 "--bus" => options.bus = Some(value()?),
                 "--inspector" => options.inspector = true,
                 "--max-seconds" => {

@@ -1,8 +1,8 @@
-//! The measured app on wharf-hyper: `echo-hyper <addr> [--tls <folder>] [--http2] [--inspector]
-//! [--max-seconds <n>]`.
+//! The measured app on wharf-hyper: `echo-hyper <addr> [--tls <folder>] [--http2] [--workers]
+//! [--inspector] [--max-seconds <n>]`.
 
 use wharf_bench::certificate::{cert_file, key_file};
-use wharf_bench::serve::{ServeOptions, announce, runtime};
+use wharf_bench::serve::{ServeOptions, WORKER_THREADS, announce, runtime};
 use wharf_bench::wharf_app::app;
 use wharf_hyper::Tls;
 
@@ -16,6 +16,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         if options.http2 {
             server = server.http2();
+        }
+        if options.workers {
+            server = server.workers(WORKER_THREADS);
         }
         let server = server.bind().await?;
         announce(server.local_addr())?;
