@@ -29,7 +29,7 @@ fn echo(bencher: Bencher, in_flight: usize) {
 }
 
 /// A message through a `Sender`, through the queue, to the wire.
-#[divan::bench(args = [Settings::Bare, Settings::Everything])]
+#[divan::bench(args = [Settings::Bare, Settings::Observed, Settings::Everything])]
 fn deliver(bencher: Bencher, settings: Settings) {
     let mut connection = Connection::open(settings, 1);
     bencher.bench_local(|| connection.deliver(1));

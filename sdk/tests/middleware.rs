@@ -12,7 +12,7 @@ use wharf_sdk::{
 };
 
 async fn name_request(Extension(id): Extension<RequestId>, mut socket: Socket) -> Result<()> {
-    socket.write(id.0).await
+    socket.write(&*id.0).await
 }
 
 async fn silent(_: Socket) {}
