@@ -405,6 +405,11 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "Beyond the tables",
+        "outside",
+        "the app's document, and the inspector behind its door: sessions shown, followed, closed",
+    ),
+    row(
+        "Beyond the tables",
         "interop",
         "a client that somebody else wrote",
     ),

@@ -402,6 +402,11 @@ macro_rules! for_each_case {
                 renewed_credentials: "principals",
                 verified_again: "principals",
             }
+            outside {
+                document: "outside",
+                inspector_door: "outside",
+                inspector: "outside",
+            }
             event_stream {
                 texts_are_events: "event-stream",
                 resumed: "event-stream",

@@ -28,6 +28,7 @@ pub mod native;
 pub mod observers;
 pub mod on_the_trait;
 pub mod origin;
+pub mod outside;
 pub mod path;
 pub mod peer_close;
 pub mod plain;
