@@ -361,6 +361,7 @@ mod tests {
                 .expect("the rest has defaults");
         assert!(entry.quick && entry.baselines.is_empty());
         assert_eq!(entry.routes, echo_only());
+        assert_eq!(entry.program().expect("absolute"), Path::new("/bin/u"));
         let entry: Entry = serde_json::from_str(
             r#"{"name": "u", "command": ["u"], "routes": {"fan": "/f", "json-fan": "/j"}}"#,
         )
@@ -369,7 +370,6 @@ mod tests {
             entry.routes.get(&Role::JsonFan).map(String::as_str),
             Some("/j")
         );
-        assert_eq!(entry.program().expect("absolute"), Path::new("/bin/u"));
         assert!(serde_json::from_str::<Entry>(r#"{"name": "u"}"#).is_err());
     }
 }
