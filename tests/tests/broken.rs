@@ -107,6 +107,7 @@ impl Running for Broken {
             let fault = self.fault;
             tokio::spawn(async move {
                 let (mut from_server, mut from_client) = (BytesMut::new(), BytesMut::new());
+                let mut client_writes = true;
                 loop {
                     tokio::select! {
                         read = stream.read_buf(&mut from_server) => if !matches!(read, Ok(1..)) {
@@ -115,8 +116,11 @@ impl Running for Broken {
                             }
                             return;
                         },
-                        read = near.read_buf(&mut from_client) => if !matches!(read, Ok(1..)) {
-                            return;
+                        read = near.read_buf(&mut from_client), if client_writes => {
+                            if !matches!(read, Ok(1..)) {
+                                client_writes = false;
+                                let _ = stream.shutdown().await;
+                            }
                         },
                     }
                     while let Some(frame) = Frame::parse(&mut from_server) {

@@ -3,17 +3,19 @@
 
 mod close;
 mod content;
+#[cfg_attr(
+    not(feature = "deflate"),
+    allow(dead_code, reason = "only compressing makes an encoding in slices")
+)]
 mod encoding;
 mod error;
 mod id;
 mod panic;
 mod shared;
 
-pub(crate) use self::{
-    close::MAX_CONTROL_BYTES,
-    encoding::{Encoding, Progress},
-    panic::catch,
-};
+#[cfg(feature = "deflate")]
+pub(crate) use self::encoding::Progress;
+pub(crate) use self::{close::MAX_CONTROL_BYTES, encoding::Encoding, panic::catch};
 pub use self::{
     close::{CloseCode, CloseFrame, CloseOutcome, Initiator, InvalidClose, MAX_REASON_BYTES},
     content::{Message, MessageKind, UnknownFrame},

@@ -40,6 +40,10 @@ pub(crate) struct Step {
 }
 
 /// A large message that is ready.
+#[cfg_attr(
+    not(feature = "deflate"),
+    allow(dead_code, reason = "nothing is made of a large message then")
+)]
 pub(crate) enum Large {
     /// To be framed.
     Own(OpCode, Framed),
