@@ -6,6 +6,8 @@ use futures::{StreamExt, future::BoxFuture, stream};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::{
+    RoomName, SessionId,
+    bus::BusFuture,
     open::{open_history, read_members},
     recover::{self, AT_ONCE},
     shared::{Shared, lock},
@@ -143,12 +145,22 @@ async fn catch_up(hub: &Arc<Shared>) {
 }
 
 impl Shared {
-    /// Sees that a leaving reaches the bus; if it does not, all presence is told again. Outside of
-    /// a runtime the lease will do.
-    pub(crate) fn watch_leaving(self: &Arc<Self>, leaving: crate::bus::BusFuture<()>) {
-        let hub = Arc::clone(self);
+    /// Sees that a leaving reaches the bus; if it does not, it is told with all presence, later.
+    /// Outside of a runtime the lease will do.
+    pub(crate) fn watch_leaving(
+        self: &Arc<Self>,
+        room: &RoomName,
+        session: SessionId,
+        leaving: BusFuture<()>,
+    ) {
+        let (hub, room) = (Arc::clone(self), room.clone());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { hub.check_presence(leaving).await });
+            runtime.spawn(async move {
+                if hub.call(leaving).await.is_err() {
+                    lock(&hub.farewells).add(room, session);
+                    hub.is_presence_dirty.store(true, Ordering::Release);
+                }
+            });
         }
     }
 }

@@ -25,6 +25,7 @@ mod cell;
 mod chair;
 mod error;
 mod event;
+mod farewell;
 mod frame;
 mod heard;
 mod hub;

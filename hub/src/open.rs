@@ -106,8 +106,10 @@ pub(crate) async fn read_members(hub: &Arc<Shared>, cell: &Arc<Cell>, forget: bo
         roster.begin_merge();
         hub.bus.members(&cell.name)
     };
+    let under_way = UnderWay(cell);
     let answer = hub.call(reading).await;
     let mut state = cell.lock();
+    std::mem::forget(under_way);
     let Some(roster) = &mut state.roster else {
         return Ok(());
     };
@@ -122,6 +124,17 @@ pub(crate) async fn read_members(hub: &Arc<Shared>, cell: &Arc<Cell>, forget: bo
             roster.give_up_merge();
             hub.note_unread(&cell.name);
             Err(error)
+        }
+    }
+}
+
+/// A reading of members that somebody may stop waiting for.
+struct UnderWay<'a>(&'a Cell);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(roster) = &mut self.0.lock().roster {
+            roster.give_up_merge();
         }
     }
 }

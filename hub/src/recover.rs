@@ -9,6 +9,7 @@ use crate::{
     NodeId,
     bus::Topic,
     cell::Cell,
+    farewell::Farewells,
     frame::What,
     open::{open_history, read_members},
     shared::{Shared, lock},
@@ -75,10 +76,16 @@ pub(crate) fn node_gone(hub: &Arc<Shared>, node: NodeId) {
     }
 }
 
-/// Tells the bus again who is here: it may have forgotten, or remember who has left.
+/// Tells the bus again who is here: it may have forgotten, or remember who has left. The other nodes
+/// hear of those who left first.
 pub(crate) async fn tell_presence(hub: &Arc<Shared>) -> wharf_sdk::Result<()> {
     hub.call(hub.bus.bury(hub.node)).await?;
     hub.call(hub.bus.beat(hub.settings.lease)).await?;
+    let farewells = std::mem::take(&mut *lock(&hub.farewells));
+    if let Err(error) = tell_farewells(hub, &farewells).await {
+        lock(&hub.farewells).put_back(farewells);
+        return Err(error);
+    }
     for cell in hub.cells() {
         let entering: Vec<_> = {
             let state = cell.lock();
@@ -100,6 +107,23 @@ pub(crate) async fn tell_presence(hub: &Arc<Shared>) -> wharf_sdk::Result<()> {
         }
     }
     Ok(())
+}
+
+async fn tell_farewells(hub: &Arc<Shared>, farewells: &Farewells) -> wharf_sdk::Result<()> {
+    match farewells {
+        Farewells::Each(owed) => {
+            for (room, session) in owed {
+                let notice = hub.encode(What::Left(*session));
+                let leaving = hub.bus.leave(room, *session, false, notice);
+                hub.call(leaving).await?;
+            }
+            Ok(())
+        }
+        Farewells::TooMany => {
+            let telling = hub.bus.publish(&Topic::App, hub.encode(What::Gone));
+            hub.call(telling).await
+        }
+    }
 }
 
 /// Long enough after an outage: who is not remembered any more is gone. `false` if the bus did not

@@ -21,8 +21,10 @@ pub(crate) struct Roster {
     /// This node: nobody else knows better who sits here.
     own: NodeId,
     members: HashMap<SessionId, Member>,
-    /// Who left while records are being read, which may be older.
-    left: Option<HashSet<SessionId>>,
+    /// How often records are being read just now.
+    merges: usize,
+    /// Who left meanwhile: records that are being read may be older.
+    left: HashSet<SessionId>,
 }
 
 impl Roster {
@@ -30,7 +32,8 @@ impl Roster {
         Self {
             own,
             members: HashMap::new(),
-            left: None,
+            merges: 0,
+            left: HashSet::new(),
         }
     }
 
@@ -60,9 +63,7 @@ impl Roster {
         if member.session.node == self.own {
             return None;
         }
-        if let Some(left) = &mut self.left {
-            left.remove(&member.session);
-        }
+        self.left.remove(&member.session);
         self.merge_one(member)
     }
 
@@ -71,8 +72,8 @@ impl Roster {
         if session.node == self.own {
             return None;
         }
-        if let Some(left) = &mut self.left {
-            left.insert(session);
+        if self.merges > 0 {
+            self.left.insert(session);
         }
         self.remove(session)
     }
@@ -86,8 +87,8 @@ impl Roster {
             .members
             .extract_if(|session, _| session.node == node)
             .collect();
-        if let Some(left) = &mut self.left {
-            left.extend(gone.iter().map(|(session, _)| *session));
+        if self.merges > 0 {
+            self.left.extend(gone.iter().map(|(session, _)| *session));
         }
         gone.into_iter()
             .map(|(_, member)| Change::Left(member))
@@ -96,17 +97,27 @@ impl Roster {
 
     /// Records are about to be read: who leaves from now on has left, whatever they say.
     pub(crate) fn begin_merge(&mut self) {
-        self.left.get_or_insert_default();
+        self.merges += 1;
     }
 
     /// The records could not be read.
     pub(crate) fn give_up_merge(&mut self) {
-        self.left = None;
+        self.end_merge();
+    }
+
+    /// Who left since the first of the readings under way began. The last one forgets them.
+    fn end_merge(&mut self) -> HashSet<SessionId> {
+        self.merges = self.merges.saturating_sub(1);
+        if self.merges == 0 {
+            std::mem::take(&mut self.left)
+        } else {
+            self.left.clone()
+        }
     }
 
     /// Takes the bus's records. With `forget`, who is not among them is gone.
     pub(crate) fn merge(&mut self, records: Vec<Member>, forget: bool) -> Vec<Change> {
-        let left = self.left.take().unwrap_or_default();
+        let left = self.end_merge();
         let mut changes = Vec::new();
         if forget {
             let there: HashSet<_> = records.iter().map(|member| member.session).collect();
@@ -210,6 +221,18 @@ mod tests {
             roster.hear_left(one.session),
             Some(Change::Left(one.clone()))
         );
+        assert_eq!(roster.merge(vec![one], true), []);
+    }
+
+    #[test]
+    fn who_left_while_one_of_two_readings_was_done_has_left_for_the_other() {
+        let mut roster = Roster::new(NodeId::from_u64(0));
+        let one = member(1, 1, 1);
+        roster.hear(one.clone());
+        roster.begin_merge();
+        roster.begin_merge();
+        assert_eq!(roster.merge(vec![one.clone()], false), []);
+        roster.hear_left(one.session);
         assert_eq!(roster.merge(vec![one], true), []);
     }
 }

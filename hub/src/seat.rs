@@ -167,7 +167,7 @@ impl Membership {
                 let notice = hub.encode(What::Left(self.session));
                 let leaving = hub.bus.leave(&cell.name, self.session, is_last, notice);
                 drop(state);
-                hub.watch_leaving(leaving);
+                hub.watch_leaving(&cell.name, self.session, leaving);
             }
         }
         hub.figures.members.fetch_sub(1, Ordering::Relaxed);

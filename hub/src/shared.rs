@@ -23,6 +23,7 @@ use crate::{
     bus::{Bus, BusFuture, Entry},
     cell::{Cell, Stay, count_room, is_over},
     error,
+    farewell::Farewells,
     frame::{Frame, OVERHEAD_BYTES, What},
     observe::{Figures, add, tell_each},
     sharded::{Sharded, shrink},
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) outage: Outage,
     /// The bus may not know who is here.
     pub(crate) is_presence_dirty: AtomicBool,
+    /// Who left, and the bus has not been told.
+    pub(crate) farewells: Mutex<Farewells>,
     /// This node's lease has been taken.
     pub(crate) has_lease: OnceCell<()>,
     pub(crate) has_keeper: AtomicBool,
@@ -91,6 +94,7 @@ impl Shared {
             nodes: Mutex::default(),
             outage: Outage::default(),
             is_presence_dirty: AtomicBool::new(false),
+            farewells: Mutex::default(),
             has_lease: OnceCell::new(),
             has_keeper: AtomicBool::new(false),
             is_shut: AtomicBool::new(false),

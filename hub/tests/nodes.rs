@@ -97,6 +97,23 @@ async fn history_fills_what_an_outage_left_out() {
     }
 }
 
+/// The node is back before its lease ends, so nobody lets it go.
+#[tokio::test(start_paused = true)]
+async fn who_leaves_during_an_outage_is_told_to_have_left_behind_it() {
+    let engine = Engine::new();
+    let (east, west) = (node(&engine), node(&engine));
+    let (mut alice, _) = east.join("alice", "/p-room?presence=true").await;
+    let (bob, _) = west.join("bob", "/p-room").await;
+    alice.expect_text("+\"bob\"").await;
+    engine.cut_off(west.node());
+    settle().await;
+    drop(bob);
+    sleep(Duration::from_secs(1)).await;
+    engine.reconnect(west.node());
+    alice.expect_text("-\"bob\"").await;
+    alice.expect_silence(Duration::from_secs(30)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_killed_node_leaves_no_ghosts() {
     let engine = Engine::new();

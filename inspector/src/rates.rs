@@ -71,6 +71,8 @@ impl Default for Rates {
 impl Rates {
     pub(crate) fn connected(&self) {
         let mut state = self.lock();
+        // Seconds that were not begun yet had as many as there were until now.
+        state.second(self.now());
         state.live += 1;
         let live = state.live;
         let second = state.second(self.now());
@@ -84,6 +86,7 @@ impl Rates {
 
     pub(crate) fn closed(&self, code: &str, moved: Moved) {
         let mut state = self.lock();
+        state.second(self.now());
         state.live = state.live.saturating_sub(1);
         state.ended = state.ended.plus(moved);
         let live = state.live;

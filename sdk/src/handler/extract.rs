@@ -266,7 +266,7 @@ fn missing_state<T>() -> Error {
 /// # use wharf_sdk::Result;
 ///
 /// async fn id(Extension(id): Extension<RequestId>, mut socket: Socket) -> Result<()> {
-///     socket.write(id.0).await
+///     socket.write(&*id.0).await
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
