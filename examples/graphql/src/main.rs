@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     async fn send(client: &mut TestSocket, message: Value) {
-        client.send_text(message.to_string()).await;
+        client.send_text(&message.to_string()).await;
     }
 
     async fn begun(protocol: &str) -> Result<TestSocket> {
