@@ -61,6 +61,7 @@ function iterate(observable) {
     },
     async return() {
       subscription.unsubscribe();
+      push({ done: true });
       return { done: true };
     },
   };
@@ -73,6 +74,13 @@ const ADD = "mutation ($title: String!) { add(title: $title, author: \"Ada\") { 
 /** A title that no other check has. */
 let titles = 0;
 const title = () => `Notes ${process.pid} ${(titles += 1)} "<&> ⚓"`;
+
+/** Operations run side by side: what was subscribed to before listens once this has counted. */
+async function listening(run) {
+  const numbers = run("subscription { count(to: 3) }");
+  for (const number of [1, 2, 3]) equal((await next(numbers, "number")).data.count, number, "the number");
+  await ends(numbers);
+}
 
 /** What both protocols promise alike. */
 const shared = {
@@ -106,6 +114,7 @@ const shared = {
   },
   "what-is-unsubscribed-is-heard-no-more": async (run) => {
     const [one, two] = [run("subscription { added { title } }"), run("subscription { added { title } }")];
+    await listening(run);
     const first = title();
     await next(run(ADD, { title: first }), "book");
     for (const news of [one, two]) equal((await next(news, "news")).data.added.title, first, "the news");
@@ -113,7 +122,7 @@ const shared = {
     const second = title();
     await next(run(ADD, { title: second }), "book");
     equal((await next(two, "news")).data.added.title, second, "the news");
-    equal((await one.next()).done, true, "the one that left");
+    await ends(one);
     await two.return();
   },
 };

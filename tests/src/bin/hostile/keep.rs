@@ -80,11 +80,16 @@ pub(crate) fn upgrade(path: &str) -> String {
     format!("GET {path} {UPGRADE}")
 }
 
-/// Opens a socket: sends the request and reads the answer's head.
+/// Opens a socket: sends the request and reads the answer's head, which may be a refusal.
 pub(crate) async fn open(stream: &mut TcpStream, path: &str) -> io::Result<()> {
     stream
         .write_all(format!("{}\r\n", upgrade(path)).as_bytes())
         .await?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await?;
+    if &status != b"HTTP/1.1 101" {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
     read_head(stream).await
 }
 
