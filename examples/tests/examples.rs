@@ -328,6 +328,12 @@ async fn mounted_on_hyper() {
     mounted(env!("CARGO_BIN_EXE_mount-hyper")).await;
 }
 
+#[cfg(feature = "hyper")]
+#[tokio::test]
+async fn mounted_beside_warp() {
+    mounted(env!("CARGO_BIN_EXE_mount-warp")).await;
+}
+
 async fn mounted(program: &str) {
     let example = Example::start(program).await;
     assert!(example.http("/health").await.ends_with("ok"));
