@@ -1,7 +1,7 @@
 //! The contract on hyper over TLS, and what belongs to TLS alone.
 #![cfg(feature = "hyper")]
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,7 +11,7 @@ use tokio::{
 use wharf_conformance::{
     Certificate, Client, HyperTlsHost, Request, Running, TcpServer, client::PATIENCE, fixture,
 };
-use wharf_hyper::Tls;
+use wharf_hyper::{Tls, rustls::server::ResolvesServerCertUsingSni};
 
 wharf_conformance::conformance!(HyperTlsHost);
 
@@ -78,6 +78,27 @@ async fn a_reload_shows_the_new_certificate_and_drops_no_socket() {
     assert_eq!(refused.code(), "WHARF_TLS_FILES");
     new.connect(address, &[]).await.expect("still the new one");
     client.expect_echo("all along").await;
+}
+
+#[tokio::test]
+async fn a_resolver_chooses_by_name() {
+    let mut resolver = ResolvesServerCertUsingSni::new();
+    let known = ["one.test", "other.test"].map(|name| {
+        let certificate = Certificate::generate_for(name);
+        let key = certificate.to_certified_key();
+        resolver.add(name, key).expect("the name is in it");
+        certificate
+    });
+    let tls = Tls::from_resolver(Arc::new(resolver)).expect("ring has what it needs");
+    tls.reload().expect("there is nothing to read");
+    let server = serve(tls).await;
+    let address = server.address();
+    let stranger = Certificate::generate_for("stranger.test");
+    assert!(stranger.connect(address, &[]).await.is_err());
+    for certificate in known {
+        let server = certificate.connect(address, &[]).await;
+        server.expect("the certificate of this name");
+    }
 }
 
 #[test]

@@ -10,33 +10,56 @@ use wharf_sdk::driver::{
         ClientConfig, RootCertStore, ServerConfig,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+        sign::CertifiedKey,
     },
     tokio_rustls::{TlsConnector, client::TlsStream},
 };
 
-/// A self-signed certificate for `wharf.test`, with its key.
+/// A self-signed certificate, with its key.
 #[derive(Debug, Clone)]
 pub struct Certificate {
     /// The certificate in PEM.
     pub certificate_pem: String,
     /// The private key in PEM.
     pub key_pem: String,
+    name: ServerName<'static>,
     der: CertificateDer<'static>,
 }
 
 impl Certificate {
-    /// Makes one.
+    /// Makes one for `wharf.test`.
     ///
     /// # Panics
     ///
     /// If there is no randomness.
     pub fn generate() -> Self {
-        let made = generate_simple_self_signed(["wharf.test".to_owned()]).expect("a certificate");
+        Self::generate_for("wharf.test")
+    }
+
+    /// Makes one for this host.
+    ///
+    /// # Panics
+    ///
+    /// If this is no name of a host, or there is no randomness.
+    pub fn generate_for(name: &str) -> Self {
+        let made = generate_simple_self_signed([name.to_owned()]).expect("a certificate");
         Self {
+            name: ServerName::try_from(name.to_owned()).expect("a name"),
             certificate_pem: made.cert.pem(),
             key_pem: made.signing_key.serialize_pem(),
             der: made.cert.der().clone(),
         }
+    }
+
+    /// What a resolver answers with.
+    ///
+    /// # Panics
+    ///
+    /// If it was changed to something that is no key.
+    pub fn to_certified_key(&self) -> CertifiedKey {
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).expect("a key");
+        let key = ring::sign::any_supported_type(&key).expect("a key of a kind that is known");
+        CertifiedKey::new(vec![self.der.clone()], key)
     }
 
     /// A server's half.
@@ -80,8 +103,7 @@ impl Certificate {
         config.alpn_protocols = protocols.iter().map(|name| (*name).into()).collect();
         let stream = TcpStream::connect(address).await.expect("accepted");
         stream.set_nodelay(true).expect("TCP_NODELAY");
-        let name = ServerName::try_from("wharf.test").expect("a name");
         let connector = TlsConnector::from(Arc::new(config));
-        connector.connect(name, stream).await
+        connector.connect(self.name.clone(), stream).await
     }
 }
