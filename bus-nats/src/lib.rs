@@ -36,12 +36,14 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use wharf_hub::{
     Bus, BusCapabilities, BusStats, History, NodeId, Position, RoomName, SessionId,
-    bus::{Beat, BusFuture, BusListener, Members, Replay, Topic},
+    bus::{Beat, BusFuture, BusListener, Members, Replay, Topic, check_prefix},
 };
 use wharf_sdk::Result;
 
 pub use self::options::Builder;
-use self::{connection::Connection, history::Histories, link::Link, names::Names};
+use self::{
+    connection::Connection, history::Histories, link::Link, names::Names, presence::Presence,
+};
 
 /// What headers and subjects take of the largest payload, at most.
 const HEADER_BYTES: usize = 2048;
@@ -51,7 +53,7 @@ pub struct Nats {
     names: Arc<Names>,
     connection: Connection,
     histories: Arc<Histories>,
-    presence: Arc<presence::Presence>,
+    presence: Arc<Presence>,
     link: Arc<Link>,
 }
 
@@ -73,6 +75,32 @@ impl Nats {
     /// A bus with choices.
     pub fn builder(url: &str) -> Builder {
         Builder::new(url)
+    }
+}
+
+impl Builder {
+    /// Connects, and sees what the server is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Nats::connect`]; `WHARF_BUS_PREFIX`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it has not connected.
+    pub async fn connect(self) -> Result<Nats> {
+        check_prefix(&self.prefix)?;
+        let connection = Connection::open(&self).await?;
+        let names = Arc::new(Names::new(self.prefix.clone()));
+        let histories = Histories::new(&connection, Arc::clone(&names), self.replicas);
+        let presence = Presence::new(&connection, Arc::clone(&names));
+        Ok(Nats {
+            link: Link::new(Arc::clone(&names), self.timeout),
+            names,
+            connection,
+            histories: Arc::new(histories),
+            presence: Arc::new(presence),
+        })
     }
 }
 

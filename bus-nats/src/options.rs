@@ -7,13 +7,6 @@ use std::{
     time::Duration,
 };
 
-use wharf_hub::bus::check_prefix;
-use wharf_sdk::Result;
-
-use crate::{
-    Nats, connection::Connection, history::Histories, link::Link, names::Names, presence::Presence,
-};
-
 /// A bus before it is connected.
 #[derive(Clone)]
 #[must_use = "call connect()"]
@@ -76,30 +69,6 @@ impl Builder {
     pub fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
-    }
-
-    /// Connects, and sees what the server is.
-    ///
-    /// # Errors
-    ///
-    /// As [`Nats::connect`]; `WHARF_BUS_PREFIX`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped, it has not connected.
-    pub async fn connect(self) -> Result<Nats> {
-        check_prefix(&self.prefix)?;
-        let connection = Connection::open(&self).await?;
-        let names = Arc::new(Names::new(self.prefix.clone()));
-        let histories = Histories::new(&connection, Arc::clone(&names), self.replicas);
-        let presence = Presence::new(&connection, Arc::clone(&names));
-        Ok(Nats {
-            link: Link::new(Arc::clone(&names), self.timeout),
-            names,
-            connection,
-            histories: Arc::new(histories),
-            presence: Arc::new(presence),
-        })
     }
 }
 

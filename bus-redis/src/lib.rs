@@ -36,7 +36,7 @@ use futures::{FutureExt, future::ready};
 use redis::{Cmd, Value};
 use wharf_hub::{
     Bus, BusCapabilities, BusStats, History, NodeId, Position, RoomName, SessionId,
-    bus::{Beat, BusFuture, BusListener, Members, Replay, Topic},
+    bus::{Beat, BusFuture, BusListener, Members, Replay, Topic, check_prefix},
 };
 use wharf_sdk::Result;
 
@@ -79,6 +79,28 @@ impl Redis {
     ) -> BusFuture<T> {
         let answering = self.link.send(commands);
         async move { read(answering.await?).ok_or_else(error::unexpected) }.boxed()
+    }
+}
+
+impl Builder {
+    /// Connects, and sees what the server is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redis::connect`]; `WHARF_BUS_PREFIX`, and `WHARF_BUS_TLS` for a file of certificates that
+    /// cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it has not connected.
+    pub async fn connect(self) -> Result<Redis> {
+        check_prefix(&self.prefix)?;
+        let server = connection::look(&self).await?;
+        Ok(Redis {
+            names: Arc::new(Names::new(self.prefix.clone(), server.is_cluster)),
+            link: Link::new(),
+            builder: self,
+        })
     }
 }
 

@@ -7,11 +7,6 @@ use std::{
     time::Duration,
 };
 
-use wharf_hub::bus::check_prefix;
-use wharf_sdk::Result;
-
-use crate::{Redis, connection, link::Link, names::Names};
-
 /// A bus before it is connected.
 #[derive(Clone)]
 #[must_use = "call connect()"]
@@ -58,26 +53,6 @@ impl Builder {
     pub fn retry_within(mut self, pause: Duration) -> Self {
         self.retry_within = pause;
         self
-    }
-
-    /// Connects, and sees what the server is.
-    ///
-    /// # Errors
-    ///
-    /// As [`Redis::connect`]; `WHARF_BUS_PREFIX`, and `WHARF_BUS_TLS` for a file of certificates that
-    /// cannot be read.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped, it has not connected.
-    pub async fn connect(self) -> Result<Redis> {
-        check_prefix(&self.prefix)?;
-        let server = connection::look(&self).await?;
-        Ok(Redis {
-            names: Arc::new(Names::new(self.prefix.clone(), server.is_cluster)),
-            link: Link::new(),
-            builder: self,
-        })
     }
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod beside;
 mod body;
 mod convert;
 mod error;
@@ -17,11 +18,7 @@ mod worker;
 use actix_web::web::ServiceConfig;
 use wharf_sdk::{App, Result, ShutdownReport};
 
-pub use self::{
-    mount::{Mount, on_connect},
-    native::NativeSession,
-    server::Server,
-};
+pub use self::{beside::on_connect, mount::Mount, native::NativeSession, server::Server};
 
 #[cfg(feature = "tls")]
 pub use wharf_sdk::driver::{Tls, rustls};

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
+    dev::Extensions,
     http::header::{self, HeaderValue},
     web::Payload,
 };
@@ -16,11 +17,13 @@ use wharf_sdk::{
 use crate::{
     DRIVER,
     answer::{AnswerBody, EventBody},
-    convert,
+    beside, convert,
     handover::HandoverBody,
     lend::Lender,
-    mount::{self, Carry},
 };
+
+/// Takes a value over from the extensions of actix's request.
+pub(crate) type Carry = fn(&Extensions, &mut http::Extensions);
 
 pub(crate) async fn handle(
     app: &App,
@@ -69,6 +72,6 @@ fn switch(
     builder.insert_header((header::UPGRADE, HeaderValue::from_static("websocket")));
     match lender {
         Some(lender) => builder.body(HandoverBody::new(lender, payload, upgrade)),
-        None => builder.body(mount::begin(request, payload, upgrade)),
+        None => builder.body(beside::begin(request, payload, upgrade)),
     }
 }

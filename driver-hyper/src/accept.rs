@@ -10,8 +10,8 @@ use tokio::{
 use wharf_sdk::driver::serve::{Refusals, Seats};
 
 use crate::{
-    connection::Settings,
     listen::{Bound, Listener},
+    settings::Settings,
     stream::{Seated, Stream},
 };
 

@@ -2,14 +2,12 @@
 
 use std::{
     convert::Infallible,
-    fmt,
     net::SocketAddr,
     pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -18,11 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 #[cfg(feature = "tls")]
 use tokio::time::timeout;
-#[cfg(feature = "http2")]
-use wharf_sdk::App;
 use wharf_sdk::driver::serve::{Occupation, Seat};
-#[cfg(feature = "tls")]
-use wharf_sdk::driver::tokio_rustls::TlsAcceptor;
 
 #[cfg(feature = "http2")]
 use crate::http2;
@@ -32,7 +26,7 @@ use crate::{
     bounded::Bounded,
     convert::ConnectionInfo,
     kept::{Kept, Settled},
-    served::Served,
+    settings::Settings,
     stream::{Carried, Seated},
 };
 
@@ -43,35 +37,6 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// How many plain requests a connection carries; the answer to the last ends it. Who sends many
 /// behind each other and reads no answer is served this many, and no more.
 const MAX_REQUESTS: u32 = 16;
-
-/// The names of protocols in ALPN.
-#[cfg(feature = "tls")]
-pub(crate) const HTTP_1: &[u8] = b"http/1.1";
-#[cfg(feature = "http2")]
-pub(crate) const HTTP_2: &[u8] = b"h2";
-
-/// How connections are served.
-pub(crate) struct Settings {
-    /// Whose shutdown begins with GOAWAY.
-    #[cfg(feature = "http2")]
-    pub(crate) app: App,
-    pub(crate) served: Served,
-    pub(crate) head_timeout: Duration,
-    pub(crate) write_timeout: Duration,
-    #[cfg(feature = "tls")]
-    pub(crate) tls: Option<TlsAcceptor>,
-    #[cfg(feature = "http2")]
-    pub(crate) http2: bool,
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("head_timeout", &self.head_timeout)
-            .field("write_timeout", &self.write_timeout)
-            .finish_non_exhaustive()
-    }
-}
 
 impl Settings {
     /// Serves a connection. It is over when `stopped` says so and what is under way is done, and
@@ -104,7 +69,7 @@ impl Settings {
             };
             match timeout(self.head_timeout, tls::accept(acceptor, connection)).await {
                 #[cfg(feature = "http2")]
-                Ok(Ok(Some(connection))) if tls::chose(&connection, HTTP_2) => {
+                Ok(Ok(Some(connection))) if tls::chose(&connection, crate::settings::HTTP_2) => {
                     http2::serve(self, connection, info, stopped).await;
                 }
                 Ok(Ok(Some(connection))) => self.serve_http1(connection, info, stopped).await,

@@ -27,9 +27,9 @@ use wharf_sdk::driver::serve::{Occupation, Seat};
 
 use crate::{
     bounded::Bounded,
-    connection::Settings,
     convert::ConnectionInfo,
     kept::Kept,
+    settings::Settings,
     stream::{Carried, Seated, Stream},
 };
 

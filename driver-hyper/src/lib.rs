@@ -11,6 +11,7 @@ mod kept;
 mod listen;
 mod served;
 mod server;
+mod settings;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;

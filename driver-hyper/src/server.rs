@@ -19,10 +19,10 @@ use wharf_sdk::{
 use crate::{
     Driver,
     accept::Acceptor,
-    connection::Settings,
     error,
     listen::{Address, Bound, Source},
     served::Served,
+    settings::Settings,
     upgrade::Service,
     worker,
 };
@@ -182,9 +182,9 @@ impl ServerBuilder {
     fn protocols(&self) -> &'static [&'static [u8]] {
         #[cfg(feature = "http2")]
         if self.http2 {
-            return &[crate::connection::HTTP_2, crate::connection::HTTP_1];
+            return &[crate::settings::HTTP_2, crate::settings::HTTP_1];
         }
-        &[crate::connection::HTTP_1]
+        &[crate::settings::HTTP_1]
     }
 
     /// Binds all addresses. The server accepts once it is [run](Server::run).

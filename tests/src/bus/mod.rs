@@ -23,6 +23,8 @@ mod suite;
 mod visitor;
 mod way;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use wharf_hub::{HubBuilder, RoomName};
 
@@ -40,6 +42,9 @@ pub use self::{
 };
 #[cfg(feature = "redis")]
 pub use self::{redis::RedisBus, redis_cluster::RedisCluster};
+
+/// How long anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts an engine of a kind: what a bus implements to run the cases.
 #[async_trait]

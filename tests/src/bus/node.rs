@@ -6,11 +6,8 @@ use tokio::time::{sleep, timeout};
 use wharf_hub::{Hub, HubBuilder, Stats};
 use wharf_sdk::testing::TestHost;
 
-use super::{Engine, Visitor};
+use super::{Engine, PATIENCE, Visitor};
 use crate::hub_node;
-
-/// How long anything is waited for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A node of [`hub_node`], carried in memory.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite};
 use wharf_sdk::{Message, testing::TestSocket};
 
-use super::node::PATIENCE;
+use super::PATIENCE;
 
 /// A client of a room, in memory or over the network.
 #[derive(Debug)]
