@@ -13,8 +13,12 @@ use std::hint::black_box;
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use parts::{
     connection::{
-        Connection,
+        Connection, Delivery,
         Settings::{self, Bare, Everything, Observed},
+    },
+    events::{
+        self,
+        Way::{self, ByHand, Channel},
     },
     site::Site,
 };
@@ -49,11 +53,35 @@ fn echo_in_bursts(mut connection: Connection) -> Connection {
 }
 
 #[library_benchmark]
-#[bench::bare(args = (Bare), setup = single)]
-#[bench::everything(args = (Everything), setup = single)]
-#[bench::observed(args = (Observed), setup = single)]
-fn deliver(mut connection: Connection) -> Connection {
-    connection.deliver(MESSAGES);
+#[bench::bare(args = (Bare), setup = Delivery::open)]
+#[bench::everything(args = (Everything), setup = Delivery::open)]
+#[bench::observed(args = (Observed), setup = Delivery::open)]
+fn deliver(mut delivery: Delivery) -> Delivery {
+    delivery.deliver(MESSAGES);
+    delivery
+}
+
+fn event(way: Way) -> Connection {
+    events::open(way, 1)
+}
+
+fn events_at_once(way: Way) -> Connection {
+    events::open(way, 64)
+}
+
+#[library_benchmark]
+#[bench::channel(args = (Channel), setup = event)]
+#[bench::by_hand(args = (ByHand), setup = event)]
+fn reply_one_by_one(mut connection: Connection) -> Connection {
+    connection.echo(MESSAGES);
+    connection
+}
+
+#[library_benchmark]
+#[bench::channel(args = (Channel), setup = events_at_once)]
+#[bench::by_hand(args = (ByHand), setup = events_at_once)]
+fn reply_in_bursts(mut connection: Connection) -> Connection {
+    connection.echo(MESSAGES / 64);
     connection
 }
 
@@ -89,7 +117,11 @@ library_benchmark_group!(
     benchmarks = [echo_one_by_one, echo_in_bursts, deliver]
 );
 library_benchmark_group!(
+    name = replies,
+    benchmarks = [reply_one_by_one, reply_in_bursts]
+);
+library_benchmark_group!(
     name = requests,
     benchmarks = [decide_plain, decide_parametrised, refuse_unknown]
 );
-main!(library_benchmark_groups = [sessions, requests]);
+main!(library_benchmark_groups = [sessions, replies, requests]);

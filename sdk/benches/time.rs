@@ -5,7 +5,8 @@ mod parts;
 use bytes::BytesMut;
 use divan::{Bencher, black_box, counter::ItemsCount};
 use parts::{
-    connection::{Connection, Settings},
+    connection::{Connection, Delivery, Settings},
+    events::{self, Way},
     site::Site,
 };
 use tokio::runtime::Builder;
@@ -28,11 +29,20 @@ fn echo(bencher: Bencher, in_flight: usize) {
         .bench_local(|| connection.echo(1));
 }
 
+/// Events with a reply, 64 in flight.
+#[divan::bench(args = [Way::Channel, Way::ByHand])]
+fn reply(bencher: Bencher, way: Way) {
+    let mut connection = events::open(way, 64);
+    bencher
+        .counter(ItemsCount::new(64_usize))
+        .bench_local(|| connection.echo(1));
+}
+
 /// A message through a `Sender`, through the queue, to the wire.
 #[divan::bench(args = [Settings::Bare, Settings::Observed, Settings::Everything])]
 fn deliver(bencher: Bencher, settings: Settings) {
-    let mut connection = Connection::open(settings, 1);
-    bencher.bench_local(|| connection.deliver(1));
+    let mut delivery = Delivery::open(settings);
+    bencher.bench_local(|| delivery.deliver(1));
 }
 
 /// A message while so many tasks wait in `send` of the same session: what it costs does not depend

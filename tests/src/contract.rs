@@ -251,7 +251,7 @@ pub const ROWS: &[Row] = &[
     row(
         "Lives and ends",
         "shutdown",
-        "server shutdown: handlers finish the message they are at, then 1001, in jittered batches under a deadline, then aborted; true counts; `closing()`; a notice first",
+        "server shutdown: handlers finish the message they are at, then 1001, in jittered batches under a deadline, then aborted; true counts; `closing()` and `on_drain`; a notice first",
     ),
     row(
         "Lives and ends",

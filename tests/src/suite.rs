@@ -378,6 +378,7 @@ macro_rules! for_each_case {
                 finishes_the_message: "shutdown",
                 closes_busy_sessions_in_the_end: "shutdown",
                 notice: "shutdown",
+                says_goodbye: "shutdown",
                 reports_what_happened: "shutdown",
                 sessions_by_name: "shutdown",
             }

@@ -27,8 +27,8 @@ use super::{clock, site::accept};
 /// Payload of each message.
 const PAYLOAD: [u8; 64] = [b'x'; 64];
 
-/// What its echo takes on the wire.
-const ECHO_BYTES: usize = PAYLOAD.len() + 2;
+/// What a short message takes on the wire besides its payload, as a server sends it.
+const HEADER_BYTES: usize = 2;
 
 /// How a route is set.
 #[derive(Debug, Clone, Copy)]
@@ -45,66 +45,87 @@ pub(crate) enum Settings {
 pub(crate) struct Connection {
     session: Pin<Box<Session<WireTransport<Wire>>>>,
     wire: Wire,
-    sender: Sender,
+    /// What each message comes back as.
+    answer_bytes: usize,
     runtime: Runtime,
+}
+
+/// A session that is written to from outside.
+pub(crate) struct Delivery {
+    connection: Connection,
+    sender: Sender,
 }
 
 impl Connection {
     /// Opens a connection to an echo and warms it up with bursts of `in_flight` messages.
     pub(crate) fn open(settings: Settings, in_flight: usize) -> Self {
-        let handed_out = Arc::new(Mutex::new(None));
-        let app = app(settings, &handed_out);
+        let app = app(settings, &Arc::default());
+        Self::to(&app, "/echo", in_flight, &PAYLOAD, PAYLOAD.len())
+    }
+
+    /// Opens a connection to a route that answers each `payload` with so many bytes, and warms it up.
+    pub(crate) fn to(
+        app: &App,
+        path: &str,
+        in_flight: usize,
+        payload: &[u8],
+        answer_bytes: usize,
+    ) -> Self {
         let runtime = clock();
         let guard = runtime.enter();
-        let upgrade = accept(&app, "/echo");
-        let wire = Wire::default();
+        let upgrade = accept(app, path);
+        let wire = Wire::of_bursts(in_flight, payload);
         let mut session = Box::pin(upgrade.connect(Accepted::new(wire.clone())));
         poll(&mut session);
         drop(guard);
-        let sender = handed_out.lock().expect("not poisoned").take();
         let mut connection = Self {
             session,
             wire,
-            sender: sender.expect("the handler has begun"),
+            answer_bytes: answer_bytes + HEADER_BYTES,
             runtime,
         };
-        connection.set_burst(in_flight);
         connection.echo(50);
-        connection.deliver(50);
         connection
     }
 
-    /// Lets bursts come and counts that every message goes back.
+    /// Lets bursts come and counts that every message is answered.
     pub(crate) fn echo(&mut self, bursts: usize) {
         let _guard = self.runtime.enter();
         for _ in 0..bursts {
             let burst = self.wire.offer();
             poll(&mut self.session);
-            assert_eq!(self.wire.take_written(), burst * ECHO_BYTES);
+            assert_eq!(self.wire.take_written(), burst * self.answer_bytes);
         }
+    }
+}
+
+impl Delivery {
+    /// Opens a connection and warms it up.
+    pub(crate) fn open(settings: Settings) -> Self {
+        let handed_out = Arc::default();
+        let app = app(settings, &handed_out);
+        let connection = Connection::to(&app, "/echo", 1, &PAYLOAD, PAYLOAD.len());
+        let sender = handed_out.lock().expect("not poisoned").take();
+        let mut delivery = Self {
+            connection,
+            sender: sender.expect("the handler has begun"),
+        };
+        delivery.deliver(50);
+        delivery
     }
 
     /// Writes through a `Sender` from outside, message by message.
     pub(crate) fn deliver(&mut self, messages: usize) {
-        let _guard = self.runtime.enter();
+        let connection = &mut self.connection;
+        let _guard = connection.runtime.enter();
         let message = Message::binary(Bytes::from_static(&PAYLOAD));
         for _ in 0..messages {
             self.sender
                 .try_send(message.clone())
                 .expect("there is room");
-            poll(&mut self.session);
-            assert_eq!(self.wire.take_written(), ECHO_BYTES);
+            poll(&mut connection.session);
+            assert_eq!(connection.wire.take_written(), connection.answer_bytes);
         }
-    }
-
-    fn set_burst(&mut self, messages: usize) {
-        let mut burst = BytesMut::new();
-        for _ in 0..messages {
-            encode_client_frame(&mut burst, 0x81, [1, 2, 3, 4], &PAYLOAD);
-        }
-        let mut state = self.wire.0.borrow_mut();
-        state.burst = burst.freeze();
-        state.messages = messages;
     }
 }
 
@@ -169,6 +190,21 @@ struct WireState {
 }
 
 impl Wire {
+    /// Bursts of so many messages.
+    fn of_bursts(messages: usize, payload: &[u8]) -> Self {
+        let mut burst = BytesMut::new();
+        for _ in 0..messages {
+            encode_client_frame(&mut burst, 0x81, [1, 2, 3, 4], payload);
+        }
+        let wire = Self::default();
+        {
+            let mut state = wire.0.borrow_mut();
+            state.burst = burst.freeze();
+            state.messages = messages;
+        }
+        wire
+    }
+
     /// Lets a burst come; returns its messages.
     fn offer(&self) -> usize {
         let mut state = self.0.borrow_mut();

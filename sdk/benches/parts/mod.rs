@@ -1,6 +1,7 @@
 //! What both kinds of measurement run: sessions over memory, and decisions on requests.
 
 pub(crate) mod connection;
+pub(crate) mod events;
 pub(crate) mod site;
 
 use tokio::runtime::{Builder, Runtime};

@@ -175,6 +175,11 @@ pub(crate) fn decode_json<T: DeserializeOwned>(message: &Message) -> Result<T> {
 }
 
 pub(crate) fn decode_json_text<T: DeserializeOwned>(text: &str) -> Result<T> {
+    // Most texts fit. Where one does not is looked for once that is known.
+    serde_json::from_str(text).or_else(|_| decode_telling_where(text))
+}
+
+fn decode_telling_where<T: DeserializeOwned>(text: &str) -> Result<T> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, cause) = (error.path().to_string(), error.into_inner());

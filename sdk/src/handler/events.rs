@@ -42,6 +42,7 @@ pub struct Events<S = ()> {
     message: Option<Callback<S, Message>>,
     ping: Option<Callback<S, Bytes>>,
     pong: Option<Callback<S, Bytes>>,
+    drain: Option<Callback<S, ()>>,
     error: Option<Callback<S, Arc<Error>>>,
     close: Option<Callback<S, CloseOutcome>>,
 }
@@ -79,6 +80,7 @@ impl<S: Send + Sync + 'static> Events<S> {
             message: None,
             ping: None,
             pong: None,
+            drain: None,
             error: None,
             close: None,
         }
@@ -125,6 +127,18 @@ impl<S: Send + Sync + 'static> Events<S> {
         Fut: Future<Output: HandlerOutput> + Send + 'static,
     {
         self.pong = Some(erase(callback));
+        self
+    }
+
+    /// Is told when the server begins to shut down, behind the messages that came before. The
+    /// connection is closed once it has ended, or shortly before the shutdown's deadline.
+    #[must_use]
+    pub fn on_drain<F, Fut>(mut self, callback: F) -> Self
+    where
+        F: Fn(EventPeer<S>, ()) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        self.drain = Some(erase(callback));
         self
     }
 
@@ -182,6 +196,9 @@ impl<S: Send + Sync + 'static> Events<S> {
     }
 
     async fn serve(&self, socket: &mut Socket, peer: &EventPeer<S>) -> Result<()> {
+        if self.drain.is_some() {
+            socket.hear_drains();
+        }
         tell(self.open.as_ref(), peer, ()).await?;
         while let Some(message) = socket.read().await? {
             match message {
@@ -190,6 +207,10 @@ impl<S: Send + Sync + 'static> Events<S> {
                 Message::Close(_) => {}
                 message => tell(self.message.as_ref(), peer, message).await?,
             }
+        }
+        if socket.is_draining() {
+            tell(self.drain.as_ref(), peer, ()).await?;
+            socket.end_drain();
         }
         Ok(())
     }
@@ -277,6 +298,7 @@ impl<S> Clone for Events<S> {
             message: self.message.clone(),
             ping: self.ping.clone(),
             pong: self.pong.clone(),
+            drain: self.drain.clone(),
             error: self.error.clone(),
             close: self.close.clone(),
         }

@@ -123,14 +123,44 @@ impl Socket {
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>>> {
         let gate = self.extra.as_mut().and_then(|extra| extra.gate.as_mut());
         let Some(gate) = gate else {
-            return Self::poll_message(&self.sender, cx);
+            return Self::poll_message(&self.sender, true, cx);
         };
         let gate = gate.get_mut().unwrap_or_else(PoisonError::into_inner);
-        gate.poll_read(cx, |cx| Self::poll_message(&self.sender, cx))
+        gate.poll_read(cx, |cx| Self::poll_message(&self.sender, true, cx))
     }
 
-    /// The next message as it came.
-    fn poll_message(sender: &Sender, cx: &mut Context<'_>) -> Poll<Result<Option<Message>>> {
+    /// Reads, by a handler that may still be at what it has read before: then a shutdown waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`read`](Self::read).
+    pub(crate) async fn read_beside(&mut self, is_at_work: bool) -> Result<Option<Message>> {
+        poll_fn(|cx| Self::poll_message(&self.sender, !is_at_work, cx)).await
+    }
+
+    /// From here on `read` ends when the server shuts down, and the close waits until the handler
+    /// has ended or calls [`end_drain`](Self::end_drain).
+    pub(crate) fn hear_drains(&self) {
+        self.shared().lock().engine.hear_drains();
+    }
+
+    /// Whether a shutdown waits for this handler.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.shared().lock().engine.is_draining()
+    }
+
+    /// What was to be said is said: the shutdown waits no more.
+    pub(crate) fn end_drain(&self) {
+        self.shared().lock().engine.handle_waiting_reader(now);
+        self.shared().touch();
+    }
+
+    /// The next message as it came, for a handler that may be through with those before it.
+    fn poll_message(
+        sender: &Sender,
+        is_through: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>>> {
         let shared = sender.shared();
         let mut state = shared.lock();
         let was_held = !state.engine.wants_input();
@@ -143,7 +173,7 @@ impl Socket {
             }
             return Poll::Ready(item.transpose());
         }
-        if state.engine.handle_waiting_reader(now) {
+        if is_through && state.engine.handle_waiting_reader(now) {
             // It has finished what a shutdown waited for.
             shared.touch();
         }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use http::Response;
 use tokio::{
@@ -35,9 +35,10 @@ impl fmt::Display for Silence {
 
 /// A client's socket, with expectations and faults.
 ///
-/// It reads only when told to, so a test that does not read is a peer that does not. Pings are
-/// answered while it reads, unless it was made
-/// [`without_pongs`](super::Connect::without_pongs). An expectation gives up after 60 s without a
+/// Pings are answered whatever the test does, unless the client was made
+/// [`without_pongs`](super::Connect::without_pongs) or was told to
+/// [stall](Self::stall): it reads up to 64 KiB ahead. What comes beyond that waits in the connection,
+/// as it does for a peer that does not read. An expectation gives up after 60 s without a
 /// message; [`expect_silence`](Self::expect_silence) passes longer ones.
 ///
 /// # Cancel safety
@@ -69,39 +70,45 @@ impl fmt::Display for Silence {
 pub struct TestSocket {
     pub(super) line: Line,
     response: Response<()>,
-    decoder: Decoder,
-    answers_pings: bool,
+    frames: Frames,
     sent_close: bool,
     close: Option<Option<CloseFrame>>,
     deflater: Option<Box<Deflater>>,
+    pub(super) events: ChannelInbox,
+}
+
+/// What the server's bytes mean.
+#[derive(Debug)]
+struct Frames {
+    decoder: Decoder,
     /// Of the message that arrives, and of the last one.
     begins_compressed: bool,
     was_compressed: bool,
-    pub(super) events: ChannelInbox,
 }
 
 impl TestSocket {
     pub(super) fn new(stream: DuplexStream, response: Response<()>, answers_pings: bool) -> Self {
         Self {
-            line: Line::new(stream),
+            line: Line::new(stream, answers_pings),
             response,
-            decoder: Decoder::for_client(WireLimits {
-                max_message_bytes: usize::MAX,
-                max_fragments: usize::MAX,
-            }),
-            answers_pings,
+            frames: Frames {
+                decoder: Decoder::for_client(WireLimits {
+                    max_message_bytes: usize::MAX,
+                    max_fragments: usize::MAX,
+                }),
+                begins_compressed: false,
+                was_compressed: false,
+            },
             sent_close: false,
             close: None,
             deflater: None,
-            begins_compressed: false,
-            was_compressed: false,
             events: ChannelInbox::default(),
         }
     }
 
     pub(super) fn with_deflate(mut self, agreed: Option<&DeflateParams>) -> Self {
         if let Some(params) = agreed {
-            self.decoder.set_deflate(params);
+            self.frames.decoder.set_deflate(params);
             self.deflater = Deflater::agreed(params);
         }
         self
@@ -114,7 +121,7 @@ impl TestSocket {
 
     /// Whether the last text or binary message came compressed.
     pub fn was_compressed(&self) -> bool {
-        self.was_compressed
+        self.frames.was_compressed
     }
 
     /// The 101.
@@ -213,7 +220,7 @@ impl TestSocket {
     ///
     /// If the server takes nothing for long.
     pub async fn send_raw(&mut self, bytes: &[u8]) {
-        self.line.outbound().extend_from_slice(bytes);
+        self.line.send_raw(bytes);
         self.flush().await;
     }
 
@@ -260,15 +267,18 @@ impl TestSocket {
     /// The next frame. The deadline moves on while a frame is on its way.
     async fn wait_frame(&mut self, deadline: &mut Instant) -> Result<Option<Message>, Silence> {
         loop {
-            if let Some(message) = self.take_frame() {
-                return Ok(Some(message));
-            }
-            if !self.line.inbound().is_empty() {
-                *deadline = Instant::now() + PATIENCE;
-            }
-            match timeout_at(*deadline, self.line.fill()).await {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
+            let frames = &mut self.frames;
+            let seen = self.line.state().inbound.len();
+            let coming = self
+                .line
+                .take(|state| match frames.next(&mut state.inbound) {
+                    Some(message) => Some(Some(message)),
+                    None => (state.inbound.len() > seen).then_some(None),
+                });
+            match timeout_at(*deadline, coming).await {
+                Ok(Some(Some(message))) => return Ok(Some(self.taken(message))),
+                Ok(Some(None)) => *deadline = Instant::now() + PATIENCE,
+                Ok(None) => return Ok(None),
                 Err(_) => return Err(Silence),
             }
         }
@@ -276,14 +286,10 @@ impl TestSocket {
 
     /// The next frame, however long it takes.
     pub(super) async fn recv(&mut self) -> Option<Message> {
-        loop {
-            if let Some(message) = self.take_frame() {
-                return Some(message);
-            }
-            if !self.line.fill().await {
-                return None;
-            }
-        }
+        let frames = &mut self.frames;
+        let coming = self.line.take(|state| frames.next(&mut state.inbound));
+        let message = coming.await?;
+        Some(self.taken(message))
     }
 
     pub(super) async fn flush(&mut self) {
@@ -302,37 +308,18 @@ impl TestSocket {
         );
     }
 
-    /// Takes a frame out of what has arrived, and answers it.
-    fn take_frame(&mut self) -> Option<Message> {
-        if self.decoder.is_at_boundary()
-            && let Some(first) = self.line.inbound().first()
-        {
-            self.begins_compressed = first & 0x40 != 0;
+    /// A frame has been taken: a close is answered, now or with the next call.
+    fn taken(&mut self, message: Message) -> Message {
+        if let Message::Close(frame) = &message {
+            self.close = Some(frame.clone());
+            self.queue_close(frame.as_ref());
+            let _ = self.line.flush().now_or_never();
         }
-        let message = match self.decoder.decode(self.line.inbound()) {
-            Ok(message) => message?,
-            Err(error) => panic!("the server broke the protocol: {error}"),
-        };
-        if message.is_data() {
-            self.was_compressed = self.begins_compressed;
-        }
-        match &message {
-            Message::Ping(payload) if self.answers_pings => {
-                self.queue_frame(0x80 | OpCode::Pong.bits(), payload);
-            }
-            Message::Close(frame) => {
-                self.close = Some(frame.clone());
-                self.queue_close(frame.as_ref());
-            }
-            _ => {}
-        }
-        // If the server takes nothing now, it goes out with the next call.
-        let _ = self.line.flush().now_or_never();
-        Some(message)
+        message
     }
 
     fn queue_frame(&mut self, first: u8, payload: &[u8]) {
-        encode_client_frame(self.line.outbound(), first, MASK, payload);
+        encode_client_frame(&mut self.line.state().outbound, first, MASK, payload);
     }
 
     fn queue_close(&mut self, frame: Option<&CloseFrame>) {
@@ -346,5 +333,23 @@ impl TestSocket {
             payload
         });
         self.queue_frame(0x80 | OpCode::Close.bits(), &payload);
+    }
+}
+
+impl Frames {
+    fn next(&mut self, inbound: &mut BytesMut) -> Option<Message> {
+        if self.decoder.is_at_boundary()
+            && let Some(first) = inbound.first()
+        {
+            self.begins_compressed = first & 0x40 != 0;
+        }
+        let message = match self.decoder.decode(inbound) {
+            Ok(message) => message?,
+            Err(error) => panic!("the server broke the protocol: {error}"),
+        };
+        if message.is_data() {
+            self.was_compressed = self.begins_compressed;
+        }
+        Some(message)
     }
 }

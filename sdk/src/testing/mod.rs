@@ -37,6 +37,7 @@ mod fault;
 mod host;
 mod inbox;
 mod line;
+mod pings;
 mod record;
 
 pub use self::{

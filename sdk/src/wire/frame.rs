@@ -48,7 +48,7 @@ impl OpCode {
     }
 
     /// The first byte of a frame that is a whole message.
-    pub(super) const fn whole(self) -> u8 {
+    pub(crate) const fn whole(self) -> u8 {
         0x80 | self.bits()
     }
 

@@ -8,8 +8,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 use wharf_sdk::{
-    CloseFrame, Configure, ConnectionId, Error, Principal, Result, Route, ShutdownOptions, Socket,
-    State,
+    Channel, CloseFrame, Configure, ConnectionId, Error, Principal, Result, Route, ShutdownOptions,
+    Socket, State,
+    channel::ChannelPeer,
     middleware::{bearer, from_fn},
 };
 
@@ -402,6 +403,48 @@ pub async fn notice(host: &dyn Host) {
     client.expect_text("back in 5 s").await;
     client.expect_close(1001).await;
     assert_eq!(shutdown.await.expect("a report").closed, 1);
+}
+
+/// An event that runs is replied to, and `on_drain` says goodbye in its own time; events that come
+/// meanwhile are not taken.
+pub async fn says_goodbye(host: &dyn Host) {
+    let (notes, mut noted) = Notes::new();
+    let work = async |State(notes): State<Notes>| -> Result<&'static str> {
+        notes.add("at work");
+        sleep(Duration::from_millis(700)).await;
+        Ok("done")
+    };
+    let goodbye = async |peer: ChannelPeer| -> Result<()> {
+        sleep(Duration::from_millis(100)).await;
+        peer.emit("goodbye", &()).await
+    };
+    let site = Site::of(host, |app| {
+        let channel = || Channel::new().on("work", work);
+        app.state(notes)
+            .route(Route::new("/channel", channel().on_drain(goodbye)))
+            .route(Route::new("/terse", channel()))
+    })
+    .await;
+    let mut client = site.open("/channel").await;
+    let mut terse = site.open("/terse").await;
+    for client in [&mut client, &mut terse] {
+        client.send_text(r#"{"event":"work","id":1}"#).await;
+        noted.expect("at work").await;
+    }
+    let handle = site.app.handle();
+    let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
+    client
+        .expect_text(r#"{"event":"goodbye","data":null}"#)
+        .await;
+    client.send_text(r#"{"event":"work","id":2}"#).await;
+    for client in [&mut client, &mut terse] {
+        client.expect_text(r#"{"reply":1,"data":"done"}"#).await;
+        client.expect_close(1001).await;
+    }
+    let report = shutdown.await.expect("a report");
+    assert_eq!((report.sessions, report.closed, report.aborted), (2, 2, 0));
+    site.events.wait_for("closed", 2).await;
+    assert!(site.events.of("failed").is_empty());
 }
 
 /// The report counts what happened, and two shutdowns at once report the same.

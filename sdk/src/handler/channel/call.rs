@@ -6,7 +6,7 @@ use crate::handler::extract::Provided;
 use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 
-use super::peer::ChannelPeer;
+use super::{channel::Channel, envelope::CallId, peer::ChannelPeer};
 use crate::{
     handler::{codec, extract::FromContext},
     message::{Error, ErrorKind, Result},
@@ -16,17 +16,19 @@ use crate::{
 /// One event that a peer sent.
 #[derive(Debug, Clone)]
 pub struct Call {
-    inner: Arc<Inner>,
+    connection: Arc<Connection>,
+    name: &'static str,
+    data: Option<ByteString>,
+    id: Option<CallId>,
 }
 
+/// What all events of a connection have in common.
 #[derive(Debug)]
-struct Inner {
-    name: ByteString,
-    data: Option<ByteString>,
-    wants_reply: bool,
-    context: Context,
-    peer: ChannelPeer,
-    held: Option<Arc<dyn Any + Send + Sync>>,
+pub(super) struct Connection {
+    pub(super) channel: Channel,
+    pub(super) context: Context,
+    pub(super) peer: ChannelPeer,
+    pub(super) held: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// An argument of an event's function: whatever can be taken out of the upgrade request, and
@@ -57,53 +59,60 @@ pub trait FromCall: Sized + Send {
 
 impl Call {
     pub(super) fn new(
-        name: ByteString,
+        connection: &Arc<Connection>,
+        name: &'static str,
         data: Option<ByteString>,
-        wants_reply: bool,
-        context: Context,
-        peer: ChannelPeer,
-        held: Option<Arc<dyn Any + Send + Sync>>,
+        id: Option<CallId>,
     ) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                name,
-                data,
-                wants_reply,
-                context,
-                peer,
-                held,
-            }),
+            connection: Arc::clone(connection),
+            name,
+            data,
+            id,
         }
+    }
+
+    /// What happens to the connection, and is no event.
+    pub(super) fn of_connection(connection: &Arc<Connection>) -> Self {
+        Self::new(connection, "", None, None)
     }
 
     /// The event's name.
     pub fn name(&self) -> &str {
-        &self.inner.name
+        self.name
     }
 
     /// Its payload, as JSON. `None` if it had none.
     pub fn data(&self) -> Option<&str> {
-        self.inner.data.as_deref()
+        self.data.as_deref()
     }
 
     /// Whether the peer waits for a reply.
     pub fn wants_reply(&self) -> bool {
-        self.inner.wants_reply
+        self.id.is_some()
     }
 
     /// The upgrade request of the connection, and what middleware learned from it.
     pub fn context(&self) -> &Context {
-        &self.inner.context
+        &self.connection.context
     }
 
     /// Who sent it.
     pub fn peer(&self) -> &ChannelPeer {
-        &self.inner.peer
+        &self.connection.peer
+    }
+
+    pub(super) fn channel(&self) -> &Channel {
+        &self.connection.channel
+    }
+
+    pub(super) fn id(&self) -> Option<&CallId> {
+        self.id.as_ref()
     }
 
     /// Payload bytes that it holds while it waits.
     pub(super) fn held_bytes(&self) -> usize {
-        self.inner.data.as_ref().map_or(0, |data| data.len())
+        self.data.as_ref().map_or(0, |data| data.len())
     }
 
     fn decode<T: DeserializeOwned>(&self) -> Result<T> {
@@ -186,7 +195,7 @@ impl<T> std::ops::Deref for Held<T> {
 
 impl<T: Send + Sync + 'static> FromCall for Held<T> {
     async fn from_call(call: &Call) -> Result<Self> {
-        let held = call.inner.held.clone();
+        let held = call.connection.held.clone();
         held.and_then(|held| held.downcast::<T>().ok())
             .map(Self)
             .ok_or_else(|| {

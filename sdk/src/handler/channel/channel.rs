@@ -1,11 +1,11 @@
 //! A handler made of events, as it is written down.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
     envelope::{Envelope, is_name},
     event::{Event, EventErrors},
-    function::{AnyOpen, EventFunction, OpenFunction},
+    function::{AnyFunction, AnyOpen, EventFunction, OpenFunction},
 };
 use crate::handler::middleware::{MessageMiddleware, MessageStack};
 
@@ -39,7 +39,7 @@ use crate::handler::middleware::{MessageMiddleware, MessageStack};
 /// ```
 #[derive(Clone)]
 pub struct Channel {
-    pub(super) events: Arc<HashMap<&'static str, Event>>,
+    pub(super) events: Arc<BTreeMap<&'static str, Event>>,
     pub(super) settings: Arc<Settings>,
     /// The first thing that is wrong with it: said when the app is built.
     pub(super) mistake: Option<String>,
@@ -49,6 +49,7 @@ pub struct Channel {
 pub(super) struct Settings {
     pub(super) envelope: Envelope,
     pub(super) open: Option<AnyOpen>,
+    pub(super) drain: Option<AnyFunction>,
     pub(super) middleware: MessageStack,
     pub(super) emitted: Vec<&'static str>,
     pub(super) unknown: EventErrors,
@@ -68,6 +69,7 @@ impl Channel {
             settings: Arc::new(Settings {
                 envelope: Envelope::default(),
                 open: None,
+                drain: None,
                 middleware: MessageStack::default(),
                 emitted: Vec::new(),
                 unknown: EventErrors::default(),
@@ -118,6 +120,27 @@ impl Channel {
     #[must_use]
     pub fn on_open<Args: 'static>(mut self, function: impl OpenFunction<Args>) -> Self {
         self.change().open = Some(AnyOpen::new(function));
+        self
+    }
+
+    /// Runs on each connection when the server begins to shut down, beside the events that run
+    /// then. The connection is closed once it and they have ended, or shortly before the shutdown's
+    /// deadline; no event is taken meanwhile. It takes what an event's function takes; what it
+    /// returns is not sent, and observers are told if it fails.
+    ///
+    /// ```
+    /// use wharf_sdk::{Channel, Result, channel::ChannelPeer};
+    ///
+    /// async fn goodbye(peer: ChannelPeer) -> Result<()> {
+    ///     peer.emit("moving", &"come back in five seconds").await
+    /// }
+    ///
+    /// let channel = Channel::new().on_drain(goodbye);
+    /// # let _ = channel;
+    /// ```
+    #[must_use]
+    pub fn on_drain<Args: 'static>(mut self, function: impl EventFunction<Args>) -> Self {
+        self.change().drain = Some(AnyFunction::new(function));
         self
     }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use bytestring::ByteString;
 use serde::{
     Deserializer, Serialize,
-    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -16,6 +16,9 @@ use crate::{
 
 /// The longest name of an event, and the longest id of a request.
 pub(super) const MAX_NAME_BYTES: usize = 64;
+
+/// Most replies fit into this much.
+const REPLY_BYTES: usize = 128;
 
 /// The names of an envelope's fields, `event`, `data`, `id`, `reply` and `error` unless set.
 ///
@@ -55,9 +58,9 @@ impl Default for Envelope {
 
 /// What a text of the peer is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Incoming {
+pub(super) enum Incoming<'t> {
     Event {
-        name: ByteString,
+        name: &'t str,
         data: Option<ByteString>,
         id: Option<CallId>,
     },
@@ -87,7 +90,7 @@ pub(super) struct Malformed {
 
 impl Envelope {
     /// Reads an envelope. Payloads stay JSON, and slices of the message.
-    pub(super) fn read(&self, text: &ByteString) -> Result<Incoming, Malformed> {
+    pub(super) fn read<'t>(&self, text: &'t ByteString) -> Result<Incoming<'t>, Malformed> {
         let fields = self.fields(text).map_err(|what| Malformed {
             error: invalid("WHARF_ENVELOPE", what),
             id: None,
@@ -109,12 +112,12 @@ impl Envelope {
             .map_err(|error| Malformed { error, id })
     }
 
-    fn incoming(
+    fn incoming<'t>(
         &self,
         text: &ByteString,
-        fields: &Fields<'_>,
+        fields: &Fields<'t>,
         id: Option<CallId>,
-    ) -> Result<Incoming> {
+    ) -> Result<Incoming<'t>> {
         let own = |raw: &RawValue| text.slice_ref(raw.get());
         match (fields.event, fields.reply) {
             (Some(event), None) => Ok(Incoming::Event {
@@ -200,15 +203,14 @@ impl Envelope {
         self.event(event, data, None)
     }
 
-    /// The reply to a request.
-    pub(super) fn reply(&self, id: &CallId, data: &str) -> Message {
-        let mut text = String::with_capacity(data.len() + id.0.len() + 24);
+    /// The reply to a request, up to where its data begins; a closing brace ends it.
+    pub(super) fn begin_reply(&self, id: &CallId) -> String {
+        let mut text = String::with_capacity(REPLY_BYTES);
         text.push('{');
         push_field(&mut text, self.reply, &id.0);
         text.push(',');
-        push_field(&mut text, self.data, data);
-        text.push('}');
-        Message::from(text)
+        push_field(&mut text, self.data, "");
+        text
     }
 
     /// The reply that says what went wrong; where there was no id, it is a reply to `null`.
@@ -240,8 +242,15 @@ pub(super) fn is_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte))
 }
 
-pub(super) fn encode(value: &impl Serialize) -> Result<String> {
+fn encode(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(unencodable)
+}
+
+/// A text with a value as JSON behind it.
+pub(super) fn with_json(text: String, value: &impl Serialize) -> Result<String> {
+    let mut bytes = text.into_bytes();
+    serde_json::to_writer(&mut bytes, value).map_err(unencodable)?;
+    String::from_utf8(bytes).map_err(unencodable)
 }
 
 impl CallId {
@@ -254,9 +263,9 @@ impl CallId {
     }
 }
 
-fn parse_name(raw: &RawValue) -> Option<ByteString> {
+fn parse_name(raw: &RawValue) -> Option<&str> {
     let name = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    is_name(name).then(|| name.into())
+    is_name(name).then_some(name)
 }
 
 fn push_field(text: &mut String, name: &str, json: &str) {
@@ -297,15 +306,14 @@ impl<'de> Visitor<'de> for FieldsOf<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
-        let names = self.0;
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            let place = match &*key {
-                key if key == names.event => &mut fields.event,
-                key if key == names.data => &mut fields.data,
-                key if key == names.id => &mut fields.id,
-                key if key == names.reply => &mut fields.reply,
-                key if key == names.error => &mut fields.error,
-                _ => {
+        while let Some(field) = map.next_key_seed(FieldOf(self.0))? {
+            let place = match field {
+                Field::Event => &mut fields.event,
+                Field::Data => &mut fields.data,
+                Field::Id => &mut fields.id,
+                Field::Reply => &mut fields.reply,
+                Field::Error => &mut fields.error,
+                Field::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
@@ -319,12 +327,52 @@ impl<'de> Visitor<'de> for FieldsOf<'_> {
     }
 }
 
+/// What a field is, by its name.
+enum Field {
+    Event,
+    Data,
+    Id,
+    Reply,
+    Error,
+    Other,
+}
+
+struct FieldOf<'e>(&'e Envelope);
+
+impl<'de> DeserializeSeed<'de> for FieldOf<'_> {
+    type Value = Field;
+
+    fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<Field, D::Error> {
+        name.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for FieldOf<'_> {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Field, E> {
+        let names = self.0;
+        Ok(match name {
+            name if name == names.event => Field::Event,
+            name if name == names.data => Field::Data,
+            name if name == names.id => Field::Id,
+            name if name == names.reply => Field::Reply,
+            name if name == names.error => Field::Error,
+            _ => Field::Other,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Incoming, &'static str> {
-        let read = Envelope::default().read(&text.into());
+    fn read(text: &ByteString) -> Result<Incoming<'_>, &'static str> {
+        let read = Envelope::default().read(text);
         read.map_err(|malformed| match malformed.error.code() {
             "WHARF_ENVELOPE" => "envelope",
             "WHARF_EVENT_NAME" => "name",
@@ -337,15 +385,15 @@ mod tests {
     #[test]
     fn events_and_replies_are_read() {
         assert_eq!(
-            read(r#"{"id":"a-1","event":"bid","data":{"amount":7},"more":[1]}"#),
+            read(&r#"{"id":"a-1","event":"bid","data":{"amount":7},"more":[1]}"#.into()),
             Ok(Incoming::Event {
-                name: "bid".into(),
+                name: "bid",
                 data: Some(r#"{"amount":7}"#.into()),
                 id: Some(CallId(r#""a-1""#.into())),
             })
         );
         assert_eq!(
-            read(r#"{"reply":7}"#),
+            read(&r#"{"reply":7}"#.into()),
             Ok(Incoming::Reply {
                 to: 7,
                 answer: Answer::Data("null".into()),
@@ -366,7 +414,7 @@ mod tests {
             r#"{"reply":1,"data":1,"error":1}"#,
             r#"{"event":"a"} and more"#,
         ] {
-            assert_eq!(read(text), Err("envelope"), "{text}");
+            assert_eq!(read(&text.into()), Err("envelope"), "{text}");
         }
         let long = format!(r#"{{"event":"{}"}}"#, "a".repeat(65));
         for text in [
@@ -375,7 +423,7 @@ mod tests {
             r#"{"event":"a b"}"#,
             &long,
         ] {
-            assert_eq!(read(text), Err("name"), "{text}");
+            assert_eq!(read(&text.into()), Err("name"), "{text}");
         }
         let long = format!(r#"{{"event":"a","id":"{}"}}"#, "a".repeat(65));
         for text in [
@@ -385,9 +433,9 @@ mod tests {
             r#"{"event":"a","id":{}}"#,
             &long,
         ] {
-            assert_eq!(read(text), Err("id"), "{text}");
+            assert_eq!(read(&text.into()), Err("id"), "{text}");
         }
-        assert_eq!(read(r#"{"reply":"x"}"#), Err("unasked"));
+        assert_eq!(read(&r#"{"reply":"x"}"#.into()), Err("unasked"));
     }
 
     #[test]

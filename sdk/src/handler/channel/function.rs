@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::{
     call::{Call, FromCall},
-    envelope::encode,
+    envelope::with_json,
+    serve,
 };
 use crate::message::{BoxError, Error, Result};
 
@@ -26,8 +27,8 @@ use crate::message::{BoxError, Error, Result};
     note = "its future must be `Send`: hold no `Rc` and no lock guard across an `.await`"
 )]
 pub trait EventFunction<Args>: Send + Sync + 'static {
-    /// Serves the event; the reply is JSON.
-    fn call(&self, call: Call) -> BoxFuture<'static, Result<String>>;
+    /// Serves the event; what it returns goes behind `reply`, as JSON.
+    fn call(&self, call: &Call, reply: String) -> impl Future<Output = Result<String>> + Send;
 
     /// Whether an app with these values can ever run it.
     ///
@@ -61,15 +62,21 @@ pub trait OpenFunction<Args>: Send + Sync + 'static {
 pub(super) struct AnyFunction(Arc<dyn Erased>);
 
 trait Erased: Send + Sync {
-    fn call(&self, call: Call) -> BoxFuture<'static, Result<String>>;
+    fn serve(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<()>>;
+    fn part(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<()>>;
     fn check(&self, provided: &Provided<'_>) -> Result<()>;
 }
 
 struct Typeless<F, Args>(F, PhantomData<fn(Args)>);
 
-impl<Args, F: EventFunction<Args>> Erased for Typeless<F, Args> {
-    fn call(&self, call: Call) -> BoxFuture<'static, Result<String>> {
-        self.0.call(call)
+impl<Args: 'static, F: EventFunction<Args>> Erased for Typeless<F, Args> {
+    // One box for all that an event does: its function runs inside of what is around it.
+    fn serve(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<()>> {
+        Box::pin(async move { serve::event(&self.0, &call).await })
+    }
+
+    fn part(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<()>> {
+        Box::pin(async move { serve::farewell(&self.0, &call).await })
     }
 
     fn check(&self, provided: &Provided<'_>) -> Result<()> {
@@ -82,8 +89,14 @@ impl AnyFunction {
         Self(Arc::new(Typeless(function, PhantomData)))
     }
 
-    pub(super) fn call(&self, call: Call) -> BoxFuture<'static, Result<String>> {
-        self.0.call(call)
+    /// Serves an event, and replies once.
+    pub(super) fn serve(&self, call: Call) -> BoxFuture<'static, Result<()>> {
+        Arc::clone(&self.0).serve(call)
+    }
+
+    /// Runs it for a connection that the server is about to close.
+    pub(super) fn part(&self, call: Call) -> BoxFuture<'static, Result<()>> {
+        Arc::clone(&self.0).part(call)
     }
 
     pub(super) fn check(&self, provided: &Provided<'_>) -> Result<()> {
@@ -138,14 +151,10 @@ macro_rules! impl_functions {
             E: Into<BoxError>,
             $($arg: FromCall + 'static,)*
         {
-            fn call(&self, call: Call) -> BoxFuture<'static, Result<String>> {
-                let function = self.clone();
-                Box::pin(async move {
-                    $(let $arg = $arg::from_call(&call).await?;)*
-                    drop(call);
-                    let reply = function($($arg),*).await.map_err(Error::handler)?;
-                    encode(&reply)
-                })
+            async fn call(&self, call: &Call, reply: String) -> Result<String> {
+                $(let $arg = $arg::from_call(call).await?;)*
+                let returned = self($($arg),*).await.map_err(Error::handler)?;
+                with_json(reply, &returned)
             }
 
             fn check(&self, provided: &Provided<'_>) -> Result<()> {

@@ -14,6 +14,7 @@ mod peer;
 pub(crate) mod properties;
 mod rate;
 mod run;
+mod serve;
 
 #[cfg(feature = "validate")]
 pub use self::call::Valid;

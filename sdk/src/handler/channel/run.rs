@@ -1,37 +1,29 @@
 //! A channel on one connection: events in, replies out.
 
 use std::{
-    any::Any,
     collections::VecDeque,
     future::{Future, poll_fn},
-    panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
     task::Poll,
 };
 
-use crate::handler::extract::Provided;
-use bytestring::ByteString;
-use futures::{FutureExt, future::BoxFuture};
-use tokio::time::timeout;
+use futures::future::BoxFuture;
 
 use super::{
-    call::Call,
-    channel::{Channel, Settings},
-    envelope::{Answer, CallId, Incoming, Malformed},
-    event::{Event, EventErrors},
+    call::{Call, Connection},
+    channel::Channel,
+    envelope::{CallId, Incoming, Malformed},
+    event::EventErrors,
     peer::ChannelPeer,
+    serve::refuse,
 };
 use crate::{
     handler::{
-        codec::wrong_kind,
-        event_snapshot::EventSnapshot,
-        function::Handler,
-        middleware::{Inbound, MessageStack},
-        prepared::Prepared,
+        codec::wrong_kind, event_snapshot::EventSnapshot, extract::Provided, function::Handler,
+        middleware::MessageStack, prepared::Prepared,
     },
     message::{CloseCode, CloseFrame, Error, ErrorKind, Message, MessageKind, Result},
-    policy::SlowClient,
     request::Context,
     session::Socket,
 };
@@ -47,7 +39,7 @@ const MAX_WAITING_BYTES: usize = 256 * 1024;
 const MAX_WAITING_FOR_REPLY: usize = 4 * MAX_WAITING;
 
 /// An event that runs.
-type Running = BoxFuture<'static, Result<()>>;
+type Serving = BoxFuture<'static, Result<()>>;
 
 impl Handler<()> for Channel {
     fn prepare<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Prepared>> {
@@ -79,6 +71,9 @@ impl Handler<()> for Channel {
         if let Some(open) = &self.settings.open {
             open.check(provided)?;
         }
+        if let Some(drain) = &self.settings.drain {
+            drain.check(provided)?;
+        }
         self.events
             .values()
             .try_for_each(|event| event.function.check(provided))
@@ -98,64 +93,74 @@ impl Handler<()> for Channel {
     }
 }
 
-struct Connection {
-    channel: Channel,
-    context: Context,
-    peer: ChannelPeer,
-    held: Option<Arc<dyn Any + Send + Sync>>,
-    waiting: VecDeque<(Call, Option<CallId>)>,
+/// A channel on one connection, and what of it is not done.
+struct Running {
+    connection: Arc<Connection>,
+    waiting: VecDeque<Call>,
     waiting_bytes: usize,
-    running: Vec<Running>,
+    running: Vec<Serving>,
 }
 
 async fn run(channel: Channel, context: Context, mut socket: Socket) -> Result<()> {
     let peer = ChannelPeer::new(socket.sender(), channel.settings.envelope);
-    let held = match &channel.settings.open {
-        None => None,
-        Some(open) => {
-            let opening = Call::new(
-                ByteString::new(),
-                None,
-                false,
-                context.clone(),
-                peer.clone(),
-                None,
-            );
-            Some(open.open(opening).await?)
-        }
-    };
     let mut connection = Connection {
         channel,
         context,
         peer,
-        held,
+        held: None,
+    };
+    if connection.channel.settings.drain.is_some() {
+        socket.hear_drains();
+    }
+    if let Some(open) = connection.channel.settings.open.clone() {
+        let opening = Arc::new(connection);
+        let held = open.open(Call::of_connection(&opening)).await?;
+        connection = Connection {
+            channel: opening.channel.clone(),
+            context: opening.context.clone(),
+            peer: opening.peer.clone(),
+            held: Some(held),
+        };
+    }
+    let mut channel = Running {
+        connection: Arc::new(connection),
         waiting: VecDeque::new(),
         waiting_bytes: 0,
         running: Vec::new(),
     };
     let mut is_open = true;
-    while is_open || !connection.is_idle() {
-        connection.start_waiting();
-        tokio::select! {
-            biased;
-            ended = connection.next_ended(), if !connection.running.is_empty() => ended?,
-            // What came behind the last event may be a reply that a running one waits for.
-            message = socket.read(), if is_open && connection.wants_input() => match message? {
-                Some(message) => connection.take(message).await?,
-                None => is_open = false,
-            },
+    loop {
+        channel.start_waiting().await?;
+        let is_at_work = !channel.is_idle();
+        if !is_open && !is_at_work {
+            return Ok(());
         }
-        if !is_open && connection.peer.sender().is_closed() {
-            // Nobody is there to be answered: what has not begun need not begin.
-            connection.waiting.clear();
+        let message = tokio::select! {
+            biased;
+            ended = channel.next_ended(), if is_at_work => {
+                ended?;
+                continue;
+            }
+            // What came behind the last event may be a reply that a running one waits for.
+            message = socket.read_beside(is_at_work), if is_open && channel.wants_input() => message?,
+        };
+        match message {
+            Some(message) => channel.take(message).await?,
+            None => {
+                is_open = false;
+                channel.end_input(socket.is_draining());
+            }
         }
     }
-    Ok(())
 }
 
-impl Connection {
-    fn settings(&self) -> &Settings {
-        &self.channel.settings
+impl Running {
+    fn channel(&self) -> &Channel {
+        &self.connection.channel
+    }
+
+    fn peer(&self) -> &ChannelPeer {
+        &self.connection.peer
     }
 
     fn is_idle(&self) -> bool {
@@ -164,17 +169,39 @@ impl Connection {
 
     fn wants_input(&self) -> bool {
         let has_room = self.waiting.len() < MAX_WAITING && self.waiting_bytes < MAX_WAITING_BYTES;
-        has_room || self.peer.asked().is_waiting()
+        has_room || self.peer().asked().is_waiting()
     }
 
-    fn start_waiting(&mut self) {
-        while self.running.len() < self.settings().side_by_side {
-            let Some((call, id)) = self.waiting.pop_front() else {
-                return;
+    /// Begins what may begin. Most events are through at once.
+    async fn start_waiting(&mut self) -> Result<()> {
+        while self.running.len() < self.channel().settings.side_by_side {
+            let Some(call) = self.waiting.pop_front() else {
+                break;
             };
             self.waiting_bytes -= call.held_bytes();
-            let serving = serve(self.channel.clone(), call, id);
-            self.running.push(Box::pin(serving));
+            let Some(event) = self.channel().events.get(call.name()) else {
+                continue;
+            };
+            let mut serving = event.function.serve(call);
+            match poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx))).await {
+                Poll::Ready(ended) => ended?,
+                Poll::Pending => self.running.push(serving),
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody sends any more: the peer has ended it, or the server shuts down.
+    fn end_input(&mut self, is_draining: bool) {
+        let connection = &self.connection;
+        match &connection.channel.settings.drain {
+            Some(drain) if is_draining => {
+                self.running
+                    .push(drain.part(Call::of_connection(connection)));
+            }
+            // Nobody is there to be answered: what has not begun need not begin.
+            _ if connection.peer.sender().is_closed() => self.waiting.clear(),
+            _ => {}
         }
     }
 
@@ -200,182 +227,50 @@ impl Connection {
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(()),
             message => {
                 let error = wrong_kind(MessageKind::Text, message.kind());
-                return refuse(&self.peer, self.channel.settings.invalid, None, error).await;
+                return self.connection.refuse_text(None, error).await;
             }
         };
-        match self.settings().envelope.read(&text) {
-            Ok(Incoming::Event { name, data, id }) => self.take_event(name, data, id).await,
-            Ok(Incoming::Reply { to, answer }) => self.take_reply(to, answer).await,
-            Err(Malformed { error, id }) => {
-                refuse(
-                    &self.peer,
-                    self.channel.settings.invalid,
-                    id.as_ref(),
-                    error,
-                )
-                .await
+        let read = self.channel().settings.envelope.read(&text);
+        let (name, data, id) = match read {
+            Ok(Incoming::Event { name, data, id }) => (name, data, id),
+            Ok(Incoming::Reply { to, answer }) => {
+                return match self.peer().asked().answer(to, answer) {
+                    Ok(()) => Ok(()),
+                    Err(error) => self.connection.refuse_text(None, error).await,
+                };
             }
-        }
-    }
-
-    async fn take_event(
-        &mut self,
-        name: ByteString,
-        data: Option<ByteString>,
-        id: Option<CallId>,
-    ) -> Result<()> {
-        if !self.channel.events.contains_key(&*name) {
+            Err(Malformed { error, id }) => {
+                return self.connection.refuse_text(id.as_ref(), error).await;
+            }
+        };
+        let Some((name, _)) = self.channel().events.get_key_value(name) else {
             let error = Error::new(
                 ErrorKind::NotFound,
                 "WHARF_UNKNOWN_EVENT",
                 "there is no event of this name here; check its spelling",
             )
             .with_close(CloseFrame::cut(CloseCode::POLICY, "unknown event"));
-            return refuse(
-                &self.peer,
-                self.channel.settings.unknown,
-                id.as_ref(),
-                error,
-            )
-            .await;
-        }
+            let policy = self.channel().settings.unknown;
+            return refuse(self.peer(), policy, id.as_ref(), error).await;
+        };
         if self.waiting.len() >= MAX_WAITING_FOR_REPLY {
             let error = Error::new(
                 ErrorKind::Unavailable,
                 "WHARF_BUSY",
                 "too many events wait for those before them; send fewer at once",
             );
-            return refuse(&self.peer, EventErrors::Reply, id.as_ref(), error).await;
+            return refuse(self.peer(), EventErrors::Reply, id.as_ref(), error).await;
         }
-        let call = Call::new(
-            name,
-            data,
-            id.is_some(),
-            self.context.clone(),
-            self.peer.clone(),
-            self.held.clone(),
-        );
+        let call = Call::new(&self.connection, name, data, id);
         self.waiting_bytes += call.held_bytes();
-        self.waiting.push_back((call, id));
+        self.waiting.push_back(call);
         Ok(())
     }
-
-    async fn take_reply(&mut self, to: u64, answer: Answer) -> Result<()> {
-        match self.peer.asked().answer(to, answer) {
-            Ok(()) => Ok(()),
-            Err(error) => refuse(&self.peer, self.channel.settings.invalid, None, error).await,
-        }
-    }
 }
 
-/// Serves one event, and replies once.
-async fn serve(channel: Channel, call: Call, id: Option<CallId>) -> Result<()> {
-    let Some(event) = channel.events.get(call.name()) else {
-        return Ok(());
-    };
-    let settings = &channel.settings;
-    let error = match guarded(event, settings, &call).await {
-        Ok(reply) => {
-            return match &id {
-                None => Ok(()),
-                Some(id) => send(call.peer(), settings.envelope.reply(id, &reply)).await,
-            };
-        }
-        Err(error) => error,
-    };
-    let policy = match error.kind() {
-        ErrorKind::Decode => settings.invalid,
-        // Who may not, or not so often, is always told.
-        ErrorKind::Forbidden | ErrorKind::Unauthorized | ErrorKind::RateLimited => {
-            EventErrors::Reply
-        }
-        _ => settings.failed,
-    };
-    let error = error.with_context("event", call.name());
-    refuse(call.peer(), policy, id.as_ref(), error).await
-}
-
-/// Checks who may send the event and how often, then runs what is around its function, and it.
-async fn guarded(event: &Event, settings: &Settings, call: &Call) -> Result<String> {
-    admit(event, call)?;
-    let sender = call.peer().sender();
-    let inbound = Inbound::of_event(call.context(), sender, call.name(), call.data());
-    let mut entered = 0;
-    let served = AssertUnwindSafe(async {
-        settings.middleware.before(&inbound, &mut entered).await?;
-        event.function.call(call.clone()).await
-    });
-    let outcome = match timeout(event.timeout, served.catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Err(Error::panicked(panic)),
-        Err(_) => Err(Error::new(
-            ErrorKind::Timeout,
-            "WHARF_EVENT_TIMEOUT",
-            "serving the event took too long; try again later",
-        )),
-    };
-    let after = settings
-        .middleware
-        .after(&inbound, entered, outcome.as_ref().map(|_| ()));
-    // What is around it has as long again to hear what came of it.
-    let _ = timeout(event.timeout, after).await;
-    outcome
-}
-
-fn admit(event: &Event, call: &Call) -> Result<()> {
-    let principal = call.context().principal();
-    let has_scope = |scope: &String| principal.is_some_and(|who| who.has_scope(scope));
-    let missing = event.scopes.iter().find(|scope| !has_scope(scope));
-    let is_allowed = event.predicate.as_ref().is_none_or(|allows| allows(call));
-    if missing.is_some() || !is_allowed {
-        let what = missing.map_or_else(
-            || "you may not send this event here and now".to_owned(),
-            |scope| format!("this event needs the scope {scope}; connect with it"),
-        );
-        return Err(Error::new(ErrorKind::Forbidden, "WHARF_EVENT_DENIED", what));
-    }
-    let now = tokio::time::Instant::now().into_std();
-    match &event.rate {
-        Some(rate) if !rate.take(call, now) => Err(Error::new(
-            ErrorKind::RateLimited,
-            "WHARF_RATE_LIMITED",
-            format!(
-                "at most {} of these events are taken a second; send fewer",
-                rate.events_per_second()
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Tells the peer, or not, what was wrong, and the observers in any case.
-async fn refuse(
-    peer: &ChannelPeer,
-    policy: EventErrors,
-    id: Option<&CallId>,
-    error: Error,
-) -> Result<()> {
-    if policy == EventErrors::Close {
-        // Ends the session with the code of its kind, and tells the observers.
-        let frame = match error.close_frame() {
-            Some(frame) => frame.clone(),
-            None => CloseFrame::cut(error.kind().close_code(), ""),
-        };
-        return Err(error.with_close(frame));
-    }
-    let answer =
-        (policy == EventErrors::Reply || id.is_some()).then(|| peer.envelope().error(id, &error));
-    peer.sender().tell_observers(error);
-    match answer {
-        Some(answer) => send(peer, answer).await,
-        None => Ok(()),
-    }
-}
-
-/// Sends a reply, which is owed: it is not dropped with the chatter. A peer that has gone needs none.
-async fn send(peer: &ChannelPeer, message: Message) -> Result<()> {
-    match peer.sender().send_under(SlowClient::Wait, message).await {
-        Err(error) if error.kind() == ErrorKind::Closed => Ok(()),
-        sent => sent,
+impl Connection {
+    /// Refuses what is no envelope.
+    async fn refuse_text(&self, id: Option<&CallId>, error: Error) -> Result<()> {
+        refuse(&self.peer, self.channel.settings.invalid, id, error).await
     }
 }

@@ -50,9 +50,20 @@ impl Engine {
                 self.is_at_work = true;
                 Some(Some(item))
             }
-            None if self.input_ended => Some(None),
+            None if self.input_ended || self.has_drain_to_hear() => Some(None),
             None => None,
         }
+    }
+
+    /// From here on the handler's input ends with a drain, which waits until the handler has ended,
+    /// or waits for input.
+    pub(crate) fn hear_drains(&mut self) {
+        self.hears_drains = true;
+    }
+
+    /// Whether the server shuts down and waits for the handler.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.is_some()
     }
 
     /// Queues a message under the route's slow-client policy, or the given one. Where others wait

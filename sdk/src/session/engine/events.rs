@@ -179,7 +179,8 @@ impl Engine {
         if self.end.has_begun() || self.draining.is_some() {
             return;
         }
-        if !self.is_at_work() {
+        let hears = self.hears_drains && !self.reader_gone;
+        if !self.is_at_work() && !hears {
             return self.begin_close(frame, Initiator::Server, now);
         }
         self.draining = Some(frame);

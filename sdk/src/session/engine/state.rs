@@ -56,6 +56,8 @@ pub(crate) struct Engine {
     /// What to close with once the handler is through with its message: the server is shutting
     /// down.
     pub(super) draining: Option<CloseFrame>,
+    /// A drain ends the handler's input, and waits until it is through: it has something to say.
+    pub(super) hears_drains: bool,
     pub(super) bucket: Option<Box<Bucket>>,
     /// The message that waits for tokens.
     pub(super) stalled: Option<Box<Message>>,
@@ -111,6 +113,7 @@ impl Engine {
             ends_when_left: false,
             is_at_work: false,
             draining: None,
+            hears_drains: false,
             bucket: limits
                 .rate_limit
                 .map(|limit| Box::new(Bucket::new(limit, now))),
@@ -176,7 +179,12 @@ impl Engine {
 
     /// Whether `read` has something to return.
     pub(crate) fn is_readable(&self) -> bool {
-        !self.inbound.is_empty() || self.input_ended
+        !self.inbound.is_empty() || self.input_ended || self.has_drain_to_hear()
+    }
+
+    /// Whether a drain is what ends the handler's input.
+    pub(super) fn has_drain_to_hear(&self) -> bool {
+        self.hears_drains && self.draining.is_some()
     }
 
     /// The next message to hand to the transport. It counts as unsent until

@@ -390,6 +390,30 @@ fn a_drain_waits_for_the_message_that_the_handler_is_at() {
 }
 
 #[test]
+fn a_drain_waits_for_a_handler_that_hears_it() {
+    let mut rig = Rig::new(quiet());
+    rig.engine.hear_drains();
+    assert!(rig.engine.read().is_none());
+    rig.engine.handle_waiting_reader(Instant::now);
+    rig.engine.handle_drain(frame(1001), rig.now);
+    assert!(rig.engine.is_readable(), "whoever reads is told");
+    assert!(matches!(rig.engine.read(), Some(None)));
+    rig.pass(10 * SECOND);
+    rig.write("so long")
+        .expect("a drain lets the handler write");
+    assert_eq!(rig.flush(), [Message::text("so long")]);
+    let now = rig.now;
+    assert!(rig.engine.handle_waiting_reader(|| now), "it is through");
+    assert_eq!(rig.flush(), [Message::Close(Some(frame(1001)))]);
+
+    let mut rig = Rig::new(quiet());
+    rig.engine.hear_drains();
+    rig.engine.leave(Instant::now);
+    rig.engine.handle_drain(frame(1001), rig.now);
+    assert_eq!(rig.flush(), [Message::Close(Some(frame(1001)))]);
+}
+
+#[test]
 fn a_drain_closes_at_once_where_the_handler_waits() {
     let mut rig = Rig::new(quiet());
     rig.receive("work");

@@ -1,0 +1,180 @@
+//! One event that runs: what is around its function, and the one reply.
+
+use std::{
+    future::{Future, poll_fn},
+    panic::AssertUnwindSafe,
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+use futures::FutureExt;
+use tokio::time::timeout;
+
+use super::{
+    call::Call,
+    envelope::CallId,
+    event::{Event, EventErrors},
+    function::EventFunction,
+    peer::ChannelPeer,
+};
+use crate::{
+    handler::middleware::Inbound,
+    message::{CloseFrame, Error, ErrorKind, Message, Result},
+    policy::{LONGEST, SlowClient},
+};
+
+/// Serves one event, and replies once.
+pub(super) async fn event<Args>(function: &impl EventFunction<Args>, call: &Call) -> Result<()> {
+    let Some(event) = call.channel().events.get(call.name()) else {
+        return Ok(());
+    };
+    let error = match guarded(function, event, call).await {
+        Ok(_) if !call.wants_reply() => return Ok(()),
+        Ok(mut reply) => {
+            reply.push('}');
+            return send(call.peer(), reply.into()).await;
+        }
+        Err(error) => error,
+    };
+    let settings = &call.channel().settings;
+    let policy = match error.kind() {
+        ErrorKind::Decode => settings.invalid,
+        // Who may not, or not so often, is always told.
+        ErrorKind::Forbidden | ErrorKind::Unauthorized | ErrorKind::RateLimited => {
+            EventErrors::Reply
+        }
+        _ => settings.failed,
+    };
+    let error = error.with_context("event", call.name());
+    refuse(call.peer(), policy, call.id(), error).await
+}
+
+/// Runs what a channel does before the server closes its connection. Its failure is no reason to
+/// close it otherwise.
+pub(super) async fn farewell<Args>(function: &impl EventFunction<Args>, call: &Call) -> Result<()> {
+    // The shutdown has a deadline, shortly before which it closes the connection in any case.
+    if let Err(error) = bounded(LONGEST, function.call(call, String::new())).await {
+        call.peer().sender().tell_observers(error);
+    }
+    Ok(())
+}
+
+/// Checks who may send the event and how often, then runs what is around its function, and it.
+/// Returns the reply but for its last brace.
+async fn guarded<Args>(
+    function: &impl EventFunction<Args>,
+    event: &Event,
+    call: &Call,
+) -> Result<String> {
+    admit(event, call)?;
+    let envelope = call.peer().envelope();
+    let reply = call
+        .id()
+        .map_or_else(String::new, |id| envelope.begin_reply(id));
+    if call.channel().settings.middleware.is_empty() {
+        return bounded(event.timeout, function.call(call, reply)).await;
+    }
+    // Apart, so that events without middleware take no room for it.
+    Box::pin(inside(function, event, call, reply)).await
+}
+
+/// Runs an event's function inside of the channel's middleware.
+async fn inside<Args>(
+    function: &impl EventFunction<Args>,
+    event: &Event,
+    call: &Call,
+    reply: String,
+) -> Result<String> {
+    let middleware = &call.channel().settings.middleware;
+    let sender = call.peer().sender();
+    let inbound = Inbound::of_event(call.context(), sender, call.name(), call.data());
+    let mut entered = 0;
+    let served = async {
+        middleware.before(&inbound, &mut entered).await?;
+        function.call(call, reply).await
+    };
+    let outcome = bounded(event.timeout, served).await;
+    let after = middleware.after(&inbound, entered, outcome.as_ref().map(|_| ()));
+    // What is around it has as long again to hear what came of it.
+    let _ = timeout(event.timeout, after).await;
+    outcome
+}
+
+/// Runs what the application does for an event: for so long, and whether or not it panics.
+async fn bounded<T>(limit: Duration, served: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut served = pin!(AssertUnwindSafe(served).catch_unwind());
+    // Most are through at once, and need no timer.
+    let at_once = poll_fn(|cx| Poll::Ready(served.as_mut().poll(cx))).await;
+    let outcome = match at_once {
+        Poll::Ready(outcome) => Ok(outcome),
+        Poll::Pending => Box::pin(timeout(limit, served)).await,
+    };
+    match outcome {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Err(Error::panicked(panic)),
+        Err(_) => Err(Error::new(
+            ErrorKind::Timeout,
+            "WHARF_EVENT_TIMEOUT",
+            "serving the event took too long; try again later",
+        )),
+    }
+}
+
+fn admit(event: &Event, call: &Call) -> Result<()> {
+    let principal = call.context().principal();
+    let has_scope = |scope: &String| principal.is_some_and(|who| who.has_scope(scope));
+    let missing = event.scopes.iter().find(|scope| !has_scope(scope));
+    let is_allowed = event.predicate.as_ref().is_none_or(|allows| allows(call));
+    if missing.is_some() || !is_allowed {
+        let what = missing.map_or_else(
+            || "you may not send this event here and now".to_owned(),
+            |scope| format!("this event needs the scope {scope}; connect with it"),
+        );
+        return Err(Error::new(ErrorKind::Forbidden, "WHARF_EVENT_DENIED", what));
+    }
+    let now = tokio::time::Instant::now().into_std();
+    match &event.rate {
+        Some(rate) if !rate.take(call, now) => Err(Error::new(
+            ErrorKind::RateLimited,
+            "WHARF_RATE_LIMITED",
+            format!(
+                "at most {} of these events are taken a second; send fewer",
+                rate.events_per_second()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Tells the peer, or not, what was wrong, and the observers in any case.
+pub(super) async fn refuse(
+    peer: &ChannelPeer,
+    policy: EventErrors,
+    id: Option<&CallId>,
+    error: Error,
+) -> Result<()> {
+    if policy == EventErrors::Close {
+        // Ends the session with the code of its kind, and tells the observers.
+        let frame = match error.close_frame() {
+            Some(frame) => frame.clone(),
+            None => CloseFrame::cut(error.kind().close_code(), ""),
+        };
+        return Err(error.with_close(frame));
+    }
+    let answer =
+        (policy == EventErrors::Reply || id.is_some()).then(|| peer.envelope().error(id, &error));
+    peer.sender().tell_observers(error);
+    match answer {
+        Some(answer) => send(peer, answer).await,
+        None => Ok(()),
+    }
+}
+
+/// Sends a reply, which is owed: it is not dropped with the chatter. A peer that has gone needs none.
+async fn send(peer: &ChannelPeer, message: Message) -> Result<()> {
+    match peer.sender().send_under(SlowClient::Wait, message).await {
+        Err(error) if error.kind() == ErrorKind::Closed => Ok(()),
+        sent => sent,
+    }
+}
