@@ -10,7 +10,10 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{inbox::ChannelInbox, line::Line};
+use super::{
+    inbox::ChannelInbox,
+    line::{Line, MASK},
+};
 use crate::{
     message::{CloseCode, CloseFrame, Message},
     policy::DeflateParams,
@@ -19,9 +22,6 @@ use crate::{
 
 /// How long an expectation waits. Paused time makes it instant.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Any key will do.
-pub(super) const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
 /// Nothing that was waited for came in time.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    client::{MASK, TestSocket},
-    line::Pace,
+    client::TestSocket,
+    line::{MASK, Pace},
 };
 use crate::wire::{OpCode, encode_client_frame};
 

@@ -15,8 +15,11 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::{client::MASK, pings::Pings};
+use super::pings::Pings;
 use crate::wire::{OpCode, encode_client_frame};
+
+/// Any key will do.
+pub(super) const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
 /// What one read takes at most.
 const READ_BYTES: usize = 16 * 1024;

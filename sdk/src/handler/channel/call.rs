@@ -6,7 +6,7 @@ use crate::handler::extract::Provided;
 use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 
-use super::{channel::Channel, envelope::CallId, peer::ChannelPeer};
+use super::{envelope::CallId, peer::ChannelPeer, policies::Policies};
 use crate::{
     handler::{codec, extract::FromContext},
     message::{Error, ErrorKind, Result},
@@ -25,7 +25,7 @@ pub struct Call {
 /// What all events of a connection have in common.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) channel: Channel,
+    pub(super) policies: Arc<Policies>,
     pub(super) context: Context,
     pub(super) peer: ChannelPeer,
     pub(super) held: Option<Arc<dyn Any + Send + Sync>>,
@@ -54,6 +54,18 @@ pub trait FromCall: Sized + Send {
     fn check(provided: &Provided<'_>) -> Result<()> {
         let _ = provided;
         Ok(())
+    }
+}
+
+impl Connection {
+    /// The same, with what `on_open` returned.
+    pub(super) fn holding(&self, held: Arc<dyn Any + Send + Sync>) -> Self {
+        Self {
+            policies: Arc::clone(&self.policies),
+            context: self.context.clone(),
+            peer: self.peer.clone(),
+            held: Some(held),
+        }
     }
 }
 
@@ -102,8 +114,15 @@ impl Call {
         &self.connection.peer
     }
 
-    pub(super) fn channel(&self) -> &Channel {
-        &self.connection.channel
+    pub(super) fn policies(&self) -> &Policies {
+        &self.connection.policies
+    }
+
+    /// The reply to it, up to where its data begins.
+    pub(super) fn begin_reply(&self) -> String {
+        let envelope = &self.connection.policies.envelope;
+        self.id()
+            .map_or_else(String::new, |id| envelope.begin_reply(id))
     }
 
     pub(super) fn id(&self) -> Option<&CallId> {

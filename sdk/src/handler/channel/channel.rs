@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
     envelope::{Envelope, is_name},
-    event::{Event, EventErrors},
+    event::Event,
     function::{AnyFunction, AnyOpen, EventFunction, OpenFunction},
+    policies::{EventErrors, Policies},
 };
 use crate::handler::middleware::{MessageMiddleware, MessageStack};
 
@@ -40,6 +41,7 @@ use crate::handler::middleware::{MessageMiddleware, MessageStack};
 #[derive(Clone)]
 pub struct Channel {
     pub(super) events: Arc<BTreeMap<&'static str, Event>>,
+    pub(super) policies: Arc<Policies>,
     pub(super) settings: Arc<Settings>,
     /// The first thing that is wrong with it: said when the app is built.
     pub(super) mistake: Option<String>,
@@ -47,14 +49,9 @@ pub struct Channel {
 
 #[derive(Clone)]
 pub(super) struct Settings {
-    pub(super) envelope: Envelope,
     pub(super) open: Option<AnyOpen>,
     pub(super) drain: Option<AnyFunction>,
-    pub(super) middleware: MessageStack,
     pub(super) emitted: Vec<&'static str>,
-    pub(super) unknown: EventErrors,
-    pub(super) invalid: EventErrors,
-    pub(super) failed: EventErrors,
     pub(super) side_by_side: usize,
 }
 
@@ -66,15 +63,11 @@ impl Channel {
     pub fn new() -> Self {
         Self {
             events: Arc::default(),
+            policies: Arc::default(),
             settings: Arc::new(Settings {
-                envelope: Envelope::default(),
                 open: None,
                 drain: None,
-                middleware: MessageStack::default(),
                 emitted: Vec::new(),
-                unknown: EventErrors::default(),
-                invalid: EventErrors::default(),
-                failed: EventErrors::default(),
                 side_by_side: 1,
             }),
             mistake: None,
@@ -148,7 +141,7 @@ impl Channel {
     /// `message_middleware`; first added is outermost.
     #[must_use]
     pub fn middleware(mut self, middleware: impl MessageMiddleware) -> Self {
-        self.change().middleware.push(middleware);
+        self.policies().middleware.push(middleware);
         self
     }
 
@@ -169,14 +162,14 @@ impl Channel {
                 ));
             }
         }
-        self.change().envelope = envelope;
+        self.policies().envelope = envelope;
         self
     }
 
     /// What becomes of an event that nobody serves. Default: a reply.
     #[must_use]
     pub fn unknown(mut self, policy: EventErrors) -> Self {
-        self.change().unknown = policy;
+        self.policies().unknown = policy;
         self
     }
 
@@ -184,14 +177,14 @@ impl Channel {
     /// reply.
     #[must_use]
     pub fn invalid(mut self, policy: EventErrors) -> Self {
-        self.change().invalid = policy;
+        self.policies().invalid = policy;
         self
     }
 
     /// What becomes of an event whose function fails, panics or takes too long. Default: a reply.
     #[must_use]
     pub fn failed(mut self, policy: EventErrors) -> Self {
-        self.change().failed = policy;
+        self.policies().failed = policy;
         self
     }
 
@@ -205,10 +198,14 @@ impl Channel {
 
     /// With this middleware around its own.
     pub(super) fn inside(mut self, middleware: &MessageStack) -> Self {
-        let settings = self.change();
-        let own = std::mem::take(&mut settings.middleware);
-        settings.middleware = middleware.with_inside(own);
+        let policies = self.policies();
+        let own = std::mem::take(&mut policies.middleware);
+        policies.middleware = middleware.with_inside(own);
         self
+    }
+
+    fn policies(&mut self) -> &mut Policies {
+        Arc::make_mut(&mut self.policies)
     }
 
     fn change(&mut self) -> &mut Settings {

@@ -2,34 +2,15 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use serde::Serialize;
-
 use super::{
     call::Call,
     function::{AnyFunction, EventFunction},
     rate::EventRate,
+    terms::Terms,
 };
 #[cfg(feature = "asyncapi")]
 use crate::handler::documented::Type;
 use crate::{handler::event_snapshot::EventSnapshot, policy::LONGEST};
-
-/// How long an event's function may take, unless it says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What becomes of an event that nobody knows, that does not decode, or whose function fails.
-#[non_exhaustive]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EventErrors {
-    /// The peer gets a reply that says what is wrong; without an id, one to `null`.
-    #[default]
-    Reply,
-    /// Nothing is sent, unless the event has an id: whoever waits for a reply gets one.
-    Ignore,
-    /// The session is closed: 1008 for an unknown event, 1007 for a payload that does not decode,
-    /// 1011 for a function that fails.
-    Close,
-}
 
 /// A name, the function that serves it, and its policy.
 ///
@@ -51,16 +32,11 @@ pub enum EventErrors {
 pub struct Event {
     pub(super) name: &'static str,
     pub(super) function: AnyFunction,
-    pub(super) scopes: Vec<String>,
-    pub(super) predicate: Option<Predicate>,
-    pub(super) rate: Option<EventRate>,
-    pub(super) timeout: Duration,
+    pub(super) terms: Arc<Terms>,
     /// The types of its payload and of its reply, where they are known.
     #[cfg(feature = "asyncapi")]
     pub(super) types: Option<(Type, Type)>,
 }
-
-type Predicate = Arc<dyn Fn(&Call) -> bool + Send + Sync>;
 
 impl Event {
     /// An event that anybody may send who is connected. Its function takes what handlers take, its
@@ -70,10 +46,7 @@ impl Event {
         Self {
             name,
             function: AnyFunction::new(function),
-            scopes: Vec::new(),
-            predicate: None,
-            rate: None,
-            timeout: TIMEOUT,
+            terms: Arc::default(),
             #[cfg(feature = "asyncapi")]
             types: None,
         }
@@ -82,29 +55,35 @@ impl Event {
     /// Takes the event only from principals with all of these scopes.
     #[must_use]
     pub fn require_scopes<I: IntoIterator<Item: Into<String>>>(mut self, scopes: I) -> Self {
-        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self.terms()
+            .scopes
+            .extend(scopes.into_iter().map(Into::into));
         self
     }
 
     /// Takes the event only where this says so.
     #[must_use]
     pub fn allow_if(mut self, predicate: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
-        self.predicate = Some(Arc::new(predicate));
+        self.terms().predicate = Some(Arc::new(predicate));
         self
     }
 
     /// Takes the event this often.
     #[must_use]
     pub fn rate(mut self, rate: EventRate) -> Self {
-        self.rate = Some(rate);
+        self.terms().rate = Some(rate);
         self
     }
 
     /// How long its function may take; then it is dropped, and the reply is an error. Default: 30 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.min(LONGEST);
+        self.terms().timeout = timeout.min(LONGEST);
         self
+    }
+
+    fn terms(&mut self) -> &mut Terms {
+        Arc::make_mut(&mut self.terms)
     }
 }
 
@@ -112,9 +91,7 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
             .field("name", &self.name)
-            .field("scopes", &self.scopes)
-            .field("rate", &self.rate)
-            .field("timeout", &self.timeout)
+            .field("terms", &self.terms)
             .finish_non_exhaustive()
     }
 }
@@ -124,9 +101,20 @@ impl From<&Event> for EventSnapshot {
         Self {
             name: event.name.to_owned(),
             from: "peer",
-            scopes: event.scopes.clone(),
-            per_second: event.rate.as_ref().map(|rate| rate.events_per_second()),
-            timeout_ms: Some(event.timeout.as_millis().try_into().unwrap_or(u64::MAX)),
+            scopes: event.terms.scopes.clone(),
+            per_second: event
+                .terms
+                .rate
+                .as_ref()
+                .map(|rate| rate.events_per_second()),
+            timeout_ms: Some(
+                event
+                    .terms
+                    .timeout
+                    .as_millis()
+                    .try_into()
+                    .unwrap_or(u64::MAX),
+            ),
             #[cfg(feature = "asyncapi")]
             types: event.types.clone(),
         }

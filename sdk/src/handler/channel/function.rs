@@ -10,6 +10,7 @@ use super::{
     call::{Call, FromCall},
     envelope::with_json,
     serve,
+    terms::Terms,
 };
 use crate::message::{BoxError, Error, Result};
 
@@ -62,7 +63,7 @@ pub trait OpenFunction<Args>: Send + Sync + 'static {
 pub(super) struct AnyFunction(Arc<dyn Erased>);
 
 trait Erased: Send + Sync {
-    fn serve(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<()>>;
+    fn serve(self: Arc<Self>, call: Call, terms: Arc<Terms>) -> BoxFuture<'static, Result<()>>;
     fn part(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<()>>;
     fn check(&self, provided: &Provided<'_>) -> Result<()>;
 }
@@ -71,12 +72,18 @@ struct Typeless<F, Args>(F, PhantomData<fn(Args)>);
 
 impl<Args: 'static, F: EventFunction<Args>> Erased for Typeless<F, Args> {
     // One box for all that an event does: its function runs inside of what is around it.
-    fn serve(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<()>> {
-        Box::pin(async move { serve::event(&self.0, &call).await })
+    fn serve(self: Arc<Self>, call: Call, terms: Arc<Terms>) -> BoxFuture<'static, Result<()>> {
+        Box::pin(async move {
+            let served = self.0.call(&call, call.begin_reply());
+            serve::event(&call, &terms, served).await
+        })
     }
 
     fn part(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<()>> {
-        Box::pin(async move { serve::farewell(&self.0, &call).await })
+        Box::pin(async move {
+            serve::farewell(&call, self.0.call(&call, String::new())).await;
+            Ok(())
+        })
     }
 
     fn check(&self, provided: &Provided<'_>) -> Result<()> {
@@ -90,8 +97,8 @@ impl AnyFunction {
     }
 
     /// Serves an event, and replies once.
-    pub(super) fn serve(&self, call: Call) -> BoxFuture<'static, Result<()>> {
-        Arc::clone(&self.0).serve(call)
+    pub(super) fn serve(&self, call: Call, terms: &Arc<Terms>) -> BoxFuture<'static, Result<()>> {
+        Arc::clone(&self.0).serve(call, Arc::clone(terms))
     }
 
     /// Runs it for a connection that the server is about to close.

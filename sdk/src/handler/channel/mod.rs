@@ -10,11 +10,13 @@ mod envelope;
 mod event;
 mod function;
 mod peer;
+mod policies;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 mod rate;
 mod run;
 mod serve;
+mod terms;
 
 #[cfg(feature = "validate")]
 pub use self::call::Valid;
@@ -24,9 +26,10 @@ pub use self::{
     call::{Call, Data, FromCall, Held},
     channel::Channel,
     envelope::Envelope,
-    event::{Event, EventErrors},
+    event::Event,
     function::{EventFunction, OpenFunction},
     peer::ChannelPeer,
+    policies::EventErrors,
     rate::EventRate,
 };
 pub use super::event_snapshot::EventSnapshot;

@@ -14,8 +14,8 @@ use super::{
     call::{Call, Connection},
     channel::Channel,
     envelope::{CallId, Incoming, Malformed},
-    event::EventErrors,
     peer::ChannelPeer,
+    policies::EventErrors,
     serve::refuse,
 };
 use crate::{
@@ -95,6 +95,7 @@ impl Handler<()> for Channel {
 
 /// A channel on one connection, and what of it is not done.
 struct Running {
+    channel: Channel,
     connection: Arc<Connection>,
     waiting: VecDeque<Call>,
     waiting_bytes: usize,
@@ -102,28 +103,23 @@ struct Running {
 }
 
 async fn run(channel: Channel, context: Context, mut socket: Socket) -> Result<()> {
-    let peer = ChannelPeer::new(socket.sender(), channel.settings.envelope);
-    let mut connection = Connection {
-        channel,
+    let connection = Connection {
+        policies: Arc::clone(&channel.policies),
         context,
-        peer,
+        peer: ChannelPeer::new(socket.sender(), channel.policies.envelope),
         held: None,
     };
-    if connection.channel.settings.drain.is_some() {
+    let mut connection = Arc::new(connection);
+    if channel.settings.drain.is_some() {
         socket.hear_drains();
     }
-    if let Some(open) = connection.channel.settings.open.clone() {
-        let opening = Arc::new(connection);
-        let held = open.open(Call::of_connection(&opening)).await?;
-        connection = Connection {
-            channel: opening.channel.clone(),
-            context: opening.context.clone(),
-            peer: opening.peer.clone(),
-            held: Some(held),
-        };
+    if let Some(open) = &channel.settings.open {
+        let held = open.open(Call::of_connection(&connection)).await?;
+        connection = Arc::new(connection.holding(held));
     }
     let mut channel = Running {
-        connection: Arc::new(connection),
+        channel,
+        connection,
         waiting: VecDeque::new(),
         waiting_bytes: 0,
         running: Vec::new(),
@@ -155,10 +151,6 @@ async fn run(channel: Channel, context: Context, mut socket: Socket) -> Result<(
 }
 
 impl Running {
-    fn channel(&self) -> &Channel {
-        &self.connection.channel
-    }
-
     fn peer(&self) -> &ChannelPeer {
         &self.connection.peer
     }
@@ -174,15 +166,15 @@ impl Running {
 
     /// Begins what may begin. Most events are through at once.
     async fn start_waiting(&mut self) -> Result<()> {
-        while self.running.len() < self.channel().settings.side_by_side {
+        while self.running.len() < self.channel.settings.side_by_side {
             let Some(call) = self.waiting.pop_front() else {
                 break;
             };
             self.waiting_bytes -= call.held_bytes();
-            let Some(event) = self.channel().events.get(call.name()) else {
+            let Some(event) = self.channel.events.get(call.name()) else {
                 continue;
             };
-            let mut serving = event.function.serve(call);
+            let mut serving = event.function.serve(call, &event.terms);
             match poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx))).await {
                 Poll::Ready(ended) => ended?,
                 Poll::Pending => self.running.push(serving),
@@ -194,7 +186,7 @@ impl Running {
     /// Nobody sends any more: the peer has ended it, or the server shuts down.
     fn end_input(&mut self, is_draining: bool) {
         let connection = &self.connection;
-        match &connection.channel.settings.drain {
+        match &self.channel.settings.drain {
             Some(drain) if is_draining => {
                 self.running
                     .push(drain.part(Call::of_connection(connection)));
@@ -230,7 +222,7 @@ impl Running {
                 return self.connection.refuse_text(None, error).await;
             }
         };
-        let read = self.channel().settings.envelope.read(&text);
+        let read = self.channel.policies.envelope.read(&text);
         let (name, data, id) = match read {
             Ok(Incoming::Event { name, data, id }) => (name, data, id),
             Ok(Incoming::Reply { to, answer }) => {
@@ -243,14 +235,14 @@ impl Running {
                 return self.connection.refuse_text(id.as_ref(), error).await;
             }
         };
-        let Some((name, _)) = self.channel().events.get_key_value(name) else {
+        let Some((name, _)) = self.channel.events.get_key_value(name) else {
             let error = Error::new(
                 ErrorKind::NotFound,
                 "WHARF_UNKNOWN_EVENT",
                 "there is no event of this name here; check its spelling",
             )
             .with_close(CloseFrame::cut(CloseCode::POLICY, "unknown event"));
-            let policy = self.channel().settings.unknown;
+            let policy = self.channel.policies.unknown;
             return refuse(self.peer(), policy, id.as_ref(), error).await;
         };
         if self.waiting.len() >= MAX_WAITING_FOR_REPLY {
@@ -271,6 +263,6 @@ impl Running {
 impl Connection {
     /// Refuses what is no envelope.
     async fn refuse_text(&self, id: Option<&CallId>, error: Error) -> Result<()> {
-        refuse(&self.peer, self.channel.settings.invalid, id, error).await
+        refuse(&self.peer, self.policies.invalid, id, error).await
     }
 }

@@ -11,25 +11,21 @@ use std::{
 use futures::FutureExt;
 use tokio::time::timeout;
 
-use super::{
-    call::Call,
-    envelope::CallId,
-    event::{Event, EventErrors},
-    function::EventFunction,
-    peer::ChannelPeer,
-};
+use super::{call::Call, envelope::CallId, peer::ChannelPeer, policies::EventErrors, terms::Terms};
 use crate::{
     handler::middleware::Inbound,
     message::{CloseFrame, Error, ErrorKind, Message, Result},
     policy::{LONGEST, SlowClient},
 };
 
-/// Serves one event, and replies once.
-pub(super) async fn event<Args>(function: &impl EventFunction<Args>, call: &Call) -> Result<()> {
-    let Some(event) = call.channel().events.get(call.name()) else {
-        return Ok(());
-    };
-    let error = match guarded(function, event, call).await {
+/// Serves one event with what its function will return, the reply but for its last brace, and
+/// replies once.
+pub(super) async fn event(
+    call: &Call,
+    terms: &Terms,
+    served: impl Future<Output = Result<String>> + Send,
+) -> Result<()> {
+    let error = match guarded(call, terms, served).await {
         Ok(_) if !call.wants_reply() => return Ok(()),
         Ok(mut reply) => {
             reply.push('}');
@@ -37,14 +33,14 @@ pub(super) async fn event<Args>(function: &impl EventFunction<Args>, call: &Call
         }
         Err(error) => error,
     };
-    let settings = &call.channel().settings;
+    let policies = call.policies();
     let policy = match error.kind() {
-        ErrorKind::Decode => settings.invalid,
+        ErrorKind::Decode => policies.invalid,
         // Who may not, or not so often, is always told.
         ErrorKind::Forbidden | ErrorKind::Unauthorized | ErrorKind::RateLimited => {
             EventErrors::Reply
         }
-        _ => settings.failed,
+        _ => policies.failed,
     };
     let error = error.with_context("event", call.name());
     refuse(call.peer(), policy, call.id(), error).await
@@ -52,52 +48,45 @@ pub(super) async fn event<Args>(function: &impl EventFunction<Args>, call: &Call
 
 /// Runs what a channel does before the server closes its connection. Its failure is no reason to
 /// close it otherwise.
-pub(super) async fn farewell<Args>(function: &impl EventFunction<Args>, call: &Call) -> Result<()> {
+pub(super) async fn farewell(call: &Call, said: impl Future<Output = Result<String>> + Send) {
     // The shutdown has a deadline, shortly before which it closes the connection in any case.
-    if let Err(error) = bounded(LONGEST, function.call(call, String::new())).await {
+    if let Err(error) = bounded(LONGEST, said).await {
         call.peer().sender().tell_observers(error);
     }
-    Ok(())
 }
 
 /// Checks who may send the event and how often, then runs what is around its function, and it.
-/// Returns the reply but for its last brace.
-async fn guarded<Args>(
-    function: &impl EventFunction<Args>,
-    event: &Event,
+async fn guarded(
     call: &Call,
+    terms: &Terms,
+    served: impl Future<Output = Result<String>> + Send,
 ) -> Result<String> {
-    admit(event, call)?;
-    let envelope = call.peer().envelope();
-    let reply = call
-        .id()
-        .map_or_else(String::new, |id| envelope.begin_reply(id));
-    if call.channel().settings.middleware.is_empty() {
-        return bounded(event.timeout, function.call(call, reply)).await;
+    terms.admit(call)?;
+    if call.policies().middleware.is_empty() {
+        return bounded(terms.timeout, served).await;
     }
     // Apart, so that events without middleware take no room for it.
-    Box::pin(inside(function, event, call, reply)).await
+    Box::pin(inside(call, terms, served)).await
 }
 
 /// Runs an event's function inside of the channel's middleware.
-async fn inside<Args>(
-    function: &impl EventFunction<Args>,
-    event: &Event,
+async fn inside(
     call: &Call,
-    reply: String,
+    terms: &Terms,
+    served: impl Future<Output = Result<String>> + Send,
 ) -> Result<String> {
-    let middleware = &call.channel().settings.middleware;
+    let middleware = &call.policies().middleware;
     let sender = call.peer().sender();
     let inbound = Inbound::of_event(call.context(), sender, call.name(), call.data());
     let mut entered = 0;
     let served = async {
         middleware.before(&inbound, &mut entered).await?;
-        function.call(call, reply).await
+        served.await
     };
-    let outcome = bounded(event.timeout, served).await;
+    let outcome = bounded(terms.timeout, served).await;
     let after = middleware.after(&inbound, entered, outcome.as_ref().map(|_| ()));
     // What is around it has as long again to hear what came of it.
-    let _ = timeout(event.timeout, after).await;
+    let _ = timeout(terms.timeout, after).await;
     outcome
 }
 
@@ -118,32 +107,6 @@ async fn bounded<T>(limit: Duration, served: impl Future<Output = Result<T>>) ->
             "WHARF_EVENT_TIMEOUT",
             "serving the event took too long; try again later",
         )),
-    }
-}
-
-fn admit(event: &Event, call: &Call) -> Result<()> {
-    let principal = call.context().principal();
-    let has_scope = |scope: &String| principal.is_some_and(|who| who.has_scope(scope));
-    let missing = event.scopes.iter().find(|scope| !has_scope(scope));
-    let is_allowed = event.predicate.as_ref().is_none_or(|allows| allows(call));
-    if missing.is_some() || !is_allowed {
-        let what = missing.map_or_else(
-            || "you may not send this event here and now".to_owned(),
-            |scope| format!("this event needs the scope {scope}; connect with it"),
-        );
-        return Err(Error::new(ErrorKind::Forbidden, "WHARF_EVENT_DENIED", what));
-    }
-    let now = tokio::time::Instant::now().into_std();
-    match &event.rate {
-        Some(rate) if !rate.take(call, now) => Err(Error::new(
-            ErrorKind::RateLimited,
-            "WHARF_RATE_LIMITED",
-            format!(
-                "at most {} of these events are taken a second; send fewer",
-                rate.events_per_second()
-            ),
-        )),
-        _ => Ok(()),
     }
 }
 
