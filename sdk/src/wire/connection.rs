@@ -224,7 +224,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
                     self.decoder.check_message_bytes(bridge.passed_bytes)?;
                     bridge.passes_message = !head.fin;
                     bridge.passed.fragments += 1;
-                    bridge.pass_bytes = head.head_bytes as u64 + head.payload_bytes;
+                    bridge.pass_bytes = u64::from(head.head_bytes) + head.payload_bytes;
                 }
                 _ => return Poll::Ready(Ok(())),
             }
@@ -233,28 +233,42 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
 }
 
 impl Native {
+    /// Whether there is a native socket, or soon will be.
+    #[inline]
+    fn is_made(&self) -> bool {
+        matches!(self, Self::Building(..) | Self::Open(_))
+    }
+
     /// Passes on a decoded message that the native socket waits for; returns any other.
+    #[inline]
     fn keep(&mut self, message: Message) -> Option<Message> {
-        let (Self::Open(bridge) | Self::Building(bridge, _)) = self else {
-            return Some(message);
-        };
+        match self {
+            Self::Building(bridge, _) | Self::Open(bridge) if bridge.takes_next => {
+                bridge.keep(message)
+            }
+            _ => Some(message),
+        }
+    }
+}
+
+impl Bridge {
+    /// Passes on a decoded message; returns a control frame, which is the session's.
+    fn keep(&mut self, message: Message) -> Option<Message> {
         let (opcode, payload) = match &message {
-            Message::Text(text) if bridge.takes_next => (OpCode::Text, text.as_bytes().as_ref()),
-            Message::Binary(bytes) if bridge.takes_next => (OpCode::Binary, &bytes[..]),
+            Message::Text(text) => (OpCode::Text, text.as_bytes().as_ref()),
+            Message::Binary(bytes) => (OpCode::Binary, &bytes[..]),
             _ => return Some(message),
         };
         let mut frame = BytesMut::with_capacity(MAX_HEAD_BYTES + payload.len());
         // It is a pipe within the process: any key will do.
         encode_client_frame(&mut frame, opcode.whole(), [0; 4], payload);
-        bridge.end.pass(&frame);
-        bridge.takes_next = false;
-        bridge.passed.fragments += 1;
-        bridge.passed.bytes += frame.len() as u64;
+        self.end.pass(&frame);
+        self.takes_next = false;
+        self.passed.fragments += 1;
+        self.passed.bytes += frame.len() as u64;
         None
     }
-}
 
-impl Bridge {
     /// Moves what the native socket wrote, as long as the peer takes it.
     fn take_written(&self, cx: &Context<'_>, outbox: &mut Outbox) {
         let has_room = !outbox.is_full();
@@ -270,7 +284,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         for _ in 0..MAX_READS {
-            if !matches!(self.native, Native::None | Native::Factory(..)) {
+            if self.native.is_made() {
                 ready!(self.poll_bridge(cx))?;
             }
             let has_more = !self.inbound.is_empty() || self.decoder.is_paused();

@@ -37,12 +37,14 @@ pub struct Decoder {
     inflater: Option<Box<Inflater>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Frame {
-    head: Head,
-    payload_bytes: usize,
+    opcode: OpCode,
+    fin: bool,
     /// It belongs to a compressed message: what has come of it is inflated and gone.
     is_deflated: bool,
+    mask: [u8; 4],
+    payload_bytes: usize,
     /// How much of the payload is unmasked, and validated if it is text.
     done_bytes: usize,
 }
@@ -101,36 +103,33 @@ impl Decoder {
     /// The violation, with the kind that tells its close code. The decoder is done after one.
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Message>, Error> {
         loop {
-            let Some(frame) = &mut self.frame else {
-                match self.parse_head(buffer)? {
+            // Of most frames, the header comes with the whole payload.
+            let (frame, head_bytes) = match self.frame {
+                Some(frame) => (frame, 0),
+                None => match self.parse_head(buffer)? {
                     None => return Ok(None),
-                    Some(head) => {
-                        let payload_bytes = self.admit(&head)?;
-                        buffer.advance(head.head_bytes);
-                        self.frame = Some(Frame {
-                            head,
-                            payload_bytes,
-                            is_deflated: self.is_deflated(&head),
-                            done_bytes: 0,
-                        });
-                        continue;
-                    }
-                }
+                    Some(head) => (self.admit(&head)?, usize::from(head.head_bytes)),
+                },
             };
-            if frame.is_deflated {
-                match self.inflate_part(buffer)? {
+            if frame.is_deflated || buffer.len() - head_bytes < frame.payload_bytes {
+                buffer.advance(head_bytes);
+                self.frame = Some(frame);
+                match self.take_part(buffer)? {
                     ControlFlow::Break(message) => return Ok(message),
                     ControlFlow::Continue(()) => continue,
                 }
             }
-            if buffer.len() < frame.payload_bytes {
-                return self.take_part(buffer).map(|()| None);
-            }
-            let mut payload = buffer.split_to(frame.payload_bytes);
-            let (head, done_bytes) = (frame.head, frame.done_bytes);
             self.frame = None;
-            mask::apply(&mut payload[done_bytes..], head.mask, done_bytes);
-            if let Some(message) = self.finish_frame(head, payload, done_bytes)? {
+            let mut bytes = buffer.split_to(head_bytes + frame.payload_bytes);
+            let masked = &mut bytes[head_bytes + frame.done_bytes..];
+            mask::apply(masked, frame.mask, frame.done_bytes);
+            if frame.fin && (self.message.is_none() || frame.opcode.is_control()) {
+                let mut payload = bytes.freeze();
+                payload.advance(head_bytes);
+                return whole(frame.opcode, payload).map(Some);
+            }
+            bytes.advance(head_bytes);
+            if let Some(message) = self.join(frame, bytes)? {
                 return Ok(Some(message));
             }
         }
@@ -148,7 +147,7 @@ impl Decoder {
             unfinished.fragments += message.complete_fragments;
         }
         if let Some(frame) = &self.frame
-            && !frame.head.opcode.is_control()
+            && !frame.opcode.is_control()
         {
             unfinished.bytes += buffered as u64;
         }
@@ -174,124 +173,92 @@ impl Decoder {
 
     /// Checks a header against the message in progress and the limits, before any of its payload
     /// is held.
-    fn admit(&mut self, head: &Head) -> Result<usize, Error> {
-        let held = self
-            .message
-            .as_ref()
-            .map_or(0, |message| message.payload.len());
-        match (head.opcode, &mut self.message) {
-            (OpCode::Continuation, None) => {
-                return Err(protocol(
-                    "WHARF_UNEXPECTED_CONTINUATION",
-                    "a continuation came without a message to continue; start with text or binary",
-                ));
-            }
-            (OpCode::Text | OpCode::Binary, Some(_)) => {
-                return Err(protocol(
-                    "WHARF_EXPECTED_CONTINUATION",
-                    "a new message began inside a fragmented one; finish that one first",
-                ));
-            }
-            (OpCode::Continuation, Some(message)) => {
-                message.fragments += 1;
-                if message.fragments > self.limits.max_fragments {
-                    return Err(Error::new(
-                        ErrorKind::TooLarge,
-                        "WHARF_TOO_MANY_FRAGMENTS",
-                        format!(
-                            "a message has more than {} fragments; send fewer and larger ones",
-                            self.limits.max_fragments
-                        ),
-                    ));
+    #[inline]
+    fn admit(&mut self, head: &Head) -> Result<Frame, Error> {
+        let mut is_deflated = head.is_deflated;
+        if !head.opcode.is_control() {
+            let mut held_bytes = 0;
+            match (&mut self.message, head.opcode) {
+                (None, OpCode::Continuation) => return Err(unexpected_continuation()),
+                (None, _) => {}
+                (Some(message), OpCode::Continuation) => {
+                    message.begin_fragment(self.limits.max_fragments)?;
+                    is_deflated = message.inflating.is_some();
+                    held_bytes = message.payload.len();
                 }
+                (Some(_), _) => return Err(expected_continuation()),
             }
-            _ => {}
+            if is_deflated {
+                self.check_deflated_bytes(head.payload_bytes)?;
+            } else {
+                self.check_message_bytes(head.payload_bytes.saturating_add(held_bytes as u64))?;
+            }
         }
-        if head.opcode.is_control() {
-            // At most 125 by the header check.
-            return Ok(head.payload_bytes as usize);
-        }
-        if self.is_deflated(head) {
-            self.check_deflated_bytes(head.payload_bytes)?;
-        } else {
-            let total = head.payload_bytes.saturating_add(held as u64);
-            self.check_message_bytes(total)?;
-        }
-        // At most a limit, which is a usize.
-        Ok(head.payload_bytes as usize)
+        Ok(Frame {
+            opcode: head.opcode,
+            fin: head.fin,
+            is_deflated,
+            mask: head.mask,
+            // At most a limit, which is a usize; 125 of a control frame, by the header check.
+            payload_bytes: head.payload_bytes as usize,
+            done_bytes: 0,
+        })
     }
 
     /// Refuses a message of this size, reassembled, if it is over the limit.
+    #[inline]
     pub(super) fn check_message_bytes(&self, total: u64) -> Result<(), Error> {
         let limit = self.limits.max_message_bytes;
-        if total <= limit as u64 {
-            return Ok(());
+        match total <= limit as u64 {
+            true => Ok(()),
+            false => Err(too_large(limit)),
         }
-        Err(Error::new(
-            ErrorKind::TooLarge,
-            "WHARF_MESSAGE_TOO_LARGE",
-            format!(
-                "a message is over the limit of {limit} bytes; send less or raise \
-                 max_message_bytes"
-            ),
-        ))
     }
 
-    /// Unmasks and validates what has come of a frame that is not complete.
-    fn take_part(&mut self, buffer: &mut BytesMut) -> Result<(), Error> {
+    /// Takes what has come of a frame that is not complete, or compressed. Breaks with the message
+    /// if it is whole, with nothing if more has to come; goes on with the next frame else.
+    fn take_part(&mut self, buffer: &mut BytesMut) -> Result<ControlFlow<Option<Message>>, Error> {
+        const MORE: ControlFlow<Option<Message>> = ControlFlow::Break(None);
         let Some(frame) = &mut self.frame else {
-            return Ok(());
+            return Ok(MORE);
         };
-        if frame.head.opcode.is_control() {
-            return Ok(());
+        if frame.is_deflated {
+            return self.inflate_part(buffer);
         }
-        if frame.head.opcode != OpCode::Continuation && self.message.is_none() {
-            let is_text = frame.head.opcode == OpCode::Text;
+        if frame.opcode.is_control() {
+            return Ok(MORE);
+        }
+        if frame.opcode != OpCode::Continuation && self.message.is_none() {
+            let is_text = frame.opcode == OpCode::Text;
             self.message = Some(Box::new(Assembly::new(is_text)));
         }
         let part = &mut buffer[frame.done_bytes..];
-        mask::apply(part, frame.head.mask, frame.done_bytes);
+        mask::apply(part, frame.mask, frame.done_bytes);
         frame.done_bytes += part.len();
-        match &mut self.message {
-            Some(message) if message.is_text => message.check_text(part),
-            _ => Ok(()),
+        if let Some(message) = &mut self.message
+            && message.is_text
+        {
+            message.check_text(part)?;
         }
+        Ok(MORE)
     }
 
-    /// Takes a whole, unmasked frame of which `done_bytes` are validated.
-    fn finish_frame(
-        &mut self,
-        head: Head,
-        payload: BytesMut,
-        done_bytes: usize,
-    ) -> Result<Option<Message>, Error> {
-        match head.opcode {
-            OpCode::Ping => return Ok(Some(Message::Ping(payload.freeze()))),
-            OpCode::Pong => return Ok(Some(Message::Pong(payload.freeze()))),
-            OpCode::Close => return parse_close(&payload).map(|frame| Some(Message::Close(frame))),
-            OpCode::Text if head.fin && self.message.is_none() => {
-                return text(payload.freeze()).map(Some);
-            }
-            OpCode::Binary if head.fin && self.message.is_none() => {
-                return Ok(Some(Message::Binary(payload.freeze())));
-            }
-            OpCode::Text | OpCode::Binary | OpCode::Continuation => {}
-        }
-
+    /// Joins a complete, unmasked frame to the message in progress, or begins one with it.
+    fn join(&mut self, frame: Frame, payload: BytesMut) -> Result<Option<Message>, Error> {
         let message = self
             .message
-            .get_or_insert_with(|| Box::new(Assembly::new(head.opcode == OpCode::Text)));
+            .get_or_insert_with(|| Box::new(Assembly::new(frame.opcode == OpCode::Text)));
         // The end is checked with the whole.
-        if message.is_text && !head.fin {
-            message.check_text(&payload[done_bytes..])?;
+        if message.is_text && !frame.fin {
+            message.check_text(&payload[frame.done_bytes..])?;
         }
-        if message.payload.is_empty() && head.fin {
+        if message.payload.is_empty() && frame.fin {
             // The only fragment with a payload: no copy.
             message.payload = payload;
         } else {
             message.payload.extend_from_slice(&payload);
         }
-        if !head.fin {
+        if !frame.fin {
             message.complete_fragments += 1;
             return Ok(None);
         }
@@ -315,12 +282,25 @@ impl Assembly {
         }
     }
 
-    fn into_message(self) -> Result<Message, Error> {
-        let bytes = self.payload.freeze();
-        if !self.is_text {
-            return Ok(Message::Binary(bytes));
+    /// Counts another fragment, if the limit allows it.
+    fn begin_fragment(&mut self, limit: usize) -> Result<(), Error> {
+        self.fragments += 1;
+        if self.fragments > limit {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                "WHARF_TOO_MANY_FRAGMENTS",
+                format!("a message has more than {limit} fragments; send fewer and larger ones"),
+            ));
         }
-        text(bytes)
+        Ok(())
+    }
+
+    fn into_message(self) -> Result<Message, Error> {
+        let opcode = match self.is_text {
+            true => OpCode::Text,
+            false => OpCode::Binary,
+        };
+        whole(opcode, self.payload.freeze())
     }
 
     fn check_text(&mut self, piece: &[u8]) -> Result<(), Error> {
@@ -332,10 +312,46 @@ impl Assembly {
     }
 }
 
-fn text(bytes: Bytes) -> Result<Message, Error> {
-    ByteString::try_from(bytes)
-        .map(Message::Text)
-        .map_err(|_| invalid_utf8())
+/// The message that consists of one frame, or of all its fragments.
+#[inline]
+fn whole(opcode: OpCode, payload: Bytes) -> Result<Message, Error> {
+    match opcode {
+        OpCode::Text => match ByteString::try_from(payload) {
+            Ok(text) => Ok(Message::Text(text)),
+            Err(_) => Err(invalid_utf8()),
+        },
+        OpCode::Binary | OpCode::Continuation => Ok(Message::Binary(payload)),
+        OpCode::Ping => Ok(Message::Ping(payload)),
+        OpCode::Pong => Ok(Message::Pong(payload)),
+        OpCode::Close => parse_close(&payload).map(Message::Close),
+    }
+}
+
+#[cold]
+fn unexpected_continuation() -> Error {
+    protocol(
+        "WHARF_UNEXPECTED_CONTINUATION",
+        "a continuation came without a message to continue; start with text or binary",
+    )
+}
+
+#[cold]
+fn expected_continuation() -> Error {
+    protocol(
+        "WHARF_EXPECTED_CONTINUATION",
+        "a new message began inside a fragmented one; finish that one first",
+    )
+}
+
+#[cold]
+fn too_large(limit: usize) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        "WHARF_MESSAGE_TOO_LARGE",
+        format!(
+            "a message is over the limit of {limit} bytes; send less or raise max_message_bytes"
+        ),
+    )
 }
 
 /// Parses a close payload ([RFC 6455 §5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).

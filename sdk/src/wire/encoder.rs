@@ -25,12 +25,14 @@ pub(crate) const fn server_frame_bytes(payload_bytes: usize) -> usize {
 }
 
 /// Writes the header of a server frame with this first byte.
+#[inline]
 pub(super) fn put_head(out: &mut BytesMut, first: u8, payload_bytes: usize) {
     put_head_with(out, first, 0, payload_bytes);
 }
 
 /// Writes a frame with this first byte; with a key, masked by it. The payload may be shared and
 /// stays as it is.
+#[inline]
 pub(super) fn put_frame(out: &mut BytesMut, first: u8, key: Option<[u8; 4]>, payload: &[u8]) {
     match key {
         None => {
@@ -77,6 +79,7 @@ pub fn encode_client_frame(out: &mut BytesMut, first: u8, mask: [u8; 4], payload
     }
 }
 
+#[inline]
 fn put_head_with(out: &mut BytesMut, first: u8, mask_bit: u8, payload_bytes: usize) {
     // Lengths are cast only in the arm whose range fits.
     #[allow(clippy::cast_possible_truncation)]

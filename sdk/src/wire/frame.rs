@@ -79,12 +79,13 @@ pub(super) struct Head {
     pub(super) mask: [u8; 4],
     pub(super) payload_bytes: u64,
     /// How many bytes the header itself takes.
-    pub(super) head_bytes: usize,
+    pub(super) head_bytes: u8,
 }
 
 impl Head {
     /// Parses a header as soon as enough bytes are there, and refuses it as early as they show
     /// that it is wrong. With `may_deflate`, messages may be compressed.
+    #[inline]
     pub(super) fn parse(
         bytes: &[u8],
         origin: Origin,
@@ -120,12 +121,12 @@ impl Head {
         }
 
         let (payload_bytes, length_end) = match short {
-            126 => match bytes.get(2..4) {
-                Some(&[a, b]) => (u64::from(u16::from_be_bytes([a, b])), 4),
-                _ => return Ok(None),
+            126 => match bytes[2..].first_chunk() {
+                Some(raw) => (u64::from(u16::from_be_bytes(*raw)), 4),
+                None => return Ok(None),
             },
-            127 => match bytes.get(2..10).and_then(|raw| raw.try_into().ok()) {
-                Some(raw) => (u64::from_be_bytes(raw), 10),
+            127 => match bytes[2..].first_chunk() {
+                Some(raw) => (u64::from_be_bytes(*raw), 10),
                 None => return Ok(None),
             },
             short => (u64::from(short), 2),
@@ -136,17 +137,13 @@ impl Head {
                 "the payload length has its top bit set; send a 63-bit length",
             ));
         }
-        let head_bytes = length_end + if masked { 4 } else { 0 };
-        let mask = if masked {
-            match bytes
-                .get(length_end..head_bytes)
-                .and_then(|raw| raw.try_into().ok())
-            {
-                Some(mask) => mask,
+        let (mask, mask_bytes) = if masked {
+            match bytes[usize::from(length_end)..].first_chunk() {
+                Some(mask) => (*mask, 4),
                 None => return Ok(None),
             }
         } else {
-            [0; 4]
+            ([0; 4], 0)
         };
         Ok(Some(Self {
             fin,
@@ -154,7 +151,7 @@ impl Head {
             is_deflated,
             mask,
             payload_bytes,
-            head_bytes,
+            head_bytes: length_end + mask_bytes,
         }))
     }
 }

@@ -91,28 +91,33 @@ impl Outbox {
     }
 
     /// What the system has taken, ever.
+    #[inline]
     pub(super) fn written_bytes(&self) -> u64 {
         self.written_bytes
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         let pending = self.pending.as_ref();
         pending.map_or(0, |pending| pending.len()) + self.deflating_bytes()
     }
 
     /// The bytes of a large message that is still being compressed. Nothing goes in behind it.
+    #[inline]
     fn deflating_bytes(&self) -> usize {
         let deflater = self.deflater.as_ref();
         deflater.map_or(0, |deflater| deflater.held_bytes())
     }
 
     /// Whether it should be written before more is put in.
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
         let pending = self.pending.as_ref();
         self.deflating_bytes() > 0 || pending.is_some_and(|pending| pending.is_full())
     }
 
     /// Appends a message, by reference where its payload is large and not masked.
+    #[inline]
     pub(super) fn push(&mut self, message: Message) {
         match message {
             Message::Text(text) => self.push_data(OpCode::Text, text.into_bytes()),
@@ -167,7 +172,15 @@ impl Outbox {
     /// Goes on compressing what is large, a slice at a time. Pending after a slice, so that others
     /// of the thread have a turn, and while another thread is at one that is needed here; the task
     /// is woken for the next.
+    #[inline]
     pub(super) fn poll_deflate(&mut self, cx: &Context<'_>) -> Poll<()> {
+        match self.deflater {
+            Some(_) => self.go_on_deflating(cx),
+            None => Poll::Ready(()),
+        }
+    }
+
+    fn go_on_deflating(&mut self, cx: &Context<'_>) -> Poll<()> {
         loop {
             let Some(deflater) = &mut self.deflater else {
                 return Poll::Ready(());
@@ -213,11 +226,13 @@ impl Outbox {
         }
     }
 
+    #[inline]
     fn pending(&mut self) -> &mut Pending {
         self.pending.get_or_insert_with(Pending::lend)
     }
 
     /// What is still being appended to.
+    #[inline]
     fn tail(&mut self) -> &mut BytesMut {
         self.pending().tail()
     }
@@ -227,10 +242,11 @@ impl Outbox {
         encoder::put_frame(self.tail(), opcode.whole(), key, payload);
     }
 
+    #[inline]
     fn push_data(&mut self, opcode: OpCode, payload: Bytes) {
         match &self.deflater {
             Some(deflater) if deflater.wants(payload.len()) => self.push_deflated(opcode, payload),
-            _ => self.push_framed(opcode, Framed::plain(payload)),
+            _ => self.push_frame(opcode.whole(), payload),
         }
     }
 
@@ -259,11 +275,20 @@ impl Outbox {
 
     fn push_framed(&mut self, opcode: OpCode, framed: Framed) {
         let first = opcode.whole() | if framed.is_deflated { RSV1 } else { 0 };
-        let payload = framed.payload;
+        self.push_frame(first, framed.payload);
+    }
+
+    #[inline]
+    fn push_frame(&mut self, first: u8, payload: Bytes) {
         if payload.len() <= COPY_BYTES {
             let key = self.role.next_key();
-            return encoder::put_frame(self.tail(), first, key, &payload);
+            encoder::put_frame(self.tail(), first, key, &payload);
+        } else {
+            self.push_by_reference(first, payload);
         }
+    }
+
+    fn push_by_reference(&mut self, first: u8, payload: Bytes) {
         if let Some(key) = self.role.next_key() {
             // A copy of its own size, so that the lent buffer does not grow.
             let mut frame = BytesMut::with_capacity(encoder::MAX_HEAD_BYTES + payload.len());
@@ -277,16 +302,19 @@ impl Outbox {
 }
 
 impl Pending {
+    #[inline]
     fn len(&self) -> usize {
         self.chunk_bytes + self.tail.len()
     }
 
+    #[inline]
     fn is_full(&self) -> bool {
         self.tail.len() >= HIGH_WATER_BYTES
             || self.len() >= HIGH_WATER_BY_REFERENCE_BYTES
             || self.chunks.len() >= HIGH_WATER_PIECES
     }
 
+    #[inline]
     fn tail(&mut self) -> &mut BytesMut {
         if self.tail.capacity() == 0 {
             self.tail = pool::lend();

@@ -2,10 +2,12 @@
 
 use crate::message::{Error, ErrorKind};
 
+#[cold]
 pub(super) fn protocol(code: &'static str, message: &'static str) -> Error {
     Error::new(ErrorKind::Protocol, code, message)
 }
 
+#[cold]
 pub(super) fn invalid_utf8() -> Error {
     Error::new(
         ErrorKind::InvalidData,

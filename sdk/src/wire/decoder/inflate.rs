@@ -20,6 +20,7 @@ const OVERHEAD_BYTES: usize = 64 * 1024;
 
 impl Decoder {
     /// Parses the next header.
+    #[inline]
     pub(in crate::wire) fn parse_head(&self, bytes: &[u8]) -> Result<Option<Head>> {
         Head::parse(bytes, self.origin, self.inflater.is_some())
     }
@@ -32,23 +33,18 @@ impl Decoder {
     }
 
     /// Whether others of the thread should have a turn before more is inflated.
+    #[inline]
     pub(in crate::wire) fn must_yield(&mut self) -> bool {
         let inflater = self.inflater.as_mut();
         inflater.is_some_and(|inflater| inflater.must_yield())
     }
 
     /// Whether there is more to decode of what has been taken.
+    #[inline]
     pub(in crate::wire) fn is_paused(&self) -> bool {
         self.message
             .as_ref()
             .is_some_and(|message| message.is_paused)
-    }
-
-    /// Whether the frame belongs to a compressed message.
-    pub(super) fn is_deflated(&self, head: &Head) -> bool {
-        let goes_on =
-            |message: &Assembly| head.opcode == OpCode::Continuation && message.inflating.is_some();
-        head.is_deflated || self.message.as_deref().is_some_and(goes_on)
     }
 
     /// Refuses a message that takes more on its way than one of the largest size has a reason to:
@@ -74,8 +70,7 @@ impl Decoder {
         ))
     }
 
-    /// Takes what has come of a frame of a compressed message. Breaks with the message if it is
-    /// whole, with nothing if more has to come; goes on with the next frame else.
+    /// What [`take_part`](Self::take_part) does where the message is compressed.
     pub(super) fn inflate_part(
         &mut self,
         buffer: &mut BytesMut,
@@ -84,29 +79,25 @@ impl Decoder {
             return Ok(ControlFlow::Break(None));
         };
         let message = self.message.get_or_insert_with(|| {
-            let mut message = Assembly::new(frame.head.opcode == OpCode::Text);
+            let mut message = Assembly::new(frame.opcode == OpCode::Text);
             message.inflating = Some(inflater.begin());
             Box::new(message)
         });
         let part_bytes = buffer.len().min(frame.payload_bytes - frame.done_bytes);
         let part = &mut buffer[..part_bytes];
-        mask::apply(part, frame.head.mask, frame.done_bytes);
+        mask::apply(part, frame.mask, frame.done_bytes);
         let done = message.inflate(part, inflater, self.limits.max_message_bytes)?;
         frame.done_bytes += done.taken_bytes;
         message.is_paused = !done.is_through;
         if message.is_paused {
             // What is left waits as it came.
-            mask::apply(
-                &mut part[done.taken_bytes..],
-                frame.head.mask,
-                frame.done_bytes,
-            );
+            mask::apply(&mut part[done.taken_bytes..], frame.mask, frame.done_bytes);
         }
         buffer.advance(done.taken_bytes);
         if message.is_paused || frame.done_bytes < frame.payload_bytes {
             return Ok(ControlFlow::Break(None));
         }
-        let fin = frame.head.fin;
+        let fin = frame.fin;
         self.frame = None;
         if !fin {
             message.complete_fragments += 1;

@@ -118,7 +118,7 @@ fn check_held(decoder: &Decoder, buffer: &BytesMut) {
             0
         }
     };
-    let is_control = |frame: &Frame| frame.head.opcode.is_control();
+    let is_control = |frame: &Frame| frame.opcode.is_control();
     let limit = match decoder.frame.as_ref().is_some_and(is_control) {
         true => limit + 125,
         false => limit,
