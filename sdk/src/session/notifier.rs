@@ -66,12 +66,8 @@ impl Notifier {
         let tells_closing = !self.told_closing && state.engine.is_closing();
         let tells_closed = !self.told_closed && state.engine.is_closed();
         let writer = state.call_writer();
-        let has_news = tells_closing
-            || tells_closed
-            || state.engine.has_failures()
-            || (state.has_waiting(Line::Gap) && state.engine.has_gap())
-            || state.has_waiting(Line::Flush)
-            || state.has_waiting(Line::Room);
+        let has_news =
+            tells_closing || tells_closed || state.engine.has_failures() || state.awaits_news();
         if has_news {
             self.told_closing |= tells_closing;
             self.told_closed |= tells_closed;
@@ -80,11 +76,15 @@ impl Notifier {
             // Most turns have nothing to tell but that there is something to read.
             drop(state);
         }
-        for waker in [reader, writer].into_iter().flatten() {
-            waker.wake();
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        if let Some(writer) = writer {
+            writer.wake();
         }
     }
 
+    #[cold]
     fn tell_news(&self, mut state: Locked<'_>, tells_ending: bool) {
         let failures = state.engine.take_failures();
         let is_flushed = state.engine.is_flushed() || state.engine.is_closed();

@@ -1,7 +1,6 @@
 //! The one loop around the engine.
 
 use std::{
-    collections::VecDeque,
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
@@ -19,7 +18,7 @@ use crate::{
         batch,
         clock::now,
         end::SessionEnd,
-        engine::{InputRoom, Outgoing, Stage},
+        engine::{InputRoom, LazyDeque, Outgoing, Queued, Stage},
         handler::Handler,
         notifier::Notifier,
         seen::Direction,
@@ -57,7 +56,7 @@ pub struct Session<T: Transport> {
     room: InputRoom,
     deadline: Option<Instant>,
     /// Taken from the queue, and not by the transport yet.
-    in_hand: VecDeque<Outgoing>,
+    in_hand: LazyDeque<Queued>,
     notifier: Notifier,
 }
 
@@ -75,7 +74,8 @@ enum End {
 /// What became of a round's output.
 #[derive(Default)]
 struct Sent {
-    /// What the transport was handed, as it goes over the wire.
+    /// What the transport was handed, as it goes over the wire; where the transport counts that
+    /// itself, 0.
     taken_bytes: u64,
     /// What has not left the process.
     unsent_bytes: usize,
@@ -102,7 +102,7 @@ impl<T: Transport> Session<T> {
             notifier: Notifier::new(Waker::from(Arc::clone(&shared)), ending),
             room,
             deadline,
-            in_hand: VecDeque::new(),
+            in_hand: LazyDeque::new(),
             shared,
             transport: Some(transport),
             handler,
@@ -114,7 +114,7 @@ impl<T: Transport> Session<T> {
 
     /// Takes in what arrived and what time brought, and hears what others did.
     fn input(&mut self, cx: &mut Context<'_>, now: Instant, is_touched: bool, turn: &mut Turn) {
-        let mut batch = batch::lend_incoming();
+        let mut batch = batch::lend();
         let mut has_news = is_touched;
         loop {
             let end = self.receive(cx, &mut batch, turn);
@@ -151,7 +151,7 @@ impl<T: Transport> Session<T> {
             self.notifier.tell(&self.shared, state);
             break;
         }
-        batch::give_back_incoming(batch);
+        batch::give_back(batch);
     }
 
     /// Reads what there is room for. Nothing is locked: senders go on meanwhile.
@@ -239,6 +239,9 @@ impl<T: Transport> Session<T> {
             engine.handle_panic(panic, now);
         }
         engine.handle_traffic(sent.traffic);
+        if self.in_hand.is_empty() {
+            engine.give_back(&mut self.in_hand);
+        }
         if sent.is_gone {
             engine.handle_gone();
         } else if self.transport.is_some() {
@@ -264,8 +267,8 @@ impl<T: Transport> Session<T> {
             let traffic = dropped.as_ref().and_then(Transport::traffic);
             state.engine.handle_traffic(traffic);
             gone_native = state.take_native();
-            for message in self.in_hand.drain(..) {
-                state.engine.discard(message);
+            for unsent in std::mem::take(&mut self.in_hand) {
+                state.engine.discard(unsent.message);
             }
         }
         if self.transport.is_none() && !self.handler.is_gone() {
@@ -295,23 +298,16 @@ impl<T: Transport> Session<T> {
         let Some(transport) = &mut self.transport else {
             return Sent::default();
         };
-        if self.in_hand.capacity() == 0 {
-            self.in_hand = batch::lend_outgoing();
-        }
         let (shared, in_hand) = (&self.shared, &mut self.in_hand);
         // What is sent here has bounds of its own. Out of the task's budget, a handler that uses it
         // up would see to it that nothing ever leaves.
         let sending = unconstrained(poll_fn(|cx| {
             Poll::Ready(send(transport, shared, in_hand, cx))
         }));
-        let sent = match pin!(sending).poll(cx) {
+        match pin!(sending).poll(cx) {
             Poll::Ready(sent) => sent,
             Poll::Pending => Sent::default(),
-        };
-        if self.in_hand.is_empty() {
-            batch::give_back_outgoing(std::mem::take(&mut self.in_hand));
         }
-        sent
     }
 
     fn make_native(&mut self, cx: &mut Context<'_>) {
@@ -465,8 +461,8 @@ impl<T: Transport> Drop for Session<T> {
         }
         self.drop_handler();
         let mut state = self.shared.lock();
-        for message in self.in_hand.drain(..) {
-            state.engine.discard(message);
+        for unsent in std::mem::take(&mut self.in_hand) {
+            state.engine.discard(unsent.message);
         }
         state.engine.handle_abort();
         // Whoever reads or writes in another task must not wait for ever.
@@ -484,27 +480,25 @@ impl<T: Transport> std::fmt::Debug for Session<T> {
     }
 }
 
-/// How many messages and payload bytes are taken from the queue at a time.
-const BATCH_MESSAGES: usize = 256;
-const BATCH_BYTES: usize = 64 * 1024;
-
 /// How many times before the input is looked at again.
 const MAX_BATCHES: usize = 4;
 
 fn send<T: Transport>(
     transport: &mut T,
     shared: &Shared,
-    in_hand: &mut VecDeque<Outgoing>,
+    in_hand: &mut LazyDeque<Queued>,
     cx: &mut Context<'_>,
 ) -> Sent {
     let mut sent = Sent::default();
     let flushed = send_all(transport, shared, in_hand, &mut sent, cx);
-    let in_hand = in_hand.iter().map(Outgoing::payload_bytes);
-    let held_bytes = transport.unsent_bytes() + in_hand.sum::<usize>();
     match flushed {
         Ok(true) => {}
         // What waits may be below the transport, in a buffer of the connection's.
-        Ok(false) => sent.unsent_bytes = held_bytes.max(1),
+        Ok(false) => {
+            let in_hand = in_hand.iter().map(|unsent| unsent.message.payload_bytes());
+            let held_bytes = transport.unsent_bytes() + in_hand.sum::<usize>();
+            sent.unsent_bytes = held_bytes.max(1);
+        }
         Err(_gone) => sent.is_gone = true,
     }
     sent.traffic = transport.traffic();
@@ -515,7 +509,7 @@ fn send<T: Transport>(
 fn send_all<T: Transport>(
     transport: &mut T,
     shared: &Shared,
-    in_hand: &mut VecDeque<Outgoing>,
+    in_hand: &mut LazyDeque<Queued>,
     sent: &mut Sent,
     cx: &mut Context<'_>,
 ) -> Result<bool> {
@@ -527,18 +521,14 @@ fn send_all<T: Transport>(
         }
         // What was left in hand is not all there is.
         sent.is_unfinished = !in_hand.is_empty() || take_batch(shared, in_hand);
-        while let Some(message) = in_hand.pop_front() {
-            if transport.poll_ready(cx)?.is_pending() {
-                in_hand.push_front(message);
-                return Ok(false);
-            }
-            let before = transport.unsent_bytes();
-            // Where the payload is copied it is dropped too, by code of the application's perhaps.
-            match catch(|| start_send(transport, message)) {
-                Ok(taken) => taken?,
+        while !in_hand.is_empty() {
+            // Where payloads are copied they are dropped too, by code of the application's perhaps.
+            match catch(|| hand_over(transport, in_hand, sent, cx)) {
+                Ok(Poll::Ready(handed_over)) => handed_over?,
+                Ok(Poll::Pending) => return Ok(false),
+                // Those behind the one that panicked go on.
                 Err(panic) => sent.panic = Some(panic),
             }
-            sent.taken_bytes += transport.unsent_bytes().saturating_sub(before) as u64;
         }
         if !sent.is_unfinished {
             break;
@@ -548,26 +538,42 @@ fn send_all<T: Transport>(
 }
 
 /// Takes what is sent next; `true` if there is more.
-fn take_batch(shared: &Shared, in_hand: &mut VecDeque<Outgoing>) -> bool {
+fn take_batch(shared: &Shared, in_hand: &mut LazyDeque<Queued>) -> bool {
     let mut state = shared.lock();
     let first = in_hand.len();
-    let mut bytes = 0;
-    while bytes < BATCH_BYTES && in_hand.len() < BATCH_MESSAGES {
-        let Some(message) = state.engine.poll_transmit() else {
-            break;
-        };
-        bytes += message.payload_bytes();
-        in_hand.push_back(message);
-    }
+    let has_more = state.engine.take_batch(in_hand);
     if let Some(taps) = &state.taps {
-        taps.see(
-            Direction::Out,
-            in_hand.range(first..).map(Outgoing::message),
-        );
+        let taken = in_hand.range(first..);
+        taps.see(Direction::Out, taken.map(|next| next.message.message()));
     }
-    state.engine.has_output()
+    has_more
 }
 
+/// Hands over what is in hand, as far as the transport takes it.
+fn hand_over<T: Transport>(
+    transport: &mut T,
+    in_hand: &mut LazyDeque<Queued>,
+    sent: &mut Sent,
+    cx: &mut Context<'_>,
+) -> Poll<Result<()>> {
+    let is_counted = transport.traffic().is_some();
+    while let Some(next) = in_hand.pop_front() {
+        if transport.poll_ready(cx)?.is_pending() {
+            in_hand.push_front(next);
+            return Poll::Pending;
+        }
+        if is_counted {
+            start_send(transport, next.message)?;
+        } else {
+            let before = transport.unsent_bytes();
+            start_send(transport, next.message)?;
+            sent.taken_bytes += transport.unsent_bytes().saturating_sub(before) as u64;
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+#[inline]
 fn start_send<T: Transport>(transport: &mut T, message: Outgoing) -> Result<()> {
     match message {
         Outgoing::Own(message) => transport.start_send(message),

@@ -69,9 +69,19 @@ impl State {
     }
 
     /// Whether somebody waits in a line.
+    #[inline]
     pub(crate) fn has_waiting(&self, line: Line) -> bool {
         let waiting = self.waiting.as_deref();
         waiting.is_some_and(|waiting| !waiting.peek(line).is_empty())
+    }
+
+    /// Whether somebody waits for what a turn may bring, beside a message.
+    pub(crate) fn awaits_news(&self) -> bool {
+        self.waiting.as_deref().is_some_and(|waiting| {
+            !waiting.flushers.is_empty()
+                || !waiting.writers.is_empty()
+                || (!waiting.gap_watchers.is_empty() && self.engine.has_gap())
+        })
     }
 
     /// Takes all out of a line, to be woken.
@@ -98,6 +108,7 @@ impl State {
     }
 
     /// Queues a message, behind those that wait for room.
+    #[inline]
     pub(crate) fn write(
         &mut self,
         message: Message,
@@ -115,6 +126,7 @@ impl State {
 
     /// Queues a message that waits for room, if its turn has come; else it keeps its place in the
     /// line, or takes one.
+    #[inline]
     pub(crate) fn write_in_turn(
         &mut self,
         message: Message,
@@ -128,21 +140,34 @@ impl State {
         };
         let bytes = message.payload_bytes();
         let admission = self.engine.write(message, policy, !is_turn, now)?;
-        match (&admission, *ticket) {
-            (Admission::Done, _) => *ticket = None,
-            (Admission::Wait(_), None) => {
-                *ticket = Some(self.line(Line::Room).join(bytes, waker));
-            }
-            (Admission::Wait(_), Some(_)) if is_turn => {
-                *ticket = Some(self.line(Line::Room).rejoin(bytes, waker));
-            }
-            (Admission::Wait(_), Some(ticket)) => self.line(Line::Room).renew(ticket, waker),
+        match admission {
+            Admission::Done => *ticket = None,
+            Admission::Wait(_) => self.wait_for_room(bytes, is_turn, ticket, waker),
         }
         Ok(admission)
     }
 
+    /// Takes a place in the line for room, or keeps the one that the ticket stands for. Whose turn
+    /// has come and who finds too little joins in front again.
+    #[cold]
+    fn wait_for_room(
+        &mut self,
+        payload_bytes: usize,
+        is_turn: bool,
+        ticket: &mut Option<Ticket>,
+        waker: &Waker,
+    ) {
+        let line = self.line(Line::Room);
+        match *ticket {
+            None => *ticket = Some(line.join(payload_bytes, waker)),
+            Some(_) if is_turn => *ticket = Some(line.rejoin(payload_bytes, waker)),
+            Some(ticket) => line.renew(ticket, waker),
+        }
+    }
+
     /// Calls whoever is next in the line for room, if there is room for it. Whoever is called calls
     /// the next: one at a time, so that none is woken in vain.
+    #[inline]
     pub(crate) fn call_writer(&mut self) -> Option<Waker> {
         let writers = &mut self.waiting.as_mut()?.writers;
         let bytes = writers.first_payload_bytes()?;
@@ -223,13 +248,26 @@ impl DerefMut for Locked<'_> {
 }
 
 impl Drop for Locked<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.discarded.messages = self.state.engine.take_discarded();
+        if self.state.engine.has_discarded() {
+            self.discarded.messages = self.state.engine.take_discarded();
+        }
     }
 }
 
 impl Drop for Discarded<'_> {
+    #[inline]
     fn drop(&mut self) {
+        if self.messages.is_made() {
+            self.drop_messages();
+        }
+    }
+}
+
+impl Discarded<'_> {
+    #[cold]
+    fn drop_messages(&mut self) {
         for message in std::mem::take(&mut self.messages) {
             if let Err(panic) = catch(|| drop(message)) {
                 self.shared
@@ -260,6 +298,7 @@ impl Shared {
 
     /// Locks the state. Nothing slow happens while it is held, no waker is called, and nothing of
     /// the application's is dropped.
+    #[inline]
     pub(crate) fn lock(&self) -> Locked<'_> {
         Locked {
             // The engine does not panic; were it to, other sessions must not.

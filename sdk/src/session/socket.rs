@@ -163,7 +163,7 @@ impl Socket {
     ) -> Poll<Result<Option<Message>>> {
         let shared = sender.shared();
         let mut state = shared.lock();
-        let was_held = !state.engine.wants_input();
+        let was_held = state.engine.is_input_held();
         if let Some(item) = state.engine.read() {
             let resumes = was_held && state.engine.wants_input();
             drop(state);

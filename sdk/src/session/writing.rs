@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use tokio::task::coop::poll_proceed;
@@ -59,7 +59,9 @@ impl Unsent {
         let admission = state.write_in_turn(message, self.policy, &mut self.ticket, cx.waker());
         let next = state.call_writer();
         drop(state);
-        next.into_iter().for_each(Waker::wake);
+        if let Some(next) = next {
+            next.wake();
+        }
         if let Ok(Admission::Wait(message)) = admission {
             self.message = Some(message);
             return Poll::Pending;

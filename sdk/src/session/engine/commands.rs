@@ -40,6 +40,7 @@ pub enum Delivery {
 impl Engine {
     /// The next message for the handler; the inner `None` is the end, the outer `None` means that
     /// there is nothing yet.
+    #[inline]
     pub(crate) fn read(&mut self) -> Option<Option<Result<Message>>> {
         self.compact_inbound = self.compact_inbound.saturating_sub(1);
         match self.inbound.pop_front() {
@@ -69,6 +70,7 @@ impl Engine {
     /// Queues a message under the route's slow-client policy, or the given one. Where others wait
     /// for room before it, there is none for it. The clock is read only when a refusal begins the
     /// end.
+    #[inline]
     pub(crate) fn write(
         &mut self,
         message: Message,
@@ -232,6 +234,7 @@ impl Engine {
     }
 
     /// Does what the slow-client policy says with a message that finds the queue full.
+    #[cold]
     fn write_without_room(
         &mut self,
         message: Message,
@@ -277,41 +280,38 @@ impl Engine {
         backpressure()
     }
 
+    #[inline]
     fn check_write(&mut self, message: &Message, now: impl Fn() -> Instant) -> Result<()> {
         if !message.is_data() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "WHARF_CONTROL_WRITE",
-                format!(
-                    "a {} message cannot be written; write text or binary, and use ping() or \
-                     close() for control frames",
-                    message.kind()
-                ),
-            ));
+            return Err(control_write(message));
         }
         self.check_open()?;
-        let (bytes, limit) = (
-            message.payload_bytes(),
-            self.limits.max_outbound_message_bytes,
-        );
-        if bytes > limit {
-            let error = || {
-                Error::new(
-                    ErrorKind::TooLarge,
-                    "WHARF_OUTBOUND_TOO_LARGE",
-                    format!(
-                        "a message of {bytes} bytes is over the outbound limit of {limit}; send \
-                         less or raise max_outbound_message_bytes"
-                    ),
-                )
-            };
-            let frame = CloseFrame::cut(CloseCode::TOO_BIG, "the server's message is too big");
-            self.failures.push_back(error().in_phase(Phase::Handler));
-            self.begin_close(frame, Initiator::Server, now());
-            self.end.refuse_writes();
-            return Err(error());
+        let bytes = message.payload_bytes();
+        if bytes > self.limits.max_outbound_message_bytes {
+            return Err(self.close_for_size(bytes, now()));
         }
         Ok(())
+    }
+
+    /// Closes a session whose handler writes too large a message.
+    #[cold]
+    fn close_for_size(&mut self, bytes: usize, now: Instant) -> Error {
+        let limit = self.limits.max_outbound_message_bytes;
+        let error = || {
+            Error::new(
+                ErrorKind::TooLarge,
+                "WHARF_OUTBOUND_TOO_LARGE",
+                format!(
+                    "a message of {bytes} bytes is over the outbound limit of {limit}; send less \
+                     or raise max_outbound_message_bytes"
+                ),
+            )
+        };
+        let frame = CloseFrame::cut(CloseCode::TOO_BIG, "the server's message is too big");
+        self.failures.push_back(error().in_phase(Phase::Handler));
+        self.begin_close(frame, Initiator::Server, now);
+        self.end.refuse_writes();
+        error()
     }
 
     fn check_open(&self) -> Result<()> {
@@ -328,6 +328,20 @@ impl Engine {
     }
 }
 
+#[cold]
+fn control_write(message: &Message) -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        "WHARF_CONTROL_WRITE",
+        format!(
+            "a {} message cannot be written; write text or binary, and use ping() or close() for \
+             control frames",
+            message.kind()
+        ),
+    )
+}
+
+#[cold]
 pub(crate) fn backpressure() -> Error {
     Error::new(
         ErrorKind::Backpressure,

@@ -18,6 +18,11 @@ impl<T> LazyDeque<T> {
         Self(None)
     }
 
+    /// Whether there is a queue, be it empty.
+    pub(crate) fn is_made(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Like the queue's own, and makes none.
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         self.0.as_mut()?.pop_front()

@@ -6,7 +6,7 @@
 //! transmit this, read or not, wake at that instant, drop the connection.
 //!
 //! The loop calls them in this order: input events and expired timers, then the handler, then
-//! [`Engine::poll_transmit`] until it is empty, then [`Engine::handle_flush`]. Because the handler
+//! [`Engine::take_batch`] until there is no more, then [`Engine::handle_flush`]. Because the handler
 //! has its turn between an event and the output, what it answers to messages that came with a
 //! close or a violation leaves before the close frame does.
 
@@ -26,6 +26,7 @@ mod queue;
 mod state;
 #[cfg(test)]
 mod tests;
+mod transmit;
 
 pub use self::{commands::Delivery, counts::Counts};
 pub(crate) use self::{
@@ -33,6 +34,6 @@ pub(crate) use self::{
     end::Stage,
     lazy::LazyDeque,
     outgoing::Outgoing,
-    queue::Removed,
+    queue::{Queued, Removed},
     state::{Engine, InputRoom},
 };

@@ -17,7 +17,7 @@ pub(super) const MAX_KEYS: usize = 64;
 pub(crate) struct SendQueue {
     max_bytes: usize,
     max_messages: usize,
-    data: LazyDeque<Entry>,
+    data: LazyDeque<Queued>,
     bytes: usize,
     /// The part of `data` that has keys. It takes no room from the rest, and may be as large.
     keyed: Tally,
@@ -33,10 +33,21 @@ pub(crate) struct SendQueue {
     discarded: LazyDeque<Outgoing>,
 }
 
+/// A message on its way out.
 #[derive(Debug)]
-struct Entry {
-    message: Outgoing,
+pub(crate) struct Queued {
+    pub(crate) message: Outgoing,
     place: Place,
+}
+
+/// What is sent past the queue.
+impl From<Message> for Queued {
+    fn from(message: Message) -> Self {
+        Self {
+            message: Outgoing::Own(message),
+            place: Place::Kept,
+        }
+    }
 }
 
 /// What may become of a message while it waits.
@@ -97,25 +108,38 @@ impl SendQueue {
         self.discarded.push_back(message.into());
     }
 
+    #[inline]
+    pub(crate) fn has_discarded(&self) -> bool {
+        self.discarded.is_made()
+    }
+
     pub(crate) fn take_discarded(&mut self) -> LazyDeque<Outgoing> {
         std::mem::take(&mut self.discarded)
     }
 
-    /// Payload bytes waiting.
+    /// Messages waiting, of the bounded kind.
+    pub(crate) fn messages(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Their payload bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
+    #[inline]
     pub(crate) fn has_data(&self) -> bool {
         !self.data.is_empty()
     }
 
+    #[inline]
     pub(crate) fn has_control(&self) -> bool {
         !self.control.is_empty()
     }
 
     /// Whether one more message of this size fits, when `behind_bytes` have left the queue but not
     /// the process. One that is larger than the whole queue fits when there is nothing else.
+    #[inline]
     pub(crate) fn has_room(&self, payload_bytes: usize, behind_bytes: usize) -> bool {
         let waiting = Tally {
             messages: self.data.len() - self.keyed.messages,
@@ -126,6 +150,7 @@ impl SendQueue {
     }
 
     /// Queues a message; one that does not stay may be dropped to make room.
+    #[inline]
     pub(crate) fn push(&mut self, message: impl Into<Outgoing>, stays: bool) {
         let place = if stays { Place::Kept } else { Place::Loose };
         self.push_entry(message.into(), place);
@@ -176,7 +201,7 @@ impl SendQueue {
         let mut at = 0;
         while !self.has_room(payload_bytes, behind_bytes) {
             // From where the last one was: before it, all stay.
-            let loose = |entry: &Entry| entry.place == Place::Loose;
+            let loose = |entry: &Queued| entry.place == Place::Loose;
             let Some(next) = self.data.iter().skip(at).position(loose) else {
                 break;
             };
@@ -215,7 +240,7 @@ impl SendQueue {
         self.control.pop_front()
     }
 
-    pub(crate) fn pop_data(&mut self) -> Option<Outgoing> {
+    pub(crate) fn pop_data(&mut self) -> Option<Queued> {
         let entry = self.data.pop_front()?;
         let bytes = entry.message.payload_bytes();
         self.bytes -= bytes;
@@ -225,7 +250,20 @@ impl SendQueue {
             Place::Keyed(_) => self.keyed.take(bytes),
         }
         self.compact_data = self.compact_data.saturating_sub(1);
-        Some(entry.message)
+        Some(entry)
+    }
+
+    /// Lets the list of all data go, in exchange for an empty one.
+    pub(crate) fn take_data(&mut self, empty: &mut LazyDeque<Queued>) {
+        std::mem::swap(&mut self.data, empty);
+        self.forget_data();
+    }
+
+    /// Takes the list back, empty, unless it has another by now.
+    pub(crate) fn give_back(&mut self, empty: &mut LazyDeque<Queued>) {
+        if empty.is_made() && !self.data.is_made() {
+            std::mem::swap(&mut self.data, empty);
+        }
     }
 
     /// Forgets everything.
@@ -238,10 +276,7 @@ impl SendQueue {
         for message in unsent {
             self.discarded.push_back(message);
         }
-        self.bytes = 0;
-        self.keyed = Tally::default();
-        self.kept = Tally::default();
-        self.compact_data = 0;
+        self.forget_data();
         self.compact_control = 0;
     }
 
@@ -267,11 +302,19 @@ impl SendQueue {
         self.control.shrink_to(messages);
     }
 
+    fn forget_data(&mut self) {
+        self.bytes = 0;
+        self.keyed = Tally::default();
+        self.kept = Tally::default();
+        self.compact_data = 0;
+    }
+
     /// Whether a burst has left much more room than this many messages need.
     fn is_oversized(&self, messages: usize) -> bool {
         self.data.is_empty() && self.data.capacity() > 2 * messages
     }
 
+    #[inline]
     fn has_room_beside(&self, waiting: Tally, payload_bytes: usize, behind_bytes: usize) -> bool {
         waiting.messages < self.max_messages
             && waiting
@@ -283,7 +326,7 @@ impl SendQueue {
 
     fn position_of(&self, key: &ByteString) -> Option<usize> {
         let is_of_key =
-            |entry: &Entry| matches!(&entry.place, Place::Keyed(other) if **other == *key);
+            |entry: &Queued| matches!(&entry.place, Place::Keyed(other) if **other == *key);
         match self.keyed.messages {
             // Most queues have no keys: nothing to look through.
             0 => None,
@@ -291,6 +334,7 @@ impl SendQueue {
         }
     }
 
+    #[inline]
     fn push_entry(&mut self, message: Outgoing, place: Place) {
         let bytes = message.payload_bytes();
         self.bytes += bytes;
@@ -299,7 +343,7 @@ impl SendQueue {
             Place::Kept => self.kept.add(bytes),
             Place::Keyed(_) => self.keyed.add(bytes),
         }
-        self.data.push_back(Entry { message, place });
+        self.data.push_back(Queued { message, place });
     }
 }
 
@@ -309,6 +353,10 @@ mod tests {
 
     fn queue() -> SendQueue {
         SendQueue::new(10, 3)
+    }
+
+    fn next(queue: &mut SendQueue) -> Option<Outgoing> {
+        queue.pop_data().map(|next| next.message)
     }
 
     #[test]
@@ -340,7 +388,7 @@ mod tests {
         let removed = queue.make_room(4, 0);
         assert_eq!((removed.messages, removed.bytes), (1, 4));
         queue.push(Message::text("4444"), false);
-        assert_eq!(queue.pop_data(), Some(Message::text("2222").into()));
+        assert_eq!(next(&mut queue), Some(Message::text("2222").into()));
         assert_eq!(queue.bytes(), 6);
     }
 
@@ -354,7 +402,7 @@ mod tests {
             1
         );
         assert_eq!(queue.bytes(), 5);
-        assert_eq!(queue.pop_data(), Some(Message::text("a22").into()));
+        assert_eq!(next(&mut queue), Some(Message::text("a22").into()));
     }
 
     #[test]
@@ -367,8 +415,8 @@ mod tests {
         queue.push(Message::text("kept 2"), true);
         assert!(!queue.can_make_room(1, 0));
         assert_eq!(queue.make_room(1, 0).messages, 0);
-        assert_eq!(queue.pop_data(), Some(Message::text("kept").into()));
-        assert_eq!(queue.pop_data(), Some(Message::text("kept 2").into()));
+        assert_eq!(next(&mut queue), Some(Message::text("kept").into()));
+        assert_eq!(next(&mut queue), Some(Message::text("kept 2").into()));
         assert!(queue.has_room(10, 0), "what has left counts no more");
     }
 
@@ -387,7 +435,7 @@ mod tests {
             queue.push_latest(Message::text(""), key.to_string().into());
         }
         assert!(!queue.has_place(&"b".into(), 0) && queue.has_place(&"a".into(), 1));
-        assert_eq!(queue.pop_data(), Some(Message::text("1234567890").into()));
+        assert_eq!(next(&mut queue), Some(Message::text("1234567890").into()));
         assert!(queue.has_room(10, 0), "keys take no room from the rest");
     }
 

@@ -144,11 +144,13 @@ impl Engine {
     }
 
     /// Whether the loop should read from the transport.
+    #[inline]
     pub(crate) fn wants_input(&self) -> bool {
         !self.input_ended && !self.is_input_held() && self.stage() == Stage::Running
     }
 
     /// How much the loop may read before it looks again. What others do meanwhile only ends it.
+    #[inline]
     pub(crate) fn input_room(&self) -> InputRoom {
         if !self.wants_input() {
             return InputRoom::default();
@@ -167,7 +169,8 @@ impl Engine {
     }
 
     /// Whether reading waits for the handler or for tokens: the peer is not to blame for silence.
-    pub(super) fn is_input_held(&self) -> bool {
+    #[inline]
+    pub(crate) fn is_input_held(&self) -> bool {
         if self.end.is_close_sent() {
             // Data is discarded from here on; only the peer's close is waited for.
             return false;
@@ -178,6 +181,7 @@ impl Engine {
     }
 
     /// Whether `read` has something to return.
+    #[inline]
     pub(crate) fn is_readable(&self) -> bool {
         !self.inbound.is_empty() || self.input_ended || self.has_drain_to_hear()
     }
@@ -187,46 +191,15 @@ impl Engine {
         self.hears_drains && self.draining.is_some()
     }
 
-    /// The next message to hand to the transport. It counts as unsent until
-    /// [`handle_flush`](Self::handle_flush) says what became of it.
-    pub(crate) fn poll_transmit(&mut self) -> Option<Outgoing> {
-        if self.end.is_close_sent() || self.end.is_aborted() {
-            return None;
-        }
-        if self.end.is_close_queued() {
-            // The handler had its turn; what it writes from now on would delay the close forever.
-            self.end.refuse_writes();
-        }
-        let control = self.take_due_ping().or_else(|| self.queue.pop_control());
-        let message = match control {
-            Some(control) => control.into(),
-            None => match self.queue.pop_data() {
-                Some(data) => {
-                    self.counts.messages_out += 1;
-                    self.counts.bytes_out += data.payload_bytes() as u64;
-                    data
-                }
-                None => Message::Close(self.end.take_close()?).into(),
-            },
-        };
-        self.unsent_bytes += message.payload_bytes();
-        Some(message)
-    }
-
-    /// Whether `poll_transmit` would yield something.
-    pub(crate) fn has_output(&self) -> bool {
-        !self.end.is_close_sent()
-            && !self.end.is_aborted()
-            && (self.has_control() || self.queue.has_data() || self.end.is_close_queued())
-    }
-
-    fn has_control(&self) -> bool {
-        self.heartbeat.is_due || self.queue.has_control()
-    }
-
     /// Keeps a message that is not sent until it can be dropped.
     pub(crate) fn discard(&mut self, message: impl Into<Outgoing>) {
         self.queue.discard(message);
+    }
+
+    /// Whether something was dropped under the lock.
+    #[inline]
+    pub(crate) fn has_discarded(&self) -> bool {
+        self.queue.has_discarded()
     }
 
     /// What was dropped under the lock, to be dropped behind it.
@@ -235,11 +208,13 @@ impl Engine {
     }
 
     /// When to call [`handle_time`](Self::handle_time) at the latest.
+    #[inline]
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
 
     /// What the loop does with the connection.
+    #[inline]
     pub(crate) fn stage(&self) -> Stage {
         self.end.stage()
     }
@@ -249,6 +224,7 @@ impl Engine {
         std::mem::take(&mut self.failures)
     }
 
+    #[inline]
     pub(crate) fn has_failures(&self) -> bool {
         !self.failures.is_empty()
     }
@@ -280,6 +256,7 @@ impl Engine {
     }
 
     /// Whether [`rest`](Self::rest) has something to give back.
+    #[inline]
     pub(crate) fn wants_rest(&self) -> bool {
         self.queue.wants_rest(READ_AHEAD_MESSAGES) || self.compact_inbound < self.inbound.len()
     }

@@ -52,7 +52,7 @@ impl Rig {
     }
 
     fn transmit(&mut self) -> Option<Message> {
-        let sent = self.engine.poll_transmit()?;
+        let sent = self.engine.poll_transmit()?.message;
         self.taken_bytes += server_frame_bytes(sent.payload_bytes()) as u64;
         Some(sent.message().clone())
     }

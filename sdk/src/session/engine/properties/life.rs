@@ -9,7 +9,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{
-    super::{Admission, Engine, Stage},
+    super::{Admission, Engine, LazyDeque, Stage},
     promises::{Expected, Promises},
 };
 use crate::{
@@ -309,12 +309,17 @@ impl Life {
         };
         connection.is_stuck = matches!(output, Output::Stuck { .. });
         let mut taken_bytes = 0;
+        let mut in_hand = LazyDeque::new();
         for _ in 0..messages {
-            let Some(outgoing) = self.engine.poll_transmit() else {
+            if in_hand.is_empty() && messages == usize::MAX {
+                self.engine.take_batch(&mut in_hand);
+            }
+            let next = in_hand.pop_front();
+            let Some(outgoing) = next.or_else(|| self.engine.poll_transmit()) else {
                 assert!(!self.engine.has_output());
                 break;
             };
-            let message = outgoing.message();
+            let message = outgoing.message.message();
             let frame_bytes = server_frame_bytes(message.payload_bytes());
             taken_bytes += frame_bytes as u64;
             connection.unsent_bytes += frame_bytes;
