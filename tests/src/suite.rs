@@ -451,6 +451,7 @@ macro_rules! for_each_case {
                 counts: "compression-counts",
                 write_deadline: "compression-counts",
                 native: "compression-native",
+                native_reads: "compression-native",
             }
             extended_connect {
                 offered: "connect",

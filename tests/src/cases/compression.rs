@@ -382,6 +382,58 @@ pub async fn native(host: &dyn Host) {
     client.close().await;
 }
 
+/// A compressed message that is read through the framework's own types is what was said, whole or
+/// in fragments, with what was said before or without; and the portable socket reads on behind it
+/// in the same context.
+pub async fn native_reads(host: &dyn Host) {
+    let echo = host.native_echo();
+    assert_eq!(
+        echo.is_some(),
+        host.capabilities().native,
+        "native_echo is owed"
+    );
+    // `native::reaches_the_frameworks_socket` has the refusal.
+    let Some(native_echo) = echo else { return };
+    let asks = move |mut socket: Socket| async move {
+        // Said to the portable socket: what comes behind may refer to it.
+        let first = socket.read().await?;
+        socket.write(first.expect("a message")).await?;
+        native_echo(&mut socket).await
+    };
+    let site = Site::of(host, |app| {
+        let forgets = Compression::new().threshold_bytes(64);
+        app.route(Route::new("/forgets", asks).compression(forgets))
+            .route(Route::new("/remembers", asks).compression(forgets.takeover(true)))
+    })
+    .await;
+    for path in ["/forgets", "/remembers"] {
+        for is_whole in [true, false] {
+            let Some(mut client) = open(host, &site, path).await else {
+                return;
+            };
+            let text = rows(3_000);
+            client.send_deflated(opcode::TEXT, text.as_bytes()).await;
+            client.expect_text(&text).await;
+            client.expect_text("ready").await;
+            let deflated = client.deflate(text.as_bytes());
+            let (head, tail) = deflated.split_at(match is_whole {
+                true => deflated.len(),
+                false => deflated.len() / 2,
+            });
+            let first = Frame::new(opcode::TEXT, head.to_vec()).reserved(DEFLATED);
+            match is_whole {
+                true => client.send(first).await,
+                false => {
+                    let rest = Frame::continuation(tail.to_vec());
+                    client.send_together([first.unfinished(), rest]).await;
+                }
+            }
+            client.expect_text(&text).await;
+            client.expect_close(1000).await;
+        }
+    }
+}
+
 /// An app, a group or a route says so; `None` takes it back; the snapshot tells.
 pub async fn policy(host: &dyn Host) {
     let site = Site::of(host, |app| {
