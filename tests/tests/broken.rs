@@ -10,7 +10,7 @@ use wharf_conformance::{
     client::{Frame, opcode},
     differential::Differential,
 };
-use wharf_sdk::{App, Configure, Result, Route, Socket, driver::Capabilities};
+use wharf_sdk::{App, Configure, Result, Route, Socket, driver::Capabilities, http::HeaderValue};
 
 /// What is wrong with a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,12 @@ enum Fault {
     AnswersPings,
     /// The connection stays when everything is said.
     KeepsConnectionsOpen,
+    /// Compressed messages do not say that they are.
+    HidesCompression,
+    /// A bit of compressed messages is lost.
+    DamagesCompressed,
+    /// The answer says that every message stands by itself, where they refer to earlier ones.
+    HidesTakeover,
 }
 
 struct BrokenHost(Fault);
@@ -97,6 +103,12 @@ impl Running for Broken {
             Fault::ForgetsRetryAfter => drop(answer.headers.remove("retry-after")),
             Fault::ForgetsSubprotocols => drop(answer.headers.remove("sec-websocket-protocol")),
             Fault::ForgetsAddedHeaders => drop(answer.headers.remove("x-stamp")),
+            Fault::HidesTakeover => {
+                if let Some(agreed) = answer.headers.get_mut("sec-websocket-extensions") {
+                    *agreed =
+                        HeaderValue::from_static("permessage-deflate; server_no_context_takeover");
+                }
+            }
             Fault::ForgivesErrors if answer.stream.is_none() => {
                 answer.status = Some(wharf_sdk::http::StatusCode::OK);
             }
@@ -149,6 +161,13 @@ fn spoil(fault: Fault, mut frame: Frame) -> Option<Frame> {
         (Fault::DropsPongs, opcode::PONG) | (Fault::DropsCloses, opcode::CLOSE) => return None,
         (Fault::NormalizesCloses, opcode::CLOSE) => frame = Frame::close(1000, "").unmasked(),
         (Fault::ForgetsText, opcode::TEXT) => frame.opcode = opcode::BINARY,
+        (Fault::HidesCompression, _) => frame.rsv = 0,
+        (Fault::DamagesCompressed, _) if frame.rsv != 0 => {
+            let mut payload = frame.payload.to_vec();
+            let middle = payload.len() / 2;
+            payload[middle] ^= 4;
+            frame.payload = payload.into();
+        }
         _ => {}
     }
     Some(frame)
@@ -357,6 +376,9 @@ fn random_rounds_catch_what_they_can_see() {
         (Fault::DropsCloses, "broken: end, line"),
         (Fault::NormalizesCloses, "broken: end, line"),
         (Fault::ForgetsText, "broken: data, line"),
+        (Fault::HidesCompression, "broken: data, line"),
+        (Fault::DamagesCompressed, "broken: "),
+        (Fault::HidesTakeover, "broken: "),
     ] {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let rounds = Differential::new()

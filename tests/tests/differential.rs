@@ -1,5 +1,10 @@
 //! Random rounds on every host: they all do the same. See `wharf_conformance::differential`.
-#![cfg(all(feature = "axum", feature = "actix", feature = "hyper"))]
+#![cfg(all(
+    feature = "axum",
+    feature = "actix",
+    feature = "hyper",
+    feature = "client"
+))]
 
 use wharf_conformance::{
     ActixHost, AxumHost, Host, HyperHost, NestedAxumHost, ScopedActixHost,
@@ -17,6 +22,11 @@ const HOSTS: &[(&str, &dyn Host)] = &[
 #[test]
 fn a_thousand_rounds_from_anywhere() {
     Differential::new().rounds(1000).check(HOSTS);
+}
+
+#[test]
+fn rounds_with_the_client() {
+    Differential::new().rounds(500).check_client();
 }
 
 /// The same for everybody: what these show is nobody's bad luck. Rounds that went wrong somewhere

@@ -1,4 +1,5 @@
-//! Plays random rounds on every host of this package: `differential [--rounds 1000] [--seed n]`.
+//! Plays random rounds on every host of this package, and then on the client:
+//! `differential [--rounds 1000] [--seed n]`.
 //!
 //! The seed is printed, and so is the one of a round that fails.
 
@@ -28,16 +29,20 @@ async fn main() -> ExitCode {
         #[cfg(feature = "actix")]
         ("actix, scoped", &wharf_conformance::ScopedActixHost),
     ];
-    match rounds.run(hosts).await {
-        Ok(()) => {
-            println!("all rounds went the same on {} hosts", hosts.len() + 1);
-            ExitCode::SUCCESS
-        }
-        Err(difference) => {
-            eprintln!("{difference}");
-            ExitCode::FAILURE
-        }
+    if let Err(difference) = rounds.run(hosts).await {
+        eprintln!("{difference}");
+        return ExitCode::FAILURE;
     }
+    println!("all rounds went the same on {} hosts", hosts.len() + 1);
+    #[cfg(feature = "client")]
+    {
+        if let Err(difference) = rounds.run_client().await {
+            eprintln!("{difference}");
+            return ExitCode::FAILURE;
+        }
+        println!("and so did those with the client");
+    }
+    ExitCode::SUCCESS
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Differential, String> {

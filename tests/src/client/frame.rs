@@ -191,6 +191,16 @@ impl Frame {
         })
     }
 
+    /// Takes the mask off the payload; whether there was one.
+    pub(crate) fn unmask(&mut self) -> bool {
+        let Some(mask) = self.mask.take() else {
+            return false;
+        };
+        let payload = self.payload.iter().zip(mask.iter().cycle());
+        self.payload = payload.map(|(byte, key)| byte ^ key).collect();
+        true
+    }
+
     /// Asserts what holds for every frame of every server.
     pub(super) fn assert_legal_from_server(&self) {
         assert_eq!(self.rsv, 0, "a reserved bit was not negotiated: {self:?}");

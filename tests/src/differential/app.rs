@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -33,19 +34,23 @@ pub(super) fn app(ledger: &Ledger) -> App {
         found.introduce(&context);
         async move { Ok(next.run(context).await) }
     });
-    terms::all()
-        .iter()
-        .fold(App::builder(), |app, terms| {
-            app.route(terms.apply(Route::new(terms.path, handle)))
-        })
+    let app = terms::all().iter().fold(App::builder(), |app, terms| {
+        app.route(terms.apply(Route::new(terms.path, handle)))
+    });
+    without_timers(app)
         .state(ledger.clone())
         .observer(ledger.clone())
         .middleware(introduce)
+        .build()
+        .expect("a valid app")
+}
+
+/// What is so on every route, and in every client: how fast the machine is must not show.
+pub(super) fn without_timers<C: Configure>(configured: C) -> C {
+    configured
         .no_heartbeat()
         .close_timeout(NEVER)
         .write_deadline(NEVER)
-        .build()
-        .expect("a valid app")
 }
 
 /// What the sessions of an app were and saw, by the number that their client gave them.
@@ -104,10 +109,46 @@ impl Ledger {
         lock(&self.0.pages).get(&number).cloned()
     }
 
-    fn tell(&self, id: ConnectionId, line: String) {
+    fn tell(&self, id: ConnectionId, told: &Told<'_>) {
         match self.page(id) {
-            Some(page) => page.add(OBSERVERS, line),
-            None => lock(&self.0.strays).push(line),
+            Some(page) => page.hear(told),
+            None => lock(&self.0.strays).push(told.to_string()),
+        }
+    }
+}
+
+/// What observers are told.
+pub(super) enum Told<'a> {
+    /// By the route's path.
+    Upgraded(&'a str),
+    Rejected(u16),
+    Closed(&'a Closed<'a>),
+    Failed(&'a Error),
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upgraded(path) => write!(f, "upgraded at {path}"),
+            Self::Rejected(status) => write!(f, "rejected with {status}"),
+            Self::Closed(Closed {
+                outcome, counts, ..
+            }) => write!(
+                f,
+                "closed {}, clean: {}, by the {}, in {}/{}, out {}/{}, dropped {}",
+                outcome.code,
+                outcome.clean,
+                outcome.initiator,
+                counts.messages_in,
+                counts.bytes_in,
+                counts.messages_out,
+                counts.bytes_out,
+                counts.messages_dropped,
+            ),
+            Self::Failed(error) => {
+                let phase = error.phase().map_or("no", |phase| phase.as_str());
+                write!(f, "failed {} in {phase} phase", error.code())
+            }
         }
     }
 }
@@ -124,6 +165,15 @@ impl Page {
         lock(&self.transcript).clone()
     }
 
+    /// Writes down what an observer was told.
+    pub(super) fn hear(&self, told: &Told<'_>) {
+        self.add(OBSERVERS, told.to_string());
+        if let Told::Closed(closed) = told {
+            self.add(REASONS, format!("outcome {:?}", closed.outcome.reason));
+            self.is_over.notify_one();
+        }
+    }
+
     fn add(&self, strand: &'static str, line: impl Into<String>) {
         lock(&self.transcript).add(strand, line);
     }
@@ -131,38 +181,20 @@ impl Page {
 
 impl Observer for Ledger {
     fn upgraded(&self, session: &SessionInfo) {
-        self.tell(session.id, format!("upgraded at {}", session.route));
+        self.tell(session.id, &Told::Upgraded(&session.route));
     }
 
     fn rejected(&self, rejection: &Rejection<'_>) {
-        let line = format!("rejected with {}", rejection.status);
-        self.tell(rejection.context.id(), line);
+        let told = Told::Rejected(rejection.status.as_u16());
+        self.tell(rejection.context.id(), &told);
     }
 
     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
-        let (outcome, counts) = (closed.outcome, closed.counts);
-        let line = format!(
-            "closed {}, clean: {}, by the {}, in {}/{}, out {}/{}, dropped {}",
-            outcome.code,
-            outcome.clean,
-            outcome.initiator,
-            counts.messages_in,
-            counts.bytes_in,
-            counts.messages_out,
-            counts.bytes_out,
-            counts.messages_dropped,
-        );
-        self.tell(session.id, line);
-        if let Some(page) = self.page(session.id) {
-            page.add(REASONS, format!("outcome {:?}", outcome.reason));
-            page.is_over.notify_one();
-        }
+        self.tell(session.id, &Told::Closed(closed));
     }
 
     fn failed(&self, session: &SessionInfo, error: &Error) {
-        let phase = error.phase().map_or("no", |phase| phase.as_str());
-        let line = format!("failed {} in {phase} phase", error.code());
-        self.tell(session.id, line);
+        self.tell(session.id, &Told::Failed(error));
     }
 }
 
@@ -177,6 +209,11 @@ impl Drop for Over {
 
 async fn handle(State(ledger): State<Ledger>, context: Context, socket: Socket) -> Result<()> {
     let page = ledger.page(context.id()).expect("a page for every session");
+    act(page, socket).await
+}
+
+/// Does what is on the page.
+pub(super) async fn act(page: Arc<Page>, socket: Socket) -> Result<()> {
     let over = Over(page);
     let mut stage = Stage {
         page: &over.0,

@@ -8,6 +8,9 @@
 //! all of them, and equal to what the round's maker knows has to come of it: the maker planted the
 //! violation, so it knows its code, without decoding anything.
 //!
+//! In other rounds (feature `client`, `Differential::run_client`) Wharf's client is what is tested: it
+//! runs the same handlers on its side, and the round's maker is the server that it dials.
+//!
 //! The in-memory host always takes part. A driver's author adds their own:
 //!
 //! ```no_run
@@ -27,6 +30,8 @@
 //! ```
 
 mod app;
+#[cfg(feature = "client")]
+mod dialled;
 mod plan;
 mod play;
 mod round;
@@ -52,7 +57,7 @@ use wharf_sdk::driver::Capabilities;
 use self::{
     app::Ledger,
     plan::Plan,
-    round::Round,
+    round::{Round, Side},
     transcript::{COMPRESSED, REASONS, Transcript},
 };
 use crate::{Host, MemoryHost, Request, Running, client::PATIENCE};
@@ -128,7 +133,22 @@ impl Differential {
     ///
     /// The first round that did not go as it should.
     pub async fn run(&self, hosts: &[(&str, &dyn Host)]) -> Result<(), Difference> {
-        let arena = Arc::new(Arena::open(hosts).await);
+        self.run_in(Arena::open(hosts).await).await
+    }
+
+    /// Plays the rounds on Wharf's own client, with the rounds' maker as its server: over TCP and,
+    /// where there are such, over Unix sockets.
+    ///
+    /// # Errors
+    ///
+    /// The first round that did not go as it should.
+    #[cfg(feature = "client")]
+    pub async fn run_client(&self) -> Result<(), Difference> {
+        self.run_in(Arena::of_clients(dialled::WAYS)).await
+    }
+
+    async fn run_in(&self, arena: Arena) -> Result<(), Difference> {
+        let arena = Arc::new(arena);
         let mut playing = JoinSet::new();
         let mut found = None;
         for number in 0..self.rounds {
@@ -144,7 +164,7 @@ impl Differential {
             let (arena, patience) = (Arc::clone(&arena), self.patience);
             let seed = self.seed.wrapping_add(number);
             playing.spawn(async move {
-                let round = Round::of(seed);
+                let round = Round::of(seed, arena.against);
                 let report = arena.play(&round, patience).await?;
                 Some((seed, round, report))
             });
@@ -172,7 +192,21 @@ impl Differential {
     /// # Panics
     ///
     /// If a round did not go as it should.
-    pub fn check(mut self, hosts: &[(&str, &dyn Host)]) {
+    pub fn check(self, hosts: &[(&str, &dyn Host)]) {
+        self.check_that(async |rounds| rounds.run(hosts).await);
+    }
+
+    /// The same for [`run_client`](Self::run_client).
+    ///
+    /// # Panics
+    ///
+    /// If a round did not go as it should.
+    #[cfg(feature = "client")]
+    pub fn check_client(self) {
+        self.check_that(async |rounds| rounds.run_client().await);
+    }
+
+    fn check_that(mut self, run: impl AsyncFnOnce(&Self) -> Result<(), Difference>) {
         if let Ok(seed) = std::env::var("WHARF_ROUND") {
             self.seed = seed.parse().expect("WHARF_ROUND is the number of a seed");
             self.rounds = 1;
@@ -183,7 +217,7 @@ impl Differential {
             .enable_all()
             .build()
             .expect("a runtime");
-        if let Err(difference) = runtime.block_on(self.run(hosts)) {
+        if let Err(difference) = runtime.block_on(run(&self)) {
             panic!("{difference}");
         }
     }
@@ -235,17 +269,18 @@ async fn explain(
     Difference { seed, report }
 }
 
-/// Every host, serving.
+/// Every host, serving; or every way of the client's.
 struct Arena {
+    against: Side,
     stands: Vec<Stand>,
     /// The next session's number.
     next: AtomicU64,
 }
 
-/// One host, serving the app with a ledger of its own.
+/// One host, serving the app with a ledger of its own; or one way of the client's.
 struct Stand {
     name: String,
-    running: Box<dyn Running>,
+    tested: Tested,
     capabilities: Capabilities,
     ledger: Ledger,
 }
@@ -257,7 +292,23 @@ impl Arena {
             stands.push(Stand::open(name, *host).await);
         }
         Self {
+            against: Side::Server,
             stands,
+            next: AtomicU64::new(1),
+        }
+    }
+
+    #[cfg(feature = "client")]
+    fn of_clients(ways: &[dialled::Way]) -> Self {
+        let stand = |way: &dialled::Way| Stand {
+            name: way.to_string(),
+            tested: Tested::Client(*way),
+            capabilities: Capabilities::wire("client"),
+            ledger: Ledger::default(),
+        };
+        Self {
+            against: Side::Client,
+            stands: ways.iter().map(stand).collect(),
             next: AtomicU64::new(1),
         }
     }
@@ -316,7 +367,7 @@ impl Stand {
         let ledger = Ledger::default();
         Self {
             name: name.to_owned(),
-            running: host.serve(app::app(&ledger)).await,
+            tested: Tested::Server(host.serve(app::app(&ledger)).await),
             capabilities: host.capabilities(),
             ledger,
         }
@@ -325,12 +376,25 @@ impl Stand {
     async fn play(&self, number: u64, round: &Round, patience: Duration) -> Transcript {
         let plan = Plan::of(round, self.capabilities.abort);
         let page = self.ledger.open(number, &round.script, round.manner);
-        let mut request = Request::upgrade(&format!("{}?{number}", round.terms.path));
-        if round.terms.compression.is_some() {
-            request = request.with("Sec-WebSocket-Extensions", "permessage-deflate");
-        }
-        let transcript = play::play(&*self.running, request, &plan, &page, patience).await;
+        let transcript = match &self.tested {
+            Tested::Server(running) => {
+                let mut request = Request::upgrade(&format!("{}?{number}", round.terms.path));
+                if round.terms.compression.is_some() {
+                    request = request.with("Sec-WebSocket-Extensions", "permessage-deflate");
+                }
+                play::play(&**running, request, &plan, &page, patience).await
+            }
+            #[cfg(feature = "client")]
+            Tested::Client(way) => dialled::play(*way, round, &plan, &page, patience).await,
+        };
         self.ledger.close(number);
         transcript
     }
+}
+
+/// What is tested.
+enum Tested {
+    Server(Box<dyn Running>),
+    #[cfg(feature = "client")]
+    Client(dialled::Way),
 }

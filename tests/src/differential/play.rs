@@ -1,6 +1,6 @@
 //! The client of a round.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
 use bytes::BytesMut;
 use futures::FutureExt;
@@ -12,6 +12,7 @@ use tokio::{
 use super::{
     app::Page,
     plan::{Plan, Step},
+    round::Side,
     transcript::{
         COMPRESSED, DATA, END, PINGS, PONGS, REASONS, TROUBLE, Transcript, describe_payload,
     },
@@ -21,7 +22,7 @@ use crate::{
     host::{Request, Running, Stream},
 };
 
-/// Plays a round and returns what happened on both sides.
+/// Plays a round against a server and returns what happened on both sides.
 pub(super) async fn play(
     running: &dyn Running,
     request: Request,
@@ -31,7 +32,18 @@ pub(super) async fn play(
 ) -> Transcript {
     let mut transcript = Transcript::default();
     let playing = AssertUnwindSafe(lead(running, request, plan, patience, &mut transcript));
-    if let Err(panic) = playing.catch_unwind().await {
+    let panic = playing.catch_unwind().await.err();
+    complete(transcript, panic, page, patience).await
+}
+
+/// Adds what the tested side saw.
+pub(super) async fn complete(
+    mut transcript: Transcript,
+    panic: Option<Box<dyn Any + Send>>,
+    page: &Page,
+    patience: Duration,
+) -> Transcript {
+    if let Some(panic) = panic {
         let message = panic.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
         transcript.add(TROUBLE, message.unwrap_or("a panic"));
@@ -62,11 +74,24 @@ async fn lead(
         transcript.add(TROUBLE, format!("no upgrade, but {status}"));
         return;
     };
+    follow(stream, deflate, Side::Server, plan, patience, transcript).await;
+}
+
+/// Plays the steps over an open connection.
+pub(super) async fn follow(
+    stream: Box<dyn Stream>,
+    deflate: Option<Deflate>,
+    against: Side,
+    plan: &Plan,
+    patience: Duration,
+    transcript: &mut Transcript,
+) {
     let (reader, writer) = split(stream);
     let mut peer = Peer {
         reader: Some(reader),
         writer: Some(writer),
         inbound: BytesMut::new(),
+        against,
         deflate,
         has_close: false,
         transcript,
@@ -78,9 +103,17 @@ async fn lead(
             return;
         }
     }
-    if timeout(patience, peer.read_until(|_| false)).await.is_err() {
+    let ending = async {
+        if against != Side::Server {
+            // A client waits for its server to end the connection.
+            peer.read_until(|peer| peer.has_close).await;
+            peer.take(&Step::HalfClose).await;
+        }
+        peer.read_until(|_| false).await;
+    };
+    if timeout(patience, ending).await.is_err() {
         peer.transcript
-            .add(TROUBLE, "the server did not end the connection");
+            .add(TROUBLE, "the other side did not end the connection");
     }
 }
 
@@ -90,6 +123,8 @@ struct Peer<'a> {
     reader: Option<ReadHalf<Box<dyn Stream>>>,
     writer: Option<WriteHalf<Box<dyn Stream>>>,
     inbound: BytesMut,
+    /// Whom it is the peer of.
+    against: Side,
     /// Where compression was agreed on.
     deflate: Option<Deflate>,
     has_close: bool,
@@ -162,8 +197,9 @@ impl Peer<'_> {
     /// Writes down what was read.
     fn note(&mut self, read: &std::io::Result<usize>) {
         while let Some(mut frame) = Frame::parse(&mut self.inbound) {
+            let is_masked = frame.unmask();
             self.inflate(&mut frame);
-            self.note_frame(&frame);
+            self.note_frame(&frame, is_masked);
         }
         // A reset ends the connection like a FIN does.
         if !matches!(read, Ok(1..)) {
@@ -187,8 +223,9 @@ impl Peer<'_> {
         }
     }
 
-    fn note_frame(&mut self, frame: &Frame) {
-        let is_plain = frame.fin && frame.rsv == 0 && frame.mask.is_none();
+    fn note_frame(&mut self, frame: &Frame, is_masked: bool) {
+        let must_be_masked = self.against != Side::Server;
+        let is_plain = frame.fin && frame.rsv == 0 && is_masked == must_be_masked;
         let (strand, kind) = match frame.opcode {
             _ if !is_plain || self.has_close => (END, "a frame that may not come:"),
             opcode::TEXT => (DATA, "text"),

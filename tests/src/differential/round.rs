@@ -17,7 +17,22 @@ use crate::client::{Deflate, Frame, RSV1};
 /// are dropped. Between two waits there are fewer pings than this.
 const MAX_PINGS: usize = 8;
 
-/// One session's life, as its client leads it.
+/// Which half of a session is tested; the round is what the other one does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Server,
+    #[cfg(feature = "client")]
+    Client,
+}
+
+impl Side {
+    /// Whether what is sent to it has to be masked.
+    fn wants_masks(self) -> bool {
+        self == Self::Server
+    }
+}
+
+/// One session's life, as its peer leads it.
 #[derive(Debug, Clone)]
 pub(super) struct Round {
     pub(super) terms: Terms,
@@ -73,7 +88,7 @@ pub(super) enum Pause {
 
 impl Round {
     /// The round of this seed, always the same.
-    pub(super) fn of(seed: u64) -> Self {
+    pub(super) fn of(seed: u64, against: Side) -> Self {
         let mut rng = Rng::with_seed(seed);
         let terms = choose(&mut rng, &terms::all());
         let script = script(&mut rng, &terms);
@@ -84,6 +99,7 @@ impl Round {
         let mut maker = Maker {
             rng,
             terms,
+            against,
             deflate,
         };
         Self {
@@ -162,6 +178,7 @@ fn manner(rng: &mut Rng, terms: &Terms, script: &Script) -> Manner {
 struct Maker {
     rng: Rng,
     terms: Terms,
+    against: Side,
     /// Where messages may be compressed.
     deflate: Option<Deflate>,
 }
@@ -194,7 +211,7 @@ impl Maker {
         let mut effects = Vec::new();
         match self.rng.u8(0..100) {
             0..45 => {
-                let violation = violation::random(&mut self.rng, &self.terms);
+                let violation = self.violation();
                 let (beginning, controls) = match violation.needs_open_message() {
                     Some(needed) if !needed => (Bytes::new(), Vec::new()),
                     needed if needed.is_some() || self.rng.u8(..) < 100 => self.beginning(),
@@ -222,7 +239,7 @@ impl Maker {
                 4..6 => self.control(),
                 6 => self.close(),
                 7 => {
-                    let violation = violation::random(&mut self.rng, &self.terms);
+                    let violation = self.violation();
                     if violation.needs_open_message() == Some(true) {
                         continue;
                     }
@@ -234,6 +251,14 @@ impl Maker {
             effects.push(behind);
         }
         effects.into_iter().map(|effect| self.cut(effect)).collect()
+    }
+
+    fn violation(&mut self) -> Violation {
+        let violation = violation::random(&mut self.rng, &self.terms);
+        match self.against.wants_masks() {
+            true => violation,
+            false => violation.of_a_server(),
+        }
     }
 
     fn message(&mut self) -> (Effect, Bytes) {
@@ -352,11 +377,12 @@ impl Maker {
     }
 
     fn masked(&mut self, frame: Frame) -> Frame {
+        let mask = match self.rng.u8(0..8) {
+            0 => [0; 4],
+            _ => self.rng.u32(..).to_be_bytes(),
+        };
         Frame {
-            mask: Some(match self.rng.u8(0..8) {
-                0 => [0; 4],
-                _ => self.rng.u32(..).to_be_bytes(),
-            }),
+            mask: self.against.wants_masks().then_some(mask),
             ..frame
         }
     }

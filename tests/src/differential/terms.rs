@@ -1,6 +1,6 @@
 //! The routes of the rounds: what each allows.
 
-use wharf_sdk::{Compression, Configure, Limits, Route, SlowClient};
+use wharf_sdk::{Compression, Configure, Limits, SlowClient};
 
 /// A route's settings, as far as a round has to know them.
 #[derive(Debug, Clone, Copy)]
@@ -115,8 +115,8 @@ impl Terms {
         self.queue.is_some() && self.excess().is_none()
     }
 
-    /// Puts the settings on a route.
-    pub(super) fn apply(&self, route: Route) -> Route {
+    /// Puts the settings on a route, or on a client.
+    pub(super) fn apply<C: Configure>(&self, route: C) -> C {
         let route = route
             .max_message_bytes(self.max_message_bytes)
             .max_outbound_message_bytes(self.max_outbound_bytes)

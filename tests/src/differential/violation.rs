@@ -30,6 +30,20 @@ impl Violation {
         }
     }
 
+    /// The same by a server: what must be masked must not be, and the other way round.
+    pub(super) fn of_a_server(mut self) -> Self {
+        for frame in &mut self.frames {
+            frame.mask = match frame.mask {
+                Some(_) => None,
+                None => Some([1, 2, 3, 4]),
+            };
+        }
+        if self.error == "WHARF_UNMASKED_FRAME" {
+            self.error = "WHARF_MASKED_FRAME";
+        }
+        self
+    }
+
     fn inside(mut self, an_open_message: bool) -> Self {
         self.needs_open_message = Some(an_open_message);
         self
