@@ -14,7 +14,7 @@ use gungraun::{library_benchmark, library_benchmark_group, main};
 use parts::{
     connection::{
         Connection, Delivery,
-        Settings::{self, Bare, Everything, Observed},
+        Settings::{self, Bare, Compressible, Everything, Observed},
     },
     events::{
         self,
@@ -38,6 +38,7 @@ fn burst(settings: Settings) -> Connection {
 #[bench::bare(args = (Bare), setup = single)]
 #[bench::everything(args = (Everything), setup = single)]
 #[bench::observed(args = (Observed), setup = single)]
+#[bench::compressible(args = (Compressible), setup = single)]
 fn echo_one_by_one(mut connection: Connection) -> Connection {
     connection.echo(MESSAGES);
     connection
@@ -47,6 +48,7 @@ fn echo_one_by_one(mut connection: Connection) -> Connection {
 #[bench::bare(args = (Bare), setup = burst)]
 #[bench::everything(args = (Everything), setup = burst)]
 #[bench::observed(args = (Observed), setup = burst)]
+#[bench::compressible(args = (Compressible), setup = burst)]
 fn echo_in_bursts(mut connection: Connection) -> Connection {
     connection.echo(MESSAGES / 64);
     connection
@@ -56,6 +58,7 @@ fn echo_in_bursts(mut connection: Connection) -> Connection {
 #[bench::bare(args = (Bare), setup = Delivery::open)]
 #[bench::everything(args = (Everything), setup = Delivery::open)]
 #[bench::observed(args = (Observed), setup = Delivery::open)]
+#[bench::compressible(args = (Compressible), setup = Delivery::open)]
 fn deliver(mut delivery: Delivery) -> Delivery {
     delivery.deliver(MESSAGES);
     delivery

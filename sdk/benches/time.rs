@@ -39,7 +39,7 @@ fn reply(bencher: Bencher, way: Way) {
 }
 
 /// A message through a `Sender`, through the queue, to the wire.
-#[divan::bench(args = [Settings::Bare, Settings::Observed, Settings::Everything])]
+#[divan::bench(args = [Settings::Bare, Settings::Compressible, Settings::Observed, Settings::Everything])]
 fn deliver(bencher: Bencher, settings: Settings) {
     let mut delivery = Delivery::open(settings);
     bencher.bench_local(|| delivery.deliver(1));

@@ -16,13 +16,13 @@ use tokio::{
     runtime::Runtime,
 };
 use wharf_sdk::{
-    App, Configure, Message, Principal, RateLimit, Route, Sender, Socket,
+    App, Compression, Configure, Message, Principal, RateLimit, Route, Sender, Socket,
     driver::{Connection as Accepted, Session, WireTransport, encode_client_frame},
     middleware::{RequestIdLayer, Trace, from_fn},
     observer::{Log, Metrics},
 };
 
-use super::{clock, site::accept};
+use super::{clock, site::accept_plain};
 
 /// Payload of each message.
 const PAYLOAD: [u8; 64] = [b'x'; 64];
@@ -39,6 +39,8 @@ pub(crate) enum Settings {
     Everything,
     /// No timer, no rate; observers and spans, with nobody listening to them.
     Observed,
+    /// No timer, no rate; compression where it is agreed on, and it is not.
+    Compressible,
 }
 
 /// A session and the peer's side of its connection.
@@ -73,7 +75,7 @@ impl Connection {
     ) -> Self {
         let runtime = clock();
         let guard = runtime.enter();
-        let upgrade = accept(app, path);
+        let upgrade = accept_plain(app, path);
         let wire = Wire::of_bursts(in_flight, payload);
         let mut session = Box::pin(upgrade.connect(Accepted::new(wire.clone())));
         poll(&mut session);
@@ -151,6 +153,10 @@ fn app(settings: Settings, handed_out: &Arc<Mutex<Option<Sender>>>) -> App {
     let hour = Duration::from_secs(3600);
     let route = match settings {
         Settings::Bare | Settings::Observed => route.no_heartbeat(),
+        // Were it agreed on, every message would be shorter than is asserted.
+        Settings::Compressible => route
+            .no_heartbeat()
+            .compression(Compression::new().threshold_bytes(0)),
         Settings::Everything => route
             .heartbeat(hour, hour)
             .idle_timeout(hour)

@@ -10,8 +10,10 @@ use wharf_sdk::{
 
 use super::clock;
 
+type Header = (&'static str, &'static str);
+
 /// What a browser sends.
-const HEADERS: [(&str, &str); 12] = [
+const HEADERS: [Header; 12] = [
     ("host", "example.org"),
     (
         "user-agent",
@@ -64,21 +66,35 @@ impl Site {
     /// Decides on one request to a path where there is no route.
     pub(crate) fn refuse(&self, path: &str) {
         let _guard = self.runtime.enter();
-        let decision = decide(&self.app, path);
+        let decision = decide(&self.app, path, &HEADERS);
         assert!(matches!(decision, Decision::Respond(_)), "{decision:?}");
     }
 }
 
 /// Decides on an upgrade request.
 pub(crate) fn accept(app: &App, path: &str) -> Upgrade {
-    match decide(app, path) {
+    upgrade(app, path, &HEADERS)
+}
+
+/// The same of a client that offers no compression.
+pub(crate) fn accept_plain(app: &App, path: &str) -> Upgrade {
+    let offers = |header: &(&str, &str)| header.0 == "sec-websocket-extensions";
+    let plain: Vec<_> = HEADERS
+        .into_iter()
+        .filter(|header| !offers(header))
+        .collect();
+    upgrade(app, path, &plain)
+}
+
+fn upgrade(app: &App, path: &str, headers: &[Header]) -> Upgrade {
+    match decide(app, path, headers) {
         Decision::Upgrade(upgrade) => upgrade,
         answer => panic!("{path}: {answer:?}"),
     }
 }
 
-fn decide(app: &App, path: &str) -> Decision {
-    let headers = HEADERS.map(|(name, value)| {
+fn decide(app: &App, path: &str, headers: &[Header]) -> Decision {
+    let headers = headers.iter().map(|(name, value)| {
         (
             HeaderName::from_static(name),
             HeaderValue::from_static(value),
