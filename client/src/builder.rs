@@ -4,12 +4,15 @@ use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc};
 
 use futures::FutureExt;
 use http::{Extensions, HeaderMap, header};
-use wharf_sdk::{Configure, Error, Observer, Policy, Result, Socket, Subprotocols};
+use wharf_sdk::{
+    Configure, Error, Observer, Policy, Result, Socket, Subprotocols, driver::DialObservers,
+};
 
 use crate::{
-    client::{Client, Settings, Way},
+    client::Client,
     dial::{Proxies, Proxy, Resolver, from_environment},
     request::{self, Request},
+    settings::{Settings, Way},
     timeouts::Timeouts,
 };
 
@@ -48,6 +51,13 @@ pub struct ClientBuilder {
     tls: crate::dial::tls::Tls,
     /// What is wrong with the settings so far.
     problem: Option<Error>,
+}
+
+impl Client {
+    /// Puts a client together.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
 }
 
 impl ClientBuilder {
@@ -177,7 +187,7 @@ impl ClientBuilder {
         Ok(Client::new(Settings {
             limits: Arc::new(self.policy.limits()?),
             headers: self.headers,
-            observers: self.observers,
+            observers: DialObservers::new(self.observers),
             state: Arc::new(self.state),
             timeouts: self.timeouts,
             proxies: self.proxies,

@@ -2,17 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use futures::FutureExt;
-use http::{Extensions, HeaderMap};
+use futures::{FutureExt, TryFutureExt};
 use tracing::Instrument;
-use wharf_sdk::{CloseOutcome, Handler, Limits, Observer, Result, SlowClient, Socket};
+use wharf_sdk::{CloseOutcome, Error, Handler, Limits, Result, SlowClient, Socket};
 
 use crate::{
-    builder::ClientBuilder,
-    dial::{Proxies, Resolver},
-    open::Opened,
+    open::{Opened, open},
     request::Request,
-    timeouts::Timeouts,
+    settings::Settings,
 };
 
 /// Connects to WebSocket servers. Cloning is cheap: clones share settings and TLS sessions.
@@ -42,42 +39,7 @@ pub struct Client {
     settings: Arc<Settings>,
 }
 
-#[derive(Clone)]
-pub(crate) struct Settings {
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) observers: Vec<Arc<dyn Observer>>,
-    pub(crate) state: Arc<Extensions>,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) proxies: Proxies,
-    pub(crate) resolver: Option<Arc<Resolver>>,
-    pub(crate) redirects: u8,
-    pub(crate) way: Way,
-    #[cfg(feature = "tls")]
-    pub(crate) tls: Arc<crate::dial::tls::LazyTls>,
-}
-
-/// Says which host there is now.
-#[cfg(feature = "testing")]
-pub(crate) type MemoryHosts = dyn Fn() -> Option<wharf_sdk::testing::TestHost> + Send + Sync;
-
-/// How the server is reached.
-#[derive(Clone, Default)]
-pub(crate) enum Way {
-    #[default]
-    Network,
-    #[cfg(unix)]
-    Unix(std::path::PathBuf),
-    #[cfg(feature = "testing")]
-    Memory(Arc<MemoryHosts>),
-}
-
 impl Client {
-    /// Puts a client together.
-    pub fn builder() -> ClientBuilder {
-        ClientBuilder::default()
-    }
-
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings: Arc::new(settings),
@@ -102,7 +64,7 @@ impl Client {
     /// | `WHARF_CLIENT_REJECTED` | it answered something else than 101: [`Rejected`](crate::Rejected) |
     /// | `WHARF_CLIENT_ANSWER`, `WHARF_CLIENT_SUBPROTOCOL` | its answer breaks the rules, or lacks what is required |
     /// | `WHARF_CLIENT_REDIRECT` | it leads to where one must not follow |
-    /// | `WHARF_…_TIMEOUT` | a step, named, took too long: [`Timeouts`] |
+    /// | `WHARF_…_TIMEOUT` | a step, named, took too long: [`Timeouts`](crate::Timeouts) |
     ///
     /// # Cancel safety
     ///
@@ -112,7 +74,7 @@ impl Client {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(&self, request: impl Into<Request>) -> Result<Socket> {
-        let opened = self.open(request.into()).await?;
+        let opened = Box::pin(open(&self.settings, request.into())).await?;
         let (session, socket) = opened.dialled.open(opened.connection);
         tokio::spawn(session.map(drop).instrument(opened.span));
         Ok(socket)
@@ -123,7 +85,8 @@ impl Client {
     ///
     /// The handler takes its arguments out of the request that was sent: `Context` (its path,
     /// query, headers and subprotocol; [`peer`](wharf_sdk::Context::peer) is the server's
-    /// address), `Query`, and `State` out of [`ClientBuilder::state`]. There are no path parameters
+    /// address), `Query`, and `State` out of
+    /// [`ClientBuilder::state`](crate::ClientBuilder::state). There are no path parameters
     /// and no principal: `Path` and `Principal` refuse, as they do on a server where they are
     /// missing.
     ///
@@ -135,27 +98,27 @@ impl Client {
     /// # Cancel safety
     ///
     /// Dropping the future drops the connection, without a close handshake.
-    pub async fn run<Args>(
+    pub fn run<Args>(
         &self,
         request: impl Into<Request>,
         handler: impl Handler<Args>,
-    ) -> Result<CloseOutcome> {
-        let opened = self.open(request.into()).await?;
-        let Opened {
-            dialled,
-            connection,
-            sent,
-            span,
-        } = opened;
-        let state = Arc::clone(&self.settings.state);
-        let session = dialled.serve(connection, &handler, sent, state).await?;
-        Ok(session.instrument(span).await)
-    }
-
-    /// Opens a connection. What that takes is in a box, so that it is gone once there is a
-    /// connection: as a part of the caller's future it would stay as long as that does.
-    async fn open(&self, request: Request) -> Result<Opened> {
-        Box::pin(crate::open::open(&self.settings, request)).await
+    ) -> impl Future<Output = Result<CloseOutcome>> {
+        let request = request.into();
+        let began = Box::pin(async move {
+            let opened = open(&self.settings, request).await?;
+            let Opened {
+                dialled,
+                connection,
+                sent,
+                span,
+            } = opened;
+            let state = Arc::clone(&self.settings.state);
+            let session = dialled.serve(connection, &handler, sent, state).await?;
+            Ok::<_, Error>(session.instrument(span))
+        });
+        // Of the two futures there is one at a time, and what opening takes is gone with its box: in
+        // an `async` block, the session would have two places and the opening one for ever.
+        began.and_then(|session| session.map(Ok))
     }
 
     /// The same, with sessions as a link needs them: its own queue says what happens to messages

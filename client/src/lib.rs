@@ -29,6 +29,7 @@ mod open;
 mod random;
 mod rejected;
 mod request;
+mod settings;
 mod target;
 mod timeouts;
 

@@ -12,12 +12,12 @@ use wharf_sdk::{
 };
 
 use crate::{
-    client::{Settings, Way},
     dial::{self, Plain, Stream, within},
     handshake::{self, Accepted, Head},
     random,
     rejected::Rejected,
     request::Request,
+    settings::{Settings, Way},
     target::Target,
 };
 

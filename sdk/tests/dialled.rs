@@ -12,7 +12,7 @@ use http::Extensions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use wharf_sdk::{
     App, CloseCode, Context, Initiator, Limits, Message, Result, Route, Socket,
-    driver::{Connection, Dialled, Dialling},
+    driver::{Connection, DialObservers, Dialled, Dialling},
     testing::{Answer, Event, Recorder, TestHost},
 };
 
@@ -149,7 +149,7 @@ async fn a_servers_handler_serves_the_clients_side() {
     };
     let state = Arc::new(Extensions::new());
     let session = Dialling::new("ws://test/echo")
-        .with_observers(vec![Arc::new(recorder.clone())])
+        .with_observers(DialObservers::new(vec![Arc::new(recorder.clone())]))
         .answered(Arc::new(Limits::default()), || KEY)
         .serve(Connection::new(io), &ask, request(), state)
         .await

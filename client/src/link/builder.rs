@@ -2,46 +2,23 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use wharf_sdk::{Message, Result};
 
 use super::{
     Link,
+    attempt::{Attempt, Source},
     backoff::Backoff,
-    ending::{Ending, is_final_by_default},
+    ending::{Ending, Final, is_final_by_default},
     outgoing::Outgoing,
     run::Run,
-    shared::Shared,
+    shared::{Shared, WhileAway},
 };
 use crate::{client::Client, request::Request};
 
 /// How many events wait for whoever takes them.
 const EVENTS: usize = 16;
-
-pub(super) type Source = dyn Fn(Attempt) -> BoxFuture<'static, Result<Request>> + Send + Sync;
-pub(super) type Final = dyn Fn(&Ending) -> bool + Send + Sync;
-
-/// One try to connect.
-#[non_exhaustive]
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// 1 for the first try since the link was stable, then 2, 3, …
-    pub number: u32,
-    /// The last position of a room, which the request will hand over as `since`.
-    pub position: Option<String>,
-}
-
-/// What becomes of messages while there is no connection.
-#[non_exhaustive]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WhileAway {
-    /// They wait, within the queue's bounds.
-    #[default]
-    Queue,
-    /// They are refused with `WHARF_LINK_AWAY`.
-    Refuse,
-}
 
 /// Puts a [`Link`] together.
 #[must_use = "nothing is connected before open()"]

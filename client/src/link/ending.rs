@@ -27,6 +27,9 @@ pub struct Ending {
     pub unsent_messages: u64,
 }
 
+/// Whether an ending is the last.
+pub(super) type Final = dyn Fn(&Ending) -> bool + Send + Sync;
+
 /// What ended it.
 #[derive(Debug)]
 pub enum Why {

@@ -1,5 +1,6 @@
 //! A connection that comes back.
 
+mod attempt;
 mod backoff;
 mod builder;
 mod ending;
@@ -17,10 +18,12 @@ use wharf_sdk::{CloseCode, CloseFrame, Message, Result};
 
 use self::shared::Shared;
 pub use self::{
-    builder::{Attempt, LinkBuilder, WhileAway},
+    attempt::Attempt,
+    builder::LinkBuilder,
     ending::{Ending, Why, is_final_by_default},
     position::position_in_envelope,
     sender::LinkSender,
+    shared::WhileAway,
 };
 
 /// Stays connected to a server, and says when it was not. Made by

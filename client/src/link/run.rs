@@ -14,9 +14,9 @@ use wharf_sdk::{
 
 use super::{
     Event,
+    attempt::{Attempt, Source},
     backoff::Backoff,
-    builder::{Attempt, Final, Source},
-    ending::{Ending, Why, is_own_wish},
+    ending::{Ending, Final, Why, is_own_wish},
     shared::Shared,
 };
 use crate::{client::Client, rejected::Rejected, request::Request, target::with_parameter};

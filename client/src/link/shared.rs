@@ -5,7 +5,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use wharf_sdk::{CloseFrame, Error, ErrorKind, Message, Result};
 
-use super::{WhileAway, outgoing::Outgoing};
+use super::outgoing::Outgoing;
+
+/// What becomes of messages while there is no connection.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhileAway {
+    /// They wait, within the queue's bounds.
+    #[default]
+    Queue,
+    /// They are refused with `WHARF_LINK_AWAY`.
+    Refuse,
+}
 
 pub(super) struct Shared {
     state: Mutex<State>,

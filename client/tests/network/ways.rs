@@ -2,6 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 use wharf_client::{Client, Timeouts};
 
 use crate::servers::{hello, serve};
@@ -40,6 +44,29 @@ async fn names_that_lead_nowhere_are_typed_errors() {
         let error = builder.connect("ws://name.example/").await.unwrap_err();
         assert_eq!(error.code(), code);
     }
+}
+
+/// Nobody accepts, and the system answers no more than it has a queue for.
+#[tokio::test]
+async fn an_address_that_does_not_answer_is_given_up() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let patience = Duration::from_millis(50);
+    let mut queued = Vec::new();
+    while let Ok(stream) = timeout(patience, TcpStream::connect(address)).await {
+        queued.push(stream.unwrap());
+    }
+    let error = Client::builder()
+        .timeouts(Timeouts {
+            connect: patience,
+            ..Timeouts::default()
+        })
+        .connect(format!("ws://{address}/"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "WHARF_CONNECT_TIMEOUT");
 }
 
 #[tokio::test]

@@ -20,11 +20,28 @@ use crate::{
     wire::{MaskKeys, Role, WireTransport},
 };
 
+/// Whom a client tells of its connections: made once, and shared by all of them.
+#[derive(Debug, Clone)]
+pub struct DialObservers(Arc<Observers>);
+
+impl DialObservers {
+    /// Tells these.
+    pub fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self(Arc::new(Observers::new(observers)))
+    }
+}
+
+impl Default for DialObservers {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
 /// A connection that a client is about to make, under the id that its session will have.
 #[derive(Debug)]
 pub struct Dialling {
     info: SessionInfo,
-    observers: Observers,
+    observers: DialObservers,
 }
 
 impl Dialling {
@@ -44,14 +61,14 @@ impl Dialling {
                 principal: None,
                 since: SystemTime::now(),
             },
-            observers: Observers::new(Vec::new()),
+            observers: DialObservers::default(),
         }
     }
 
     /// Who hears how it goes on.
     #[must_use]
-    pub fn with_observers(mut self, observers: Vec<Arc<dyn Observer>>) -> Self {
-        self.observers = Observers::new(observers);
+    pub fn with_observers(mut self, observers: DialObservers) -> Self {
+        self.observers = observers;
         self
     }
 
@@ -66,8 +83,8 @@ impl Dialling {
         let driver = self.info.driver;
         let context = Context::new(request, None, driver, None, Arc::default());
         let context = context.dialled(&self.info);
-        self.observers
-            .rejected(&context, error.status(), Some(error));
+        let DialObservers(observers) = &self.observers;
+        observers.rejected(&context, error.status(), Some(error));
     }
 
     /// The server answered with a 101. `keys` mask the frames.
@@ -93,7 +110,7 @@ impl Dialling {
 pub struct Dialled {
     limits: Arc<Limits>,
     info: SessionInfo,
-    observers: Observers,
+    observers: DialObservers,
     keys: MaskKeys,
     deflate: Option<DeflateParams>,
 }
@@ -177,7 +194,7 @@ impl Dialled {
         let parts = SessionParts {
             info: self.info,
             limits: self.limits,
-            hooks: Arc::new(ClientHooks(self.observers)),
+            hooks: self.observers.0,
             registry: None,
             expires_in: None,
             slot: None,
@@ -188,16 +205,14 @@ impl Dialled {
     }
 }
 
-/// What a session asks for where there is no app.
-struct ClientHooks(Observers);
-
-impl SessionHooks for ClientHooks {
+/// What a session asks for where there is no app: the observers' own methods of these names.
+impl SessionHooks for Observers {
     fn upgraded(&self, info: &SessionInfo) {
-        self.0.upgraded(info);
+        self.upgraded(info);
     }
 
     fn failed(&self, info: &SessionInfo, error: &Error) {
-        self.0.failed(info, error);
+        self.failed(info, error);
     }
 
     fn closed(
@@ -207,7 +222,7 @@ impl SessionHooks for ClientHooks {
         duration: Duration,
         counts: Counts,
     ) {
-        self.0.closed(info, outcome, duration, counts);
+        self.closed(info, outcome, duration, counts);
     }
 
     fn close_frame_for(&self, error: &Error) -> CloseFrame {

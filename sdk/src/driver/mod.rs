@@ -15,7 +15,7 @@ mod tls;
 pub use self::tls::{Tls, speaks_plain_http, tls_required};
 pub use self::{
     connection::{Connection, HANDOVER_TIMEOUT},
-    dialled::{Dialled, Dialling},
+    dialled::{DialObservers, Dialled, Dialling},
 };
 pub use crate::{
     app::{Decision, Place, Upgrade, accept_key},
