@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wharf_sdk::{
-    App, Channel, Configure, Group, Principal, RateLimit, Result, Route, Socket, Subprotocols,
-    Typed,
+    App, Channel, Configure, DecodeErrors, Group, Principal, RateLimit, RatePolicy, Result, Route,
+    Socket, Subprotocols, Typed,
     asyncapi::Info,
-    channel::{Data, Event},
+    channel::{Data, Envelope, Event, EventErrors},
     http::Method,
     middleware::{bearer, subprotocol_token},
     testing::TestHost,
@@ -50,7 +50,7 @@ fn app() -> App {
                 .documents::<Line, Seen>()
                 .documents_query::<Line>()
                 .subprotocols(Subprotocols::required(["chat.v1"]))
-                .rate_limit(RateLimit::per_second(20))
+                .rate_limit(RateLimit::per_second(20).on_excess(RatePolicy::Close))
                 .idle_timeout(Duration::from_secs(60))
                 .max_message_bytes(4096),
         );
@@ -162,6 +162,62 @@ fn a_channels_events_are_operations_with_replies() {
         "boolean"
     );
     assert_eq!(document["operations"]["talk.on-said"]["action"], "send");
+}
+
+#[test]
+fn what_a_server_emits_has_its_type_and_the_channels_envelope() {
+    let envelope = Envelope {
+        event: "type",
+        data: "payload",
+        reply: "to",
+        ..Envelope::default()
+    };
+    let channel = Channel::new()
+        .envelope(envelope)
+        .unknown(EventErrors::Close)
+        .event(Event::documented("say", urgent))
+        .emits_documented::<Seen>("said")
+        .emits("something");
+    let app = App::builder().middleware(bearer(verify));
+    let app = app.route(Route::new("/talk", channel)).build().unwrap();
+    let document = app.asyncapi(&Info::new("Talk", "2.0.0"));
+    let talk = &document["channels"]["talk"];
+    let said = &talk["messages"]["said"]["payload"];
+    assert_eq!(said["required"], json!(["type", "payload"]));
+    assert_eq!(said["properties"]["type"]["const"], "said");
+    assert_eq!(
+        said["properties"]["payload"]["$ref"],
+        "#/components/schemas/SeenOut"
+    );
+    assert_eq!(document["operations"]["talk.on-said"]["action"], "send");
+    let something = &talk["messages"]["something"]["payload"];
+    assert_eq!(something["required"], json!(["type"]));
+    let reply = &talk["messages"]["say-reply"]["payload"];
+    assert_eq!(reply["required"], json!(["to"]));
+    assert_eq!(reply["oneOf"][0]["required"], json!(["payload"]));
+    let belongs = &talk["messages"]["say-reply"]["correlationId"]["location"];
+    assert_eq!(belongs, "$message.payload#/to");
+    assert_eq!(talk["x-close-codes"]["1008"], "an event is unknown");
+}
+
+#[test]
+fn what_answers_a_message_that_does_not_decode_is_one_of_the_messages() {
+    let route = Route::documented("/talk", talk).decode_errors(DecodeErrors::Answer);
+    let app = App::builder().middleware(bearer(verify)).route(route);
+    let document = app.build().unwrap().asyncapi(&Info::new("Talk", "2.0.0"));
+    let sent = document["operations"]["talk.send"]["messages"].as_array();
+    let sent: Vec<_> = sent
+        .unwrap()
+        .iter()
+        .map(|message| &message["$ref"])
+        .collect();
+    assert_eq!(
+        sent,
+        [
+            "#/channels/talk/messages/Seen",
+            "#/channels/talk/messages/undecodable"
+        ]
+    );
 }
 
 async fn talk(_: Principal, mut socket: Typed<Line, Seen>) -> Result<()> {

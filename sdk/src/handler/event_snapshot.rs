@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 #[cfg(feature = "asyncapi")]
-use super::documented::Type;
+use super::{channel::envelope::Envelope, documented::Type};
 
 /// One event of a channel, with everything in effect on it.
 #[non_exhaustive]
@@ -23,6 +23,19 @@ pub struct EventSnapshot {
     #[cfg(feature = "asyncapi")]
     #[serde(skip)]
     pub(crate) types: Option<(Type, Type)>,
+    /// Its channel's.
+    #[cfg(feature = "asyncapi")]
+    #[serde(skip)]
+    pub(crate) manners: Manners,
+}
+
+/// How a channel speaks, and what it ends a session for.
+#[cfg(feature = "asyncapi")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Manners {
+    pub(crate) envelope: Envelope,
+    pub(crate) closes_unknown: bool,
+    pub(crate) closes_invalid: bool,
 }
 
 impl EventSnapshot {
@@ -35,6 +48,8 @@ impl EventSnapshot {
             timeout_ms: None,
             #[cfg(feature = "asyncapi")]
             types: None,
+            #[cfg(feature = "asyncapi")]
+            manners: Manners::default(),
         }
     }
 }

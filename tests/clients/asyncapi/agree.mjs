@@ -1,9 +1,9 @@
-// A client that knows nothing but the document: it makes messages from the schemas, some that they
-// allow and some that they forbid, and asks the running app whether it agrees.
+// Talks to an app through the client that generate.mjs made of its document: it makes messages from the
+// schemas, some that they allow and some that they forbid, and asks the running app whether it agrees.
 //
-//   node agree.mjs http://HOST:PORT /asyncapi CHANNEL
+//   node agree.mjs http://HOST:PORT/DOCUMENT MODULE.mjs CHANNEL
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 const load = createRequire(join(process.env.WHARF_NODE_HOME ?? ".", "package.json"));
 const Ajv = load("ajv").default;
@@ -11,12 +11,12 @@ const addFormats = load("ajv-formats").default;
 const WebSocket = load("ws");
 
 const DEADLINE_MS = 10_000;
-const [base, path, channelId] = process.argv.slice(2);
-if (!channelId) throw new Error("usage: node agree.mjs http://HOST:PORT /asyncapi CHANNEL");
+const [source, module, channelId] = process.argv.slice(2);
+if (!channelId) throw new Error("usage: node agree.mjs http://HOST:PORT/DOCUMENT MODULE.mjs CHANNEL");
 
-const document = await (await fetch(base + path)).json();
+const document = await (await fetch(source)).json();
 const at = (reference) => reference.slice(2).split("/").reduce((value, name) => value[name], document);
-const channel = document.channels[channelId];
+const Client = Object.entries(await import(resolve(module))).find(([name]) => name.toLowerCase() === channelId.replaceAll("-", ""))[1];
 
 const ajv = new Ajv({ strict: false });
 addFormats(ajv);
@@ -26,15 +26,15 @@ for (const bits of [8, 16, 32]) {
 }
 ajv.addSchema({ $id: "document", components: document.components });
 
-/** Whether a payload is one of the messages of the operations with this action. */
-const validators = (action) =>
-  Object.values(document.operations)
-    .filter((operation) => operation.action === action && operation.channel.$ref === `#/channels/${channelId}`)
-    .flatMap((operation) => operation.messages.map((message) => at(message.$ref)))
-    .map((message) => {
-      const absolute = JSON.parse(JSON.stringify(message.payload).replaceAll('"#/components', '"document#/components'));
-      return { schema: message.payload, validate: ajv.compile(absolute) };
-    });
+/** A message with what says whether a payload is one. */
+function compiled({ $ref }) {
+  const message = at($ref);
+  const absolute = JSON.parse(JSON.stringify(message.payload).replaceAll('"#/components', '"document#/components'));
+  return { ...message, validate: ajv.compile(absolute) };
+}
+const operations = Object.entries(document.operations)
+  .filter(([, { channel }]) => channel.$ref === `#/channels/${channelId}`)
+  .map(([id, operation]) => ({ ...operation, name: id.slice(channelId.length + 1), messages: operation.messages.map(compiled) }));
 
 const resolved = (schema) => (schema.$ref ? at(schema.$ref) : schema);
 
@@ -49,7 +49,7 @@ function sample(schema) {
     const required = Object.entries(schema.properties ?? {}).filter(([name]) => schema.required?.includes(name));
     return Object.fromEntries(required.map(([name, field]) => [name, sample(field)]));
   }
-  return { integer: schema.minimum ?? 1, number: 1.5, string: "text", boolean: true, array: [], null: null }[type] ?? null;
+  return { integer: Math.max(schema.minimum ?? 1, 1), number: 1.5, string: "text", boolean: true, array: [], null: null }[type] ?? null;
 }
 
 /** Values near a sample, each with something else than the schema names. */
@@ -65,37 +65,77 @@ function* bent(value) {
   yield { ...value, unheardOf: true };
 }
 
-/** What the app answers to a message: the parsed text, or the code that it closes with. */
-async function ask(message) {
-  const socket = new WebSocket(base.replace(/^http/, "ws") + channel.address);
+let [allowed, forbidden, failed] = [0, 0, 0];
+function judge(isAllowed, isTaken, message, answer) {
+  isAllowed ? allowed++ : forbidden++;
+  if (isAllowed === isTaken) return;
+  failed++;
+  const [says, does] = [isAllowed, isTaken].map((yes) => (yes ? "allows" : "forbids"));
+  console.error(`FAILED the document ${says}, the app ${does} ${JSON.stringify(message)}: ${JSON.stringify(answer)}`);
+}
+
+const late = () => new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), DEADLINE_MS).unref());
+
+/** Calls `talk` with a client that is connected, whose sent messages are all checked. */
+async function connected(talk) {
+  const client = new Client(source.replace(/^http/, "ws").replace(new URL(source).pathname, ""), { WebSocket });
   try {
-    return await new Promise((resolve, reject) => {
-      setTimeout(() => reject(new Error("no answer")), DEADLINE_MS).unref();
-      socket.on("error", reject);
-      socket.on("open", () => socket.send(JSON.stringify(message)));
-      socket.on("message", (text) => resolve({ answer: JSON.parse(text) }));
-      socket.on("close", (code) => resolve({ closed: code }));
-    });
+    await Promise.race([client.opened, late()]);
+    return await Promise.race([talk(client), late()]);
   } finally {
-    socket.terminate();
+    client.close();
   }
 }
 
-const [received, sent] = [validators("receive"), validators("send")];
-let [allowed, forbidden, failed] = [0, 0, 0];
-for (const { schema, validate } of received) {
-  const good = sample(schema);
-  for (const message of [good, ...bent(good)]) {
-    const isAllowed = validate(message);
-    const { answer, closed } = await ask(message);
-    const isTaken = closed === undefined && sent.some(({ validate }) => validate(answer));
-    isAllowed ? allowed++ : forbidden++;
-    if (isAllowed !== isTaken) {
-      failed++;
-      const [says, does] = [isAllowed, isTaken].map((yes) => (yes ? "allows" : "forbids"));
-      console.error(`FAILED the document ${says}, the app ${does} ${JSON.stringify(message)}: ${JSON.stringify(answer ?? closed)}`);
+const camel = (name) => name.replace(/-(.)/g, (_, next) => next.toUpperCase());
+const sends = operations.filter(({ action }) => action === "send");
+
+/** Messages without a reply: the next message is the answer. */
+async function agreeOnMessages({ messages }) {
+  const taken = sends.flatMap((operation) => operation.messages).filter(({ name }) => name !== "undecodable");
+  for (const { payload, validate } of messages) {
+    const good = sample(payload);
+    for (const message of [good, ...bent(good)]) {
+      const answer = await connected((client) => {
+        const answering = new Promise((resolve) => client.onMessage(resolve));
+        client.send(message);
+        return Promise.race([answering, client.closed.then((code) => ({ closed: code }))]);
+      });
+      const isKnown = sends.some((operation) => operation.messages.some(({ validate }) => validate(answer)));
+      if (!isKnown && !("closed" in answer)) judge(false, true, message, answer);
+      judge(validate(message), taken.some(({ validate }) => validate(answer)), message, answer);
     }
   }
 }
-console.log(`${allowed} messages that the document allows, ${forbidden} that it forbids, ${failed} on which the app disagrees`);
-process.exit(failed || !allowed || !forbidden ? 1 : 0);
+
+/** Events with replies, of which a document says what is in them; and what the server sends meanwhile. */
+async function agreeOnEvents({ name, messages: [event], reply }) {
+  const [field, data] = Object.entries(event.payload.properties).find(([, data]) => data.$ref || data.type) ?? [];
+  if (!field) return;
+  const answered = compiled(reply.messages[0]);
+  const good = sample(data);
+  for (const value of [good, ...bent(good)]) {
+    const message = { ...sample(event.payload), [field]: value };
+    const told = [];
+    const answer = await connected((client) => {
+      for (const { name } of sends) client[camel(name)]((message) => told.push([name, message]));
+      return client[camel(name)]({ [field]: value });
+    });
+    const isRight = answered.validate(answer);
+    judge(event.validate(message), isRight && !("error" in answer), message, answer);
+    if (!isRight) judge(false, true, message, answer);
+    for (const [from, message] of told) {
+      const operation = sends.find(({ name }) => name === from);
+      judge(operation.messages.some(({ validate }) => validate(message)), true, message);
+      emitted++;
+    }
+  }
+}
+
+let emitted = 0;
+for (const operation of operations.filter(({ action }) => action === "receive")) {
+  await (operation.reply ? agreeOnEvents : agreeOnMessages)(operation);
+}
+console.log(`${channelId}: ${allowed} messages that the document allows (${emitted} that the server sent by itself), ${forbidden} that it forbids, ${failed} on which the app disagrees`);
+const hasEvents = operations.some(({ reply }) => reply);
+process.exit(failed || !allowed || !forbidden || (hasEvents && !emitted) ? 1 : 0);

@@ -2,10 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{close_codes::close_codes, id::id_of, schemas::Schemas};
+use super::{close_codes::close_codes, id::id_of, refusals::refusals, schemas::Schemas};
 use crate::{
     app::entry::RouteEntry,
-    handler::{Type, channel::EventSnapshot},
+    handler::{
+        Type,
+        channel::{Envelope, EventSnapshot},
+    },
+    policy::DecodeErrors,
 };
 
 /// What of a route's limits a client notices.
@@ -23,6 +27,9 @@ const LIMITS: [&str; 9] = [
 
 /// The name of a message of which only the kind is known.
 const ANY: &str = "any";
+
+/// The name of what answers a message that does not decode.
+const UNDECODABLE: &str = "undecodable";
 
 /// Writes a route's channel and operations.
 pub(super) struct ChannelWriter<'a> {
@@ -58,7 +65,8 @@ impl<'a> ChannelWriter<'a> {
             self.event(&event);
         }
         let received: Vec<_> = described.reads.iter().map(|of| self.read(of)).collect();
-        let sent: Vec<_> = described.writes.iter().map(|of| self.written(of)).collect();
+        let mut sent: Vec<_> = described.writes.iter().map(|of| self.written(of)).collect();
+        sent.extend(self.undecodable(!received.is_empty()));
         let is_told = !(self.operations.is_empty() && received.is_empty() && sent.is_empty());
         if !is_told {
             self.messages.insert(
@@ -120,6 +128,7 @@ impl<'a> ChannelWriter<'a> {
                 .collect(),
         );
         set("x-close-codes", close_codes(route).into());
+        set("x-refusals", json!(refusals(route)));
         channel
     }
 
@@ -134,8 +143,9 @@ impl<'a> ChannelWriter<'a> {
         binding
     }
 
-    /// An event of a channel, and what answers it, in the default envelope.
+    /// An event of a channel, and what answers it, in its envelope.
     fn event(&mut self, event: &EventSnapshot) {
+        let fields = event.manners.envelope;
         let described = &self.route.described.events;
         let described = described
             .iter()
@@ -145,17 +155,20 @@ impl<'a> ChannelWriter<'a> {
             .or_else(|| event.types.as_ref().map(|(data, reply)| (data, reply)));
         if event.from == "server" {
             let data = described.map(|(data, _)| self.schemas.written(data));
-            let message = self.message(&event.name, &envelope(&event.name, data));
+            let message = self.message(&event.name, &envelope(fields, &event.name, data));
             // A peer may send an event of the same name.
             return self.operation(&format!("on {}", event.name), "send", &[message]);
         }
         let data = described.map(|(data, _)| self.schemas.read(data));
-        let mut payload = envelope(&event.name, data);
-        payload["properties"]["id"] = json!({ "description": "asks for a reply that names it" });
+        let mut payload = envelope(fields, &event.name, data);
+        payload["properties"][fields.id] =
+            json!({ "description": "asks for a reply that names it" });
         let message = self.message(&event.name, &payload);
+        self.correlate(&message, fields.id);
         self.operation(&event.name, "receive", &[message]);
         let data = described.map(|(_, reply)| self.schemas.written(reply));
-        let message = self.message(&format!("{}.reply", event.name), &reply(data));
+        let message = self.message(&format!("{}.reply", event.name), &reply(fields, data));
+        self.correlate(&message, fields.reply);
         let reply = json!({
             "channel": { "$ref": format!("#/channels/{}", self.id) },
             "messages": [{ "$ref": self.path_of(&message) }],
@@ -184,6 +197,21 @@ impl<'a> ChannelWriter<'a> {
         self.message(&of.name, &payload)
     }
 
+    /// What answers a message that does not decode, where one of a known form does.
+    fn undecodable(&mut self, is_decoded: bool) -> Option<String> {
+        let limits = &self.route.limits;
+        let is_answered = limits.decode_errors == DecodeErrors::Answer;
+        if !(is_decoded && is_answered && limits.decode_answer.is_none()) {
+            return None;
+        }
+        let payload = json!({
+            "type": "object",
+            "required": ["error"],
+            "properties": { "error": error() },
+        });
+        Some(self.message(UNDECODABLE, &payload))
+    }
+
     /// Adds a message, unless it is there; returns its id.
     fn message(&mut self, name: &str, payload: &Value) -> String {
         let message = json!({ "name": name, "title": name, "payload": payload });
@@ -198,6 +226,12 @@ impl<'a> ChannelWriter<'a> {
         }
         self.messages.insert(id.clone(), message);
         id
+    }
+
+    /// Says which field of a message tells what belongs together.
+    fn correlate(&mut self, message: &str, field: &str) {
+        let location = format!("$message.payload#/{field}");
+        self.messages[message]["correlationId"] = json!({ "location": location });
     }
 
     fn operation(&mut self, name: &str, action: &str, messages: &[String]) {
@@ -241,37 +275,45 @@ fn parameters(pattern: &str) -> impl Iterator<Item = (&str, &'static str)> {
 }
 
 /// An event in its envelope; anything is its data where nothing is documented.
-fn envelope(name: &str, data: Option<Value>) -> Value {
+fn envelope(fields: Envelope, name: &str, data: Option<Value>) -> Value {
     let required = if data.is_some() {
-        vec!["event", "data"]
+        vec![fields.event, fields.data]
     } else {
-        vec!["event"]
+        vec![fields.event]
     };
     json!({
         "type": "object",
         "required": required,
-        "properties": { "event": { "const": name }, "data": data.unwrap_or_else(|| json!({})) },
+        "properties": {
+            fields.event: { "const": name },
+            fields.data: data.unwrap_or_else(|| json!({})),
+        },
     })
 }
 
 /// What answers an event that has an id.
-fn reply(data: Option<Value>) -> Value {
+fn reply(fields: Envelope, data: Option<Value>) -> Value {
     json!({
         "type": "object",
-        "required": ["reply"],
+        "required": [fields.reply],
         "properties": {
-            "reply": { "description": "the id of what it answers" },
-            "data": data.unwrap_or_else(|| json!({})),
-            "error": {
-                "type": "object",
-                "required": ["code", "message"],
-                "properties": {
-                    "code": { "type": "string" },
-                    "message": { "type": "string" },
-                    "issues": { "type": "array" },
-                },
-            },
+            fields.reply: { "description": "the id of what it answers" },
+            fields.data: data.unwrap_or_else(|| json!({})),
+            fields.error: error(),
         },
-        "oneOf": [{ "required": ["data"] }, { "required": ["error"] }],
+        "oneOf": [{ "required": [fields.data] }, { "required": [fields.error] }],
+    })
+}
+
+/// What says what was wrong with a message.
+fn error() -> Value {
+    json!({
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {
+            "code": { "type": "string" },
+            "message": { "type": "string" },
+            "issues": { "type": "array" },
+        },
     })
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{channel::ChannelWriter, id::id_of, info::Info, schemas::Schemas, security::Security};
+use super::{
+    channel::ChannelWriter, id::id_of, info::Info, refusals, schemas::Schemas, security::Security,
+};
 use crate::app::{
     app::{App, AppInner},
     handle::AppHandle,
@@ -42,6 +44,7 @@ fn document(app: &AppInner, info: &Info) -> Value {
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations,
+        "x-refusals": refusals::everywhere(app.mapper.is_some()),
     });
     let servers = info.servers();
     if !servers.is_empty() {

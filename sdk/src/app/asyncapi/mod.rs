@@ -14,6 +14,7 @@ mod html;
 mod id;
 mod info;
 mod page;
+mod refusals;
 mod route;
 mod schemas;
 mod security;

@@ -65,6 +65,21 @@ fn html(document: &Value) -> String {
     for (id, channel) in fields(&document["channels"]) {
         section(&mut page, document, id, channel);
     }
+    page.push_str(
+        "<section><h2>Refusals</h2><p>of every channel, besides those that it has of its own</p>",
+    );
+    refusals(&mut page, "Refusals", &document["x-refusals"]["everywhere"]);
+    if let Some(payload) = document["x-refusals"].get("payload") {
+        put(
+            &mut page,
+            format_args!(
+                "<h3>What they say <small>{}</small></h3>{}",
+                escaped(&document["x-refusals"]["contentType"]),
+                shape(payload)
+            ),
+        );
+    }
+    page.push_str("</section>");
     if let Some(schemas) = document["components"].get("schemas") {
         page.push_str("<h2>Schemas</h2>");
         for (name, schema) in fields(schemas) {
@@ -146,6 +161,7 @@ fn section(page: &mut String, document: &Value, id: &str, channel: &Value) {
     }
     table(page, "Limits", &channel["x-limits"], escaped);
     table(page, "Close codes", &channel["x-close-codes"], escaped);
+    refusals(page, "Refusals", &channel["x-refusals"]);
     page.push_str("</section>");
 }
 
@@ -179,6 +195,25 @@ fn table(page: &mut String, title: &str, rows: &Value, cell: impl Fn(&Value) -> 
         put(
             page,
             format_args!("<tr><th scope=row>{}<td>{}", escape(name), cell(value)),
+        );
+    }
+    page.push_str("</table></details>");
+}
+
+fn refusals(page: &mut String, title: &str, rows: &Value) {
+    put(
+        page,
+        format_args!("<details><summary>{title}</summary><table>"),
+    );
+    for row in rows.as_array().into_iter().flatten() {
+        put(
+            page,
+            format_args!(
+                "<tr><th scope=row>{} {}<td>{}",
+                escaped(&row["status"]),
+                code(row["code"].as_str().unwrap_or_default()),
+                escaped(&row["when"])
+            ),
         );
     }
     page.push_str("</table></details>");

@@ -3,9 +3,10 @@
 use std::{future::Future, marker::PhantomData};
 
 use async_trait::async_trait;
+use http::StatusCode;
 
 use crate::{
-    app::middleware::{Middleware, Next, credential::Credential},
+    app::middleware::{Middleware, Next, credential::Credential, refusal::Refusal},
     message::{Error, ErrorKind, Result},
     request::{Context, Principal, Response},
 };
@@ -204,6 +205,14 @@ where
             Source::Cookie(name) => Credential::Cookie(name.clone()),
             Source::Header(name) => Credential::Header(name.clone()),
         })
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        vec![Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "WHARF_INVALID_CREDENTIAL",
+            "the credential is not valid",
+        )]
     }
 }
 

@@ -1,10 +1,10 @@
 //! What a route asks of whoever connects, as the middleware that it is.
 
 use async_trait::async_trait;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 
 use crate::{
-    app::middleware::{Middleware, Next},
+    app::middleware::{Middleware, Next, Refusal},
     message::{Error, ErrorKind, Result},
     policy::AuthRule,
     request::{Context, Response},
@@ -34,5 +34,21 @@ impl Middleware for Authorize {
                 format!("this endpoint needs the scope {scope}; ask for it"),
             )),
         }
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        let mut refusals = vec![Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "WHARF_UNAUTHORIZED",
+            "there is no credential",
+        )];
+        if !self.0.scopes.is_empty() {
+            refusals.push(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "WHARF_SCOPE_MISSING",
+                "the principal lacks one of the scopes",
+            ));
+        }
+        refusals
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use async_trait::async_trait;
 
 use crate::{
-    app::middleware::{Middleware, Next},
+    app::middleware::{Middleware, Next, Refusal},
     message::Result,
     request::{Context, Response},
 };
@@ -100,5 +100,9 @@ impl<F: Middleware> Middleware for Authenticating<F> {
 
     fn authenticates(&self) -> bool {
         true
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        self.0.refusals()
     }
 }

@@ -5,6 +5,7 @@ mod authorize;
 mod credential;
 mod from_fn;
 mod rate_limit;
+mod refusal;
 mod request_id;
 mod set_header;
 mod trace;
@@ -19,6 +20,7 @@ pub use self::{
     credential::Credential,
     from_fn::{authenticator, from_fn},
     rate_limit::UpgradeRate,
+    refusal::Refusal,
     request_id::{RequestId, RequestIdLayer},
     set_header::SetHeader,
     trace::Trace,
@@ -97,6 +99,11 @@ pub trait Middleware: Send + Sync + 'static {
     fn credential(&self) -> Option<Credential> {
         None
     }
+
+    /// What it refuses requests with by itself, whatever is further in: for documents.
+    fn refusals(&self) -> Vec<Refusal> {
+        Vec::new()
+    }
 }
 
 /// The rest of the chain, and at its end the decision to upgrade.
@@ -163,6 +170,11 @@ impl AnyMiddleware {
 
     pub(crate) fn credential(&self) -> Option<Credential> {
         self.0.credential()
+    }
+
+    #[cfg(feature = "asyncapi")]
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        self.0.refusals()
     }
 }
 

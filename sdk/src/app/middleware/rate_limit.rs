@@ -7,10 +7,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 
 use crate::{
-    app::middleware::{Middleware, Next},
+    app::middleware::{Middleware, Next, Refusal},
     message::{Error, ErrorKind, Result},
     policy::KeyedRate,
     request::{Context, Response},
@@ -76,6 +76,14 @@ where
             .with_header(header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
         Ok(next.run(context).await)
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        vec![Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "WHARF_UPGRADE_RATE",
+            "there were too many connections in a short time; Retry-After says how long to wait",
+        )]
     }
 }
 

@@ -8,7 +8,10 @@ use super::{
     function::{AnyFunction, AnyOpen, EventFunction, OpenFunction},
     policies::{EventErrors, Policies},
 };
-use crate::handler::middleware::{MessageMiddleware, MessageStack};
+use crate::handler::{
+    event_snapshot::EventSnapshot,
+    middleware::{MessageMiddleware, MessageStack},
+};
 
 /// A handler made of typed events, with replies in both directions.
 ///
@@ -51,7 +54,7 @@ pub struct Channel {
 pub(super) struct Settings {
     pub(super) open: Option<AnyOpen>,
     pub(super) drain: Option<AnyFunction>,
-    pub(super) emitted: Vec<&'static str>,
+    pub(super) emitted: Vec<EventSnapshot>,
     pub(super) side_by_side: usize,
 }
 
@@ -98,13 +101,18 @@ impl Channel {
 
     /// Says that the server sends this event. It is only described: any may be sent.
     #[must_use]
-    pub fn emits(mut self, name: &'static str) -> Self {
-        if !is_name(name) {
+    pub fn emits(self, name: &'static str) -> Self {
+        self.emits_as(EventSnapshot::emitted(name))
+    }
+
+    pub(super) fn emits_as(mut self, event: EventSnapshot) -> Self {
+        if !is_name(&event.name) {
             self.mistake(format!(
-                "event name {name:?} must be 1 to 64 letters, digits or -_.:/"
+                "event name {:?} must be 1 to 64 letters, digits or -_.:/",
+                event.name
             ));
         }
-        self.change().emitted.push(name);
+        self.change().emitted.push(event);
         self
     }
 

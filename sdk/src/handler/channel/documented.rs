@@ -7,11 +7,16 @@ use serde::Serialize;
 
 use super::{
     call::{Data, FromCall},
+    channel::Channel,
     event::Event,
     function::EventFunction,
+    policies::EventErrors,
 };
 use crate::{
-    handler::documented::Type,
+    handler::{
+        documented::Type,
+        event_snapshot::{EventSnapshot, Manners},
+    },
     message::{BoxError, Result},
 };
 
@@ -87,5 +92,37 @@ impl Event {
         let mut event = Self::new(name, function);
         event.types = Some((Type::of::<F::Data>(), Type::of::<F::Reply>()));
         event
+    }
+}
+
+impl Channel {
+    /// The same as [`emits`](Self::emits), and the app's document has the schema of the event's
+    /// payload.
+    ///
+    /// ```
+    /// use schemars::JsonSchema;
+    /// use serde::Serialize;
+    /// use wharf_sdk::Channel;
+    ///
+    /// #[derive(Serialize, JsonSchema)]
+    /// struct Sold { to: String, amount: u64 }
+    ///
+    /// let channel = Channel::new().emits_documented::<Sold>("sold");
+    /// # let _ = channel;
+    /// ```
+    #[must_use]
+    pub fn emits_documented<T: JsonSchema>(self, name: &'static str) -> Self {
+        let mut event = EventSnapshot::emitted(name);
+        event.types = Some((Type::of::<T>(), Type::of::<()>()));
+        self.emits_as(event)
+    }
+
+    /// What is in effect on all of its events.
+    pub(super) fn manners(&self) -> Manners {
+        Manners {
+            envelope: self.policies.envelope,
+            closes_unknown: self.policies.unknown == EventErrors::Close,
+            closes_invalid: self.policies.invalid == EventErrors::Close,
+        }
     }
 }

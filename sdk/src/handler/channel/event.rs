@@ -117,6 +117,8 @@ impl From<&Event> for EventSnapshot {
             ),
             #[cfg(feature = "asyncapi")]
             types: event.types.clone(),
+            #[cfg(feature = "asyncapi")]
+            manners: crate::handler::event_snapshot::Manners::default(),
         }
     }
 }

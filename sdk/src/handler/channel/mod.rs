@@ -6,7 +6,7 @@ mod call;
 mod channel;
 #[cfg(feature = "asyncapi")]
 mod documented;
-mod envelope;
+pub(super) mod envelope;
 mod event;
 mod function;
 mod peer;

@@ -81,13 +81,11 @@ impl Handler<()> for Channel {
 
     fn events(&self) -> Vec<EventSnapshot> {
         let mut events: Vec<_> = self.events.values().map(EventSnapshot::from).collect();
-        events.extend(
-            self.settings
-                .emitted
-                .iter()
-                .copied()
-                .map(EventSnapshot::emitted),
-        );
+        events.extend(self.settings.emitted.iter().cloned());
+        #[cfg(feature = "asyncapi")]
+        for event in &mut events {
+            event.manners = self.manners();
+        }
         events.sort_by(|a, b| a.name.cmp(&b.name));
         events
     }
