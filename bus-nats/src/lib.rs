@@ -23,6 +23,7 @@
 //! rooms that keep equally much share a stream.
 
 mod connection;
+mod ears;
 mod error;
 mod history;
 mod lanes;
@@ -30,6 +31,7 @@ mod link;
 mod names;
 mod options;
 mod presence;
+mod worker;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -40,9 +42,13 @@ use wharf_hub::{
 };
 use wharf_sdk::Result;
 
-pub use self::options::Builder;
+pub use self::{names::subject, options::Builder};
 use self::{
-    connection::Connection, history::Histories, link::Link, names::Names, presence::Presence,
+    connection::Connection,
+    history::Histories,
+    link::Link,
+    names::{BUCKETS, Names},
+    presence::Presence,
 };
 
 /// What headers and subjects take of the largest payload, at most.
@@ -93,9 +99,11 @@ impl Builder {
         let connection = Connection::open(&self).await?;
         let names = Arc::new(Names::new(self.prefix.clone()));
         let histories = Histories::new(&connection, Arc::clone(&names), self.replicas);
+        // As many of each bucket as of any other; the last of them is shared.
+        let apart = self.max_subscriptions / usize::from(BUCKETS);
         let presence = Presence::new(&connection, Arc::clone(&names));
         Ok(Nats {
-            link: Link::new(Arc::clone(&names), self.timeout),
+            link: Link::new(Arc::clone(&names), self.timeout, apart),
             names,
             connection,
             histories: Arc::new(histories),

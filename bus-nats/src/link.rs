@@ -1,51 +1,34 @@
-//! The way to the server: connected, lost, connected again.
-//!
-//! The client connects again by itself and subscribes to what it had. This sees to the rest: one
-//! task carries out what is asked for, in its order; refuses it while the server is away; and says
-//! that it is back once everything that is wanted has been subscribed to.
+//! The way to the server: what is asked of it, in its order, as long as it is there.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
-use async_nats::{Client, Event, Message};
 use bytes::Bytes;
-use futures::{
-    FutureExt, StreamExt,
-    future::{BoxFuture, ready},
-    stream::FuturesUnordered,
-};
+use futures::{FutureExt, future::ready};
 use tokio::{
     sync::{mpsc, oneshot},
-    task::JoinHandle,
-    time::{Instant, sleep_until, timeout},
+    time::timeout,
 };
 use wharf_hub::{
     BusStats, History, Position, RoomName,
-    bus::{BusEvent, BusFuture, BusListener, Topic},
+    bus::{BusFuture, BusListener, Topic},
 };
 use wharf_sdk::Result;
 
 use crate::{
-    connection::Connection,
-    error,
-    history::{Histories, place},
-    lanes::Lanes,
-    names::Names,
+    connection::Connection, error, history::Histories, lanes::Lanes, names::Names, worker::Worker,
 };
 
 /// What may wait for the server.
 const MAX_WAITING: usize = 16 * 1024;
-/// How many requests are under way at once.
-const MAX_UNDER_WAY: usize = 1024;
-/// How often the server is asked whether it is there.
-const ECHO_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Link {
     names: Arc<Names>,
     timeout: Duration,
+    apart: usize,
     queue: mpsc::Sender<Job>,
     jobs: Mutex<Option<mpsc::Receiver<Job>>>,
     lanes: OnceLock<Lanes>,
@@ -53,13 +36,13 @@ pub(crate) struct Link {
 }
 
 #[derive(Default)]
-struct State {
-    phase: Phase,
-    wanted: HashSet<Topic>,
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) wanted: HashSet<Topic>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-enum Phase {
+pub(crate) enum Phase {
     /// Connected, and subscribing: what is asked for waits.
     #[default]
     Joining,
@@ -68,21 +51,22 @@ enum Phase {
     Down,
 }
 
-enum Job {
+pub(crate) enum Job {
     Publish(String, Bytes, Answer<()>),
     Append(RoomName, History, Bytes, Answer<Position>),
     Subscribe(Vec<Topic>, Answer<()>),
     Unsubscribe(Vec<Topic>, Answer<()>),
 }
 
-type Answer<T> = oneshot::Sender<Result<T>>;
+pub(crate) type Answer<T> = oneshot::Sender<Result<T>>;
 
 impl Link {
-    pub(crate) fn new(names: Arc<Names>, timeout: Duration) -> Arc<Self> {
+    pub(crate) fn new(names: Arc<Names>, timeout: Duration, apart: usize) -> Arc<Self> {
         let (queue, jobs) = mpsc::channel(MAX_WAITING);
         Arc::new(Self {
             names,
             timeout,
+            apart,
             queue,
             jobs: Mutex::new(Some(jobs)),
             lanes: OnceLock::new(),
@@ -101,17 +85,25 @@ impl Link {
             return;
         };
         let _ = link.lanes.set(Lanes::start(MAX_WAITING));
-        let worker = Worker {
-            link: Arc::downgrade(link),
-            names: Arc::clone(&link.names),
-            timeout: link.timeout,
-            client: connection.client.clone(),
-            histories: Arc::clone(histories),
-            listener,
-            ears: HashMap::new(),
-            under_way: FuturesUnordered::new(),
-        };
+        let worker = Worker::new(link, connection.client.clone(), histories, listener);
         tokio::spawn(worker.run(jobs, events));
+    }
+
+    pub(crate) fn names(&self) -> &Arc<Names> {
+        &self.names
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// How many rooms of a bucket are subscribed to by themselves.
+    pub(crate) fn apart(&self) -> usize {
+        self.apart
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 
     pub(crate) fn publish(&self, subject: String, frame: Bytes) -> BusFuture<()> {
@@ -134,7 +126,9 @@ impl Link {
 
     pub(crate) fn unsubscribe(&self, topics: Vec<Topic>) -> BusFuture<()> {
         let mut state = lock(&self.state);
-        state.wanted.retain(|topic| !topics.contains(topic));
+        for topic in &topics {
+            state.wanted.remove(topic);
+        }
         drop(state);
         self.enqueue(|answer| Job::Unsubscribe(topics, answer))
     }
@@ -200,223 +194,4 @@ impl Link {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct Worker {
-    link: Weak<Link>,
-    names: Arc<Names>,
-    timeout: Duration,
-    client: Client,
-    histories: Arc<Histories>,
-    listener: Arc<dyn BusListener>,
-    /// A task for each topic that is subscribed to.
-    ears: HashMap<Topic, JoinHandle<()>>,
-    under_way: FuturesUnordered<BoxFuture<'static, ()>>,
-}
-
-impl Worker {
-    async fn run(
-        mut self,
-        mut jobs: mpsc::Receiver<Job>,
-        mut events: mpsc::UnboundedReceiver<Event>,
-    ) {
-        let Ok(echo) = self.client.subscribe(self.names.echo()).await else {
-            return self.listener.hear(BusEvent::Down(error::away()));
-        };
-        let mut echo = echo.fuse();
-        let mut echo_at = Instant::now();
-        // When the last one that has not come back was sent.
-        let mut echo_sent: Option<Instant> = None;
-        loop {
-            let room = self.under_way.len() < MAX_UNDER_WAY;
-            let late_at = echo_sent.map_or(echo_at, |sent| sent + self.timeout);
-            tokio::select! {
-                biased;
-                event = events.recv() => match event {
-                    Some(Event::Disconnected) => self.go_down(&mut jobs),
-                    // It counts as there once it answers.
-                    Some(Event::Connected) => (echo_sent, echo_at) = (None, Instant::now()),
-                    Some(Event::SlowConsumer(_)) => self.listener.hear(BusEvent::Lost(None)),
-                    Some(_) => {}
-                    None => return,
-                },
-                Some(_) = echo.next() => {
-                    echo_sent = None;
-                    if !self.come_up().await {
-                        return;
-                    }
-                }
-                Some(()) = self.under_way.next() => {}
-                () = sleep_until(late_at) => {
-                    if echo_sent.take().is_some() {
-                        // It hangs, or the connection does.
-                        self.go_down(&mut jobs);
-                        let _ = self.client.force_reconnect().await;
-                        echo_at = Instant::now() + ECHO_INTERVAL;
-                    } else {
-                        echo_sent = Some(Instant::now());
-                        echo_at = Instant::now() + ECHO_INTERVAL;
-                        let echo = self.client.publish(self.names.echo(), Bytes::new());
-                        let _ = timeout(self.timeout, echo).await;
-                    }
-                }
-                job = jobs.recv(), if room => match job {
-                    Some(job) => self.begin(job).await,
-                    None => return self.end(),
-                },
-            }
-        }
-    }
-
-    fn end(&self) {
-        for ear in self.ears.values() {
-            ear.abort();
-        }
-    }
-
-    fn go_down(&mut self, jobs: &mut mpsc::Receiver<Job>) {
-        let Some(link) = self.link.upgrade() else {
-            return;
-        };
-        let before = std::mem::replace(&mut lock(&link.state).phase, Phase::Down);
-        if before == Phase::Down {
-            return;
-        }
-        self.histories.forget();
-        // Whoever waits is told at once.
-        self.under_way = FuturesUnordered::new();
-        while jobs.try_recv().is_ok() {}
-        self.listener.hear(BusEvent::Down(error::away()));
-    }
-
-    /// The server answers: if it was away, subscribes to what is wanted by now. `false` ends it all.
-    async fn come_up(&mut self) -> bool {
-        let Some(link) = self.link.upgrade() else {
-            return false;
-        };
-        let wanted = {
-            let mut state = lock(&link.state);
-            if state.phase == Phase::Up {
-                return true;
-            }
-            // From here on what is asked for waits in the queue, behind this.
-            state.phase = Phase::Joining;
-            state.wanted.clone()
-        };
-        self.ears.retain(|topic, ear| {
-            let is_wanted = wanted.contains(topic);
-            if !is_wanted {
-                ear.abort();
-            }
-            is_wanted
-        });
-        let total = wanted.len();
-        for (at, topic) in wanted.into_iter().enumerate() {
-            self.listen(topic).await;
-            if at % 32_768 == 32_767 {
-                tracing::info!(topics = at + 1, of = total, "subscribing again");
-            }
-        }
-        lock(&link.state).phase = Phase::Up;
-        self.listener.hear(BusEvent::Up);
-        true
-    }
-
-    async fn listen(&mut self, topic: Topic) {
-        if self.ears.contains_key(&topic) {
-            return;
-        }
-        let Ok(mut subscriber) = self.client.subscribe(self.names.heard(&topic)).await else {
-            return;
-        };
-        let (listener, own) = (Arc::clone(&self.listener), topic.clone());
-        let ear = tokio::spawn(async move {
-            while let Some(message) = subscriber.next().await {
-                listener.hear(to_event(&own, message));
-            }
-        });
-        self.ears.insert(topic, ear);
-    }
-
-    async fn begin(&mut self, job: Job) {
-        match job {
-            Job::Publish(subject, frame, answer) => {
-                let sent = self.client.publish(subject, frame).await;
-                let _ = answer.send(sent.map_err(error::failed));
-            }
-            Job::Append(room, history, frame, answer) => {
-                match self.start_append(&room, history, frame).await {
-                    Ok(appending) => {
-                        let histories = Arc::clone(&self.histories);
-                        let appending = async move {
-                            let appended = appending.await;
-                            if appended.is_err() {
-                                // The stream may be gone, and another in its place.
-                                histories.forget();
-                            }
-                            let _ = answer.send(appended);
-                        };
-                        self.under_way.push(appending.boxed());
-                    }
-                    Err(error) => drop(answer.send(Err(error))),
-                }
-            }
-            Job::Subscribe(topics, answer) => {
-                for topic in topics {
-                    self.listen(topic).await;
-                }
-                self.under_way.push(self.confirm(answer));
-            }
-            Job::Unsubscribe(topics, answer) => {
-                for topic in topics {
-                    if let Some(ear) = self.ears.remove(&topic) {
-                        ear.abort();
-                    }
-                }
-                let _ = answer.send(Ok(()));
-            }
-        }
-    }
-
-    async fn start_append(
-        &mut self,
-        room: &RoomName,
-        history: History,
-        frame: Bytes,
-    ) -> Result<impl Future<Output = Result<Position>> + Send + use<>> {
-        let epoch = timeout(self.timeout, self.histories.find_epoch(history)).await;
-        let epoch = epoch.unwrap_or_else(|_| Err(error::away()))?;
-        self.histories
-            .start_append(room, history, epoch, frame)
-            .await
-    }
-
-    /// Answers once the server has taken everything that was sent before.
-    fn confirm(&self, answer: Answer<()>) -> BoxFuture<'static, ()> {
-        let (client, limit) = (self.client.clone(), self.timeout);
-        async move {
-            let inbox = client.new_inbox();
-            let confirming = async {
-                let mut echo = client.subscribe(inbox.clone()).await.ok()?;
-                client.publish(inbox, Bytes::new()).await.ok()?;
-                echo.next().await
-            };
-            let came = timeout(limit, confirming).await.ok().flatten();
-            let _ = answer.send(came.map(drop).ok_or_else(error::away));
-        }
-        .boxed()
-    }
-}
-
-fn to_event(topic: &Topic, message: Message) -> BusEvent {
-    let is_stored = message.subject.ends_with(".h");
-    match place(&message) {
-        Ok(place) if place.is_some() == is_stored => BusEvent::Frame {
-            topic: topic.clone(),
-            frame: message.payload,
-            place,
-        },
-        Ok(_) => BusEvent::Foreign("a message on a subject that is none of a room's"),
-        Err(reason) => BusEvent::Foreign(reason),
-    }
 }

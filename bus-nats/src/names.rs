@@ -34,17 +34,33 @@ impl Names {
     pub(crate) fn subject(&self, topic: &Topic) -> String {
         match topic {
             Topic::App => format!("{}.app.c", self.prefix),
-            Topic::Room(room) => format!("{}.room.{}.c", self.prefix, token(room)),
+            Topic::Room(room) => subject(&self.prefix, room),
         }
     }
 
-    /// Where frames of a topic are heard: those that were published, and those that a stream has
+    pub(crate) fn heard_of_app(&self) -> String {
+        format!("{}.app.*", self.prefix)
+    }
+
+    /// Where frames of a room are heard: those that were published, and those that a stream has
     /// stored and published again.
-    pub(crate) fn heard(&self, topic: &Topic) -> String {
-        match topic {
-            Topic::App => format!("{}.app.*", self.prefix),
-            Topic::Room(room) => format!("{}.room.{}.*", self.prefix, token(room)),
+    pub(crate) fn heard(&self, room: &RoomName) -> String {
+        format!("{}.room.{}.*", self.prefix, place(room))
+    }
+
+    /// Where those of all rooms of a bucket are heard.
+    pub(crate) fn heard_of_bucket(&self, bucket: u16) -> String {
+        format!("{}.room.{bucket:03x}.*.*", self.prefix)
+    }
+
+    /// The topic of a subject that is heard.
+    pub(crate) fn topic(&self, subject: &str) -> Option<Topic> {
+        let rest = subject.strip_prefix(&self.prefix)?;
+        if rest.starts_with(".app.") {
+            return Some(Topic::App);
         }
+        let token = rest.strip_prefix(".room.")?.split('.').nth(1)?;
+        RoomName::new(untoken(token)?).ok().map(Topic::Room)
     }
 
     /// Where this node speaks to itself, to see whether the server is there.
@@ -60,14 +76,14 @@ impl Names {
 
     /// Where frames are published to be stored.
     pub(crate) fn log(&self, history: History, room: &RoomName) -> String {
-        format!("{}.log.{}.{}", self.prefix, kept(history), token(room))
+        format!("{}.log.{}.{}", self.prefix, kept(history), place(room))
     }
 
     /// All subjects of a stream, and where it publishes again what it has stored.
     pub(crate) fn logs(&self, history: History) -> (String, String) {
         (
-            format!("{}.log.{}.*", self.prefix, kept(history)),
-            format!("{}.room.$1.h", self.prefix),
+            format!("{}.log.{}.*.*", self.prefix, kept(history)),
+            format!("{}.room.$1.$2.h", self.prefix),
         )
     }
 
@@ -116,6 +132,38 @@ fn kept(history: History) -> String {
     format!("{}-{}", history.messages, history.age.as_millis())
 }
 
+/// The subject on which a room's messages are published: for tools that look on.
+///
+/// ```
+/// use wharf_hub::RoomName;
+///
+/// # fn main() -> wharf_sdk::Result<()> {
+/// let room = RoomName::new("harbour")?;
+/// assert_eq!(wharf_nats::subject("wharf", &room), "wharf.room.c68.harbour.c");
+/// # Ok(())
+/// # }
+/// ```
+pub fn subject(prefix: &str, room: &RoomName) -> String {
+    format!("{prefix}.room.{}.c", place(room))
+}
+
+/// A room's bucket and name, as two tokens of a subject.
+fn place(room: &str) -> String {
+    format!("{:03x}.{}", bucket(room), token(room))
+}
+
+/// Rooms are spread over so many buckets, each of which can be subscribed to as a whole. All nodes
+/// must agree on it.
+pub(crate) const BUCKETS: u16 = 4096;
+
+/// A room's bucket: the same on every node, so FNV-1a, which does not change.
+pub(crate) fn bucket(room: &str) -> u16 {
+    let hash = room.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    u16::try_from(hash % u64::from(BUCKETS)).unwrap_or_default()
+}
+
 /// A room's name as one token of a subject: what may stand there stands for itself, and everything
 /// else is an equals sign and two hexadecimal digits a byte.
 fn token(room: &str) -> String {
@@ -130,6 +178,18 @@ fn token(room: &str) -> String {
         })
 }
 
+/// The name that a token stands for.
+fn untoken(token: &str) -> Option<String> {
+    let mut parts = token.split('=');
+    let mut name = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        name.push(u8::from_str_radix(digits, 16).ok()?);
+        name.extend(rest.as_bytes());
+    }
+    String::from_utf8(name).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +199,44 @@ mod tests {
         assert_eq!(token("room-1_A"), "room-1_A");
         assert_eq!(token("a.b *>="), "a=2eb=20=2a=3e=3d");
         assert_eq!(token("é"), "=c3=a9");
+    }
+
+    #[test]
+    fn a_room_is_found_by_its_subject() {
+        let names = Names::new("app".to_owned());
+        for name in ["harbour", "a.b *>=", "é=3d", "x=", "=", "日本"] {
+            let topic = Topic::Room(RoomName::new(name).expect("a name"));
+            let subject = names.subject(&topic);
+            assert_eq!(subject.split('.').count(), 5, "{subject}");
+            assert_eq!(names.topic(&subject), Some(topic));
+        }
+        assert_eq!(names.topic("app.app.c"), Some(Topic::App));
+        for foreign in [
+            "app",
+            "app.room",
+            "app.room.fff",
+            "other.room.1.a.c",
+            "app.room.1.=z.c",
+        ] {
+            assert_eq!(names.topic(foreign), None, "{foreign}");
+        }
+    }
+
+    /// Nodes of other versions have the same buckets.
+    #[test]
+    fn buckets_stay_what_they_are() {
+        assert_eq!(bucket("harbour"), 0xc68);
+        assert_eq!(bucket("é"), 0xe01);
+    }
+
+    #[test]
+    fn rooms_are_spread_evenly() {
+        let mut rooms = vec![0; usize::from(BUCKETS)];
+        for at in 0..40_960 {
+            rooms[usize::from(bucket(&format!("room-{at}")))] += 1;
+        }
+        let fullest = rooms.iter().max();
+        assert!(fullest.is_some_and(|rooms| *rooms < 40), "{fullest:?}");
     }
 
     #[test]

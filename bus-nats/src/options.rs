@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use crate::names::BUCKETS;
+
 /// A bus before it is connected.
 #[derive(Clone)]
 #[must_use = "call connect()"]
@@ -18,6 +20,7 @@ pub struct Builder {
     pub(crate) timeout: Duration,
     pub(crate) retry_within: Duration,
     pub(crate) replicas: usize,
+    pub(crate) max_subscriptions: usize,
 }
 
 impl Builder {
@@ -30,6 +33,7 @@ impl Builder {
             timeout: Duration::from_secs(2),
             retry_within: Duration::from_secs(5),
             replicas: 1,
+            max_subscriptions: 4 * usize::from(BUCKETS),
         }
     }
 
@@ -68,6 +72,17 @@ impl Builder {
     /// On how many servers of a cluster histories are kept. Default: 1.
     pub fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
+        self
+    }
+
+    /// How many subscriptions this node has at the most, of which each takes six kilobytes of its
+    /// memory. Default: 16,384; at least 4,096 are allowed in any case.
+    ///
+    /// Rooms beyond that share them, by their names' hashes: the node then hears messages of rooms
+    /// with nobody here, too, and passes them over, which costs the server and the network what those
+    /// rooms say. Where there is memory for all rooms and traffic is dear, set it to many.
+    pub fn max_subscriptions(mut self, subscriptions: usize) -> Self {
+        self.max_subscriptions = subscriptions;
         self
     }
 }

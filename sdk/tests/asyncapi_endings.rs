@@ -304,9 +304,9 @@ async fn a_route_closes_with_what_its_document_says_and_with_nothing_else() {
 /// The code that a session ends with, whatever comes before.
 async fn closed_with(mut client: TestSocket) -> u16 {
     loop {
-        match client.next_message().await.expect("a close frame") {
-            Message::Close(frame) => return frame.unwrap().code().as_u16(),
-            _ => {}
+        let message = client.next_message().await.expect("a close frame");
+        if let Message::Close(frame) = message {
+            return frame.unwrap().code().as_u16();
         }
     }
 }

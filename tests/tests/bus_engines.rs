@@ -386,13 +386,14 @@ async fn nats_tells_a_slow_consumer() {
     };
     bus.attach(NodeId::random(), Arc::new(listener));
     let room = RoomName::new("room").expect("a name");
+    let subject = wharf_nats::subject("wharf", &room);
     bus.subscribe(vec![Topic::Room(room)])
         .await
         .expect("it is there");
     let mut line = TcpStream::connect(server.address)
         .await
         .expect("it is there");
-    let flood = "PUB wharf.room.room.c 1\r\nx\r\n".repeat(1000);
+    let flood = format!("PUB {subject} 1\r\nx\r\n").repeat(1000);
     line.write_all(b"CONNECT {\"verbose\":false}\r\n")
         .await
         .expect("taken");

@@ -42,7 +42,8 @@ impl Kind for OverNats {
     fn inject(address: SocketAddr, room: &RoomName, bytes: &[u8]) {
         let mut line = TcpStream::connect(address).expect("the server is there");
         let head = format!(
-            "CONNECT {{\"verbose\":false}}\r\nPUB wharf.room.{room}.c {}\r\n",
+            "CONNECT {{\"verbose\":false}}\r\nPUB {} {}\r\n",
+            wharf_nats::subject("wharf", room),
             bytes.len()
         );
         let command = [head.as_bytes(), bytes, b"\r\nPING\r\n"].concat();
