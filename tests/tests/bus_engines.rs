@@ -25,7 +25,7 @@ use tokio::{
 };
 use wharf_conformance::bus::{Node, Server};
 use wharf_hub::{
-    Bus, Hub, NodeId, RoomName,
+    Bus, Event, Hub, NodeId, RoomName,
     bus::{BusEvent, BusListener, Topic},
 };
 use wharf_nats::Nats;
@@ -474,4 +474,99 @@ async fn presence_leaves_nothing_in_redis() {
     }
     node.hub.shutdown().await;
     assert_eq!(redis_cli(&server, &["DBSIZE"]).await, "0");
+}
+
+/// Rooms of one bucket, as many as asked for.
+fn neighbours(count: usize) -> Vec<RoomName> {
+    let bucket = |room: &RoomName| {
+        wharf_nats::subject("wharf", room)
+            .split('.')
+            .nth(2)
+            .map(str::to_owned)
+    };
+    let first = RoomName::new("room").expect("a name");
+    let named = (0..).map(|number| RoomName::new(format!("room-{number}")).expect("a name"));
+    let others = named
+        .filter(|room| bucket(room) == bucket(&first))
+        .take(count - 1);
+    std::iter::once(first.clone()).chain(others).collect()
+}
+
+/// While rooms come that share a subscription, what is said in the first of them is heard by all, once
+/// and in its order; and what is said in those with nobody here is passed over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nats_rooms_that_share_a_subscription_miss_nothing() {
+    const ROOMS: usize = 6;
+    let arguments = ["-a", "127.0.0.1", "-p", "{port}"];
+    let server = Server::start("nats-server", "nats-server", &arguments).await;
+    let connect = |subscriptions| {
+        let builder = Nats::builder(&format!("nats://{}", server.address));
+        async move {
+            let bus = builder.max_subscriptions(subscriptions).connect();
+            Hub::over(bus.await.expect("it is there"))
+        }
+    };
+    let rooms = neighbours(ROOMS + 1);
+    let far = connect(0).await;
+    for subscriptions in [0, 2 * 4096, 1 << 30] {
+        let near = connect(subscriptions).await;
+        let first = near.room(&*rooms[0]).expect("a name");
+        let mut hearing = first.subscribe().await.expect("the bus is there");
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (mouth, over) = (far.room(&*rooms[0]).expect("a name"), Arc::clone(&is_over));
+        let talking = tokio::spawn(async move {
+            let mut said = 0_u64;
+            while !over.load(Ordering::Relaxed) {
+                mouth
+                    .publish(said.to_string())
+                    .await
+                    .expect("the bus is there");
+                said += 1;
+            }
+            said
+        });
+        let counting = tokio::spawn(async move {
+            let mut next = 0;
+            while let Some(event) = futures::StreamExt::next(&mut hearing).await {
+                match event {
+                    Event::Message(delivery) => {
+                        let text = delivery.message.as_text().expect("text").to_owned();
+                        if text == "over" {
+                            break;
+                        }
+                        assert_eq!(text, next.to_string(), "once each, in their order");
+                        next += 1;
+                    }
+                    other => panic!("only messages are told here, and no gap: {other:?}"),
+                }
+            }
+            next
+        });
+        let mut others = Vec::new();
+        for room in &rooms[1..ROOMS] {
+            let room = near.room(&**room).expect("a name");
+            others.push(room.subscribe().await.expect("the bus is there"));
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        for (room, hearing) in rooms[1..ROOMS].iter().zip(&mut others) {
+            let room = far.room(&**room).expect("a name");
+            room.publish("ahoy").await.expect("the bus is there");
+            let heard = timeout(PATIENCE, futures::StreamExt::next(hearing)).await;
+            assert!(matches!(heard, Ok(Some(Event::Message(_)))), "{heard:?}");
+        }
+        // Nobody here is in the last one.
+        let empty = far.room(&*rooms[ROOMS]).expect("a name");
+        empty.publish("to nobody").await.expect("the bus is there");
+        is_over.store(true, Ordering::Relaxed);
+        let said = talking.await.expect("it talks");
+        let last = far.room(&*rooms[0]).expect("a name").publish("over");
+        last.await.expect("the bus is there");
+        let counted = timeout(PATIENCE, counting).await.expect("in time");
+        assert_eq!(counted.expect("all is heard"), said);
+        assert!(said > 100, "it talked all the time: {said}");
+        let stats = near.stats();
+        assert_eq!((stats.foreign, stats.gaps), (0, 0), "{stats:?}");
+        assert_eq!(stats.bus.subscriptions, ROOMS + 1, "and the app's");
+        drop(others);
+    }
 }

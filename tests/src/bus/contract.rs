@@ -75,7 +75,7 @@ pub const BUS_ROWS: &[BusRow] = &[
     row(
         "Rooms",
         "a member reads too slowly: its policy, nobody waits, and what was dropped is told",
-        &["rooms::slow_member"],
+        &["rooms::slow_member", "rooms::slow_member_under_each_policy"],
         &[
             "rooms.rs::who_waits_for_room_makes_no_publisher_wait",
             "rooms.rs::who_drops_the_oldest_hears_the_newest",

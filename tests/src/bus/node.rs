@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use wharf_hub::{Hub, HubBuilder, Stats};
-use wharf_sdk::testing::TestHost;
+use wharf_sdk::{Policy, testing::TestHost};
 
 use super::{Engine, PATIENCE, Visitor};
 use crate::hub_node;
@@ -29,8 +29,17 @@ impl Node {
     ///
     /// If the bus lacks what the app needs.
     pub fn new(builder: HubBuilder) -> Self {
+        Self::with_policy(builder, Policy::new())
+    }
+
+    /// A node with this hub, whose sockets have these limits.
+    ///
+    /// # Panics
+    ///
+    /// If the bus lacks what the app needs, or the limits contradict each other.
+    pub fn with_policy(builder: HubBuilder, policy: Policy) -> Self {
         let hub = hub_node::hub(builder).expect("the bus has what the app needs");
-        let app = hub_node::app(hub.clone()).expect("the app is valid");
+        let app = hub_node::app_with(hub.clone(), policy).expect("the app is valid");
         Self {
             hub,
             host: TestHost::new(app),

@@ -77,6 +77,7 @@ macro_rules! for_each_bus_case {
                 disconnect_on_every_node,
                 broadcast_to_every_node,
                 slow_member,
+                slow_member_under_each_policy,
                 empty_rooms_are_let_go,
                 many_rooms_come_and_go,
                 subscriber_lags,

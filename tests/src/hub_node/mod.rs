@@ -9,8 +9,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use wharf_hub::{Event, Hub, HubBuilder, Member, Room, RoomOptions, Welcome};
 use wharf_sdk::{
-    App, Context, Error, Message, Next, Path, Principal, Query, Response, Result, Route, Socket,
-    State,
+    App, Configure, Context, Error, Message, Next, Path, Policy, Principal, Query, Response,
+    Result, Route, Socket, State,
     http::{Method, StatusCode},
     response,
 };
@@ -44,6 +44,15 @@ pub fn hub(builder: HubBuilder) -> Result<Hub> {
 ///
 /// None: the app is valid.
 pub fn app(hub: Hub) -> Result<App> {
+    app_with(hub, Policy::new())
+}
+
+/// The same with limits of its own.
+///
+/// # Errors
+///
+/// The limits contradict each other.
+pub fn app_with(hub: Hub, policy: Policy) -> Result<App> {
     let figures = hub.clone();
     let stats = Route::new("/stats", no_socket).fallback(move |context: Context| {
         let figures = figures.clone();
@@ -56,6 +65,7 @@ pub fn app(hub: Hub) -> Result<App> {
     });
     App::builder()
         .state(hub)
+        .policy(policy)
         .route(Route::new("/rooms/{room}", visit).middleware(name_principal))
         .route(stats)
         .build()

@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde_json::json;
 use wharf_hub::Event;
+use wharf_sdk::{Configure, Policy, SlowClient};
 
-use super::{BusHost, nodes};
+use super::{BusHost, Node, nodes};
 
 /// Names out of bounds are refused with a typed error, and nothing is joined.
 pub async fn names(host: &dyn BusHost) {
@@ -196,6 +197,60 @@ pub async fn slow_member(host: &dyn BusHost) {
         }
     }
     assert_eq!(missed, nodes[0].hub.stats().dropped);
+}
+
+/// What a member misses that does not read is what its route's policy says: the newest, the oldest,
+/// or all that comes after it was closed. Its publisher, on another node, waits for none of them.
+pub async fn slow_member_under_each_policy(host: &dyn BusHost) {
+    const COUNT: u64 = 40;
+    let (engine, nodes) = nodes(host, 1).await;
+    let is_shared = nodes[0].hub.capabilities().is_shared;
+    let line = "x".repeat(64 * 1024);
+    for policy in [
+        SlowClient::Wait,
+        SlowClient::Error,
+        SlowClient::DropNewest,
+        SlowClient::DropOldest,
+        SlowClient::Close,
+    ] {
+        let node = Node::with_policy(engine.node().await, Policy::new().slow_client(policy));
+        let name = format!("{policy:?}");
+        let mut slow = node.visit(&name, "slow").await;
+        let mut quick = node.visit(&name, "quick").await;
+        let from = if is_shared { &nodes[0] } else { &node };
+        let room = from.hub.room(name).expect("a name");
+        for number in 0..COUNT {
+            let text = json!([number, line]).to_string();
+            room.publish(text).await.expect("the bus is there");
+            assert_eq!(quick.next().await["message"][0], number, "{policy:?}");
+        }
+        let (mut heard, mut missed) = (Vec::new(), 0);
+        while heard.len() as u64 + missed < COUNT {
+            let text = slow.next().await;
+            if text.is_null() {
+                break;
+            }
+            match text["gap"]["messages"].as_u64() {
+                Some(gap) => missed += gap,
+                None => heard.push(text["message"][0].as_u64().expect("a number")),
+            }
+        }
+        let count = heard.len() as u64;
+        assert!(count < COUNT, "{policy:?}: the queue holds a mebibyte");
+        match policy {
+            SlowClient::Close => assert_eq!(missed, 0),
+            SlowClient::DropOldest => assert_eq!(heard.last(), Some(&(COUNT - 1))),
+            _ => assert_eq!(heard, Vec::from_iter(0..count), "{policy:?}"),
+        }
+        if policy != SlowClient::Close {
+            assert_eq!(
+                count + missed,
+                COUNT,
+                "{policy:?}: a hole that was not told"
+            );
+            assert!(heard.is_sorted(), "{policy:?}");
+        }
+    }
 }
 
 /// A room that nobody is in any more is let go of, on the bus, too.
