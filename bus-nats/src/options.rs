@@ -76,7 +76,7 @@ impl Builder {
     }
 
     /// How many subscriptions this node has at the most, of which each takes six kilobytes of its
-    /// memory. Default: 16,384; at least 4,096 are allowed in any case.
+    /// memory. Default: 4,096; up to 1,024 there are in any case.
     ///
     /// Rooms beyond that share them, by their names' hashes: the node then hears messages of rooms
     /// with nobody here, too, and passes them over, which costs the server and the network what those

@@ -113,7 +113,11 @@ pub const BUS_ROWS: &[BusRow] = &[
             "rooms::empty_rooms_are_let_go",
             "rooms::many_rooms_come_and_go",
         ],
-        &["nodes.rs::a_room_that_is_left_is_heard_no_more"],
+        &[
+            "nodes.rs::a_room_that_is_left_is_heard_no_more",
+            "bus_engines.rs::nats_rooms_that_share_a_subscription_miss_nothing",
+            "bus_engines.rs::nats_hands_a_room_over_behind_what_has_come_for_it",
+        ],
     ),
     row(
         "The bus",

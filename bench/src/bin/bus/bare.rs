@@ -21,7 +21,7 @@ const TOPIC: &str = "wharf-bench";
 
 /// What the hub's room is called on the bus.
 const REDIS_ROOM: &str = "wharf:c:bench";
-const NATS_ROOM: &str = "wharf.room.d39.bench.c";
+const NATS_ROOM: &str = "wharf.room.139.bench.c";
 
 /// Longest wait for a message.
 const DEADLINE: Duration = Duration::from_secs(10);
