@@ -26,6 +26,7 @@ mod connection;
 mod ears;
 mod error;
 mod history;
+mod jobs;
 mod lanes;
 mod link;
 mod names;
@@ -42,7 +43,6 @@ use wharf_hub::{
 };
 use wharf_sdk::Result;
 
-pub use self::{names::subject, options::Builder};
 use self::{
     connection::Connection,
     history::Histories,
@@ -50,6 +50,7 @@ use self::{
     names::{BUCKETS, Names},
     presence::Presence,
 };
+pub use self::{names::subject, options::Builder};
 
 /// What headers and subjects take of the largest payload, at most.
 const HEADER_BYTES: usize = 2048;

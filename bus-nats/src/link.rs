@@ -1,25 +1,31 @@
 //! The way to the server: what is asked of it, in its order, as long as it is there.
 
 use std::{
-    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures::{FutureExt, future::ready};
+use futures::{FutureExt, future::ready, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
 use wharf_hub::{
     BusStats, History, Position, RoomName,
-    bus::{BusFuture, BusListener, Topic},
+    bus::{BusFuture, BusListener, Standing, Topic},
 };
 use wharf_sdk::Result;
 
 use crate::{
-    connection::Connection, error, history::Histories, lanes::Lanes, names::Names, worker::Worker,
+    connection::Connection,
+    ears::Ears,
+    error,
+    history::Histories,
+    jobs::{Answer, Job},
+    lanes::Lanes,
+    names::Names,
+    worker::Worker,
 };
 
 /// What may wait for the server.
@@ -32,33 +38,8 @@ pub(crate) struct Link {
     queue: mpsc::Sender<Job>,
     jobs: Mutex<Option<mpsc::Receiver<Job>>>,
     lanes: OnceLock<Lanes>,
-    state: Mutex<State>,
+    standing: Arc<Standing>,
 }
-
-#[derive(Default)]
-pub(crate) struct State {
-    pub(crate) phase: Phase,
-    pub(crate) wanted: HashSet<Topic>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) enum Phase {
-    /// Connected, and subscribing: what is asked for waits.
-    #[default]
-    Joining,
-    Up,
-    /// What is asked for is refused.
-    Down,
-}
-
-pub(crate) enum Job {
-    Publish(String, Bytes, Answer<()>),
-    Append(RoomName, History, Bytes, Answer<Position>),
-    Subscribe(Vec<Topic>, Answer<()>),
-    Unsubscribe(Vec<Topic>, Answer<()>),
-}
-
-pub(crate) type Answer<T> = oneshot::Sender<Result<T>>;
 
 impl Link {
     pub(crate) fn new(names: Arc<Names>, timeout: Duration, apart: usize) -> Arc<Self> {
@@ -70,7 +51,7 @@ impl Link {
             queue,
             jobs: Mutex::new(Some(jobs)),
             lanes: OnceLock::new(),
-            state: Mutex::default(),
+            standing: Arc::default(),
         })
     }
 
@@ -80,30 +61,23 @@ impl Link {
         histories: &Arc<Histories>,
         listener: Arc<dyn BusListener>,
     ) {
-        let (Some(jobs), Some(events)) = (lock(&link.jobs).take(), lock(&connection.events).take())
-        else {
+        let jobs = lock(&link.jobs).take();
+        let (Some(jobs), Some(events)) = (jobs, lock(&connection.events).take()) else {
             return;
         };
         let _ = link.lanes.set(Lanes::start(MAX_WAITING));
-        let worker = Worker::new(link, connection.client.clone(), histories, listener);
+        let (client, names) = (connection.client.clone(), Arc::clone(&link.names));
+        let worker = Worker {
+            standing: Arc::downgrade(&link.standing),
+            echo: names.echo(),
+            timeout: link.timeout,
+            client: client.clone(),
+            histories: Arc::clone(histories),
+            ears: Ears::new(client, names, Arc::clone(&listener), link.apart),
+            listener,
+            under_way: FuturesUnordered::new(),
+        };
         tokio::spawn(worker.run(jobs, events));
-    }
-
-    pub(crate) fn names(&self) -> &Arc<Names> {
-        &self.names
-    }
-
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// How many rooms of a bucket are subscribed to by themselves.
-    pub(crate) fn apart(&self) -> usize {
-        self.apart
-    }
-
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
     }
 
     pub(crate) fn publish(&self, subject: String, frame: Bytes) -> BusFuture<()> {
@@ -120,16 +94,12 @@ impl Link {
     }
 
     pub(crate) fn subscribe(&self, topics: Vec<Topic>) -> BusFuture<()> {
-        lock(&self.state).wanted.extend(topics.iter().cloned());
+        self.standing.want(&topics);
         self.enqueue(|answer| Job::Subscribe(topics, answer))
     }
 
     pub(crate) fn unsubscribe(&self, topics: Vec<Topic>) -> BusFuture<()> {
-        let mut state = lock(&self.state);
-        for topic in &topics {
-            state.wanted.remove(topic);
-        }
-        drop(state);
+        self.standing.want_no_more(&topics);
         self.enqueue(|answer| Job::Unsubscribe(topics, answer))
     }
 
@@ -138,7 +108,7 @@ impl Link {
         &self,
         call: impl Future<Output = Result<T>> + Send + 'static,
     ) -> BusFuture<T> {
-        if self.is_down() {
+        if self.standing.is_down() {
             return ready(Err(error::away())).boxed();
         }
         // It goes on if nobody waits for it.
@@ -152,7 +122,7 @@ impl Link {
         room: &RoomName,
         call: impl Future<Output = Result<()>> + Send + 'static,
     ) -> BusFuture<()> {
-        if self.is_down() {
+        if self.standing.is_down() {
             return ready(Err(error::away())).boxed();
         }
         let (answer, answering) = oneshot::channel();
@@ -169,19 +139,11 @@ impl Link {
     }
 
     pub(crate) fn stats(&self) -> BusStats {
-        let state = lock(&self.state);
-        BusStats {
-            connected: state.phase == Phase::Up,
-            subscriptions: state.wanted.len(),
-        }
-    }
-
-    fn is_down(&self) -> bool {
-        lock(&self.state).phase == Phase::Down
+        self.standing.stats()
     }
 
     fn enqueue<T: Send + 'static>(&self, job: impl FnOnce(Answer<T>) -> Job) -> BusFuture<T> {
-        if self.is_down() {
+        if self.standing.is_down() {
             return ready(Err(error::away())).boxed();
         }
         let (answer, answering) = oneshot::channel();

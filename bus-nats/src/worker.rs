@@ -18,7 +18,7 @@ use tokio::{
 };
 use wharf_hub::{
     History, Position, RoomName,
-    bus::{BusEvent, BusListener},
+    bus::{BusEvent, BusListener, Standing},
 };
 use wharf_sdk::Result;
 
@@ -26,7 +26,7 @@ use crate::{
     ears::Ears,
     error,
     history::Histories,
-    link::{Answer, Job, Link, Phase},
+    jobs::{Answer, Job},
 };
 
 /// How many requests are under way at once.
@@ -35,41 +35,18 @@ const MAX_UNDER_WAY: usize = 1024;
 const ECHO_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
-    link: Weak<Link>,
-    echo: String,
-    timeout: Duration,
-    client: Client,
-    histories: Arc<Histories>,
-    listener: Arc<dyn BusListener>,
-    ears: Ears,
-    under_way: FuturesUnordered<BoxFuture<'static, ()>>,
+    pub(crate) standing: Weak<Standing>,
+    /// Where the server is asked whether it is there.
+    pub(crate) echo: String,
+    pub(crate) timeout: Duration,
+    pub(crate) client: Client,
+    pub(crate) histories: Arc<Histories>,
+    pub(crate) listener: Arc<dyn BusListener>,
+    pub(crate) ears: Ears,
+    pub(crate) under_way: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
 impl Worker {
-    pub(crate) fn new(
-        link: &Arc<Link>,
-        client: Client,
-        histories: &Arc<Histories>,
-        listener: Arc<dyn BusListener>,
-    ) -> Self {
-        let names = link.names();
-        Self {
-            link: Arc::downgrade(link),
-            echo: names.echo(),
-            timeout: link.timeout(),
-            ears: Ears::new(
-                client.clone(),
-                Arc::clone(names),
-                Arc::clone(&listener),
-                link.apart(),
-            ),
-            client,
-            histories: Arc::clone(histories),
-            listener,
-            under_way: FuturesUnordered::new(),
-        }
-    }
-
     pub(crate) async fn run(
         mut self,
         mut jobs: mpsc::Receiver<Job>,
@@ -124,11 +101,8 @@ impl Worker {
     }
 
     fn go_down(&mut self, jobs: &mut mpsc::Receiver<Job>) {
-        let Some(link) = self.link.upgrade() else {
-            return;
-        };
-        let before = std::mem::replace(&mut link.state().phase, Phase::Down);
-        if before == Phase::Down {
+        let standing = self.standing.upgrade();
+        if !standing.is_some_and(|standing| standing.go_down()) {
             return;
         }
         self.histories.forget();
@@ -140,17 +114,12 @@ impl Worker {
 
     /// The server answers: if it was away, subscribes to what is wanted by now. `false` ends it all.
     async fn come_up(&mut self) -> bool {
-        let Some(link) = self.link.upgrade() else {
+        let Some(standing) = self.standing.upgrade() else {
             return false;
         };
-        let wanted = {
-            let mut state = link.state();
-            if state.phase == Phase::Up {
-                return true;
-            }
-            // From here on what is asked for waits in the queue, behind this.
-            state.phase = Phase::Joining;
-            state.wanted.clone()
+        // From here on what is asked for waits in the queue, behind this.
+        let Some(wanted) = standing.join() else {
+            return true;
         };
         self.ears.keep(&wanted);
         let total = wanted.len();
@@ -160,7 +129,7 @@ impl Worker {
                 tracing::info!(topics = at + 1, of = total, "subscribing again");
             }
         }
-        link.state().phase = Phase::Up;
+        standing.come_up();
         self.listener.hear(BusEvent::Up);
         true
     }

@@ -5,9 +5,9 @@
 //! asked for; what is under way at once is answered in that order, too.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -19,7 +19,7 @@ use tokio::{
 };
 use wharf_hub::{
     BusStats,
-    bus::{BusEvent, BusFuture, BusListener, Topic, retry_pause},
+    bus::{BusEvent, BusFuture, BusListener, Standing, Topic, retry_pause},
 };
 use wharf_sdk::Error;
 
@@ -45,23 +45,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct Link {
     queue: mpsc::Sender<Job>,
     jobs: Mutex<Option<mpsc::Receiver<Job>>>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    phase: Phase,
-    wanted: HashSet<Topic>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-enum Phase {
-    /// Connecting for the first time, or connected and subscribing: what is asked for waits.
-    #[default]
-    Joining,
-    Up,
-    /// What is asked for is refused.
-    Down,
+    standing: Arc<Standing>,
 }
 
 enum Job {
@@ -76,7 +60,7 @@ impl Link {
         Arc::new(Self {
             queue,
             jobs: Mutex::new(Some(jobs)),
-            state: Mutex::default(),
+            standing: Arc::default(),
         })
     }
 
@@ -93,7 +77,7 @@ impl Link {
             .take();
         if let Some(jobs) = jobs {
             let worker = Worker {
-                link: Arc::downgrade(link),
+                standing: Arc::downgrade(&link.standing),
                 names: Arc::clone(names),
                 builder: builder.clone(),
                 listener,
@@ -108,25 +92,21 @@ impl Link {
     }
 
     pub(crate) fn subscribe(&self, topics: Vec<Topic>) -> BusFuture<()> {
-        self.lock().wanted.extend(topics.iter().cloned());
+        self.standing.want(&topics);
         self.enqueue(|answer| Job::Subscribe(topics, answer))
     }
 
     pub(crate) fn unsubscribe(&self, topics: Vec<Topic>) -> BusFuture<()> {
-        self.lock().wanted.retain(|topic| !topics.contains(topic));
+        self.standing.want_no_more(&topics);
         self.enqueue(|answer| Job::Unsubscribe(topics, answer))
     }
 
     pub(crate) fn stats(&self) -> BusStats {
-        let state = self.lock();
-        BusStats {
-            connected: state.phase == Phase::Up,
-            subscriptions: state.wanted.len(),
-        }
+        self.standing.stats()
     }
 
     fn enqueue<T: Send + 'static>(&self, job: impl FnOnce(Answer<T>) -> Job) -> BusFuture<T> {
-        if self.lock().phase == Phase::Down {
+        if self.standing.is_down() {
             return ready(Err(error::away())).boxed();
         }
         let (answer, answering) = oneshot::channel();
@@ -135,14 +115,10 @@ impl Link {
         }
         async move { answering.await.unwrap_or_else(|_| Err(error::away())) }.boxed()
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 struct Worker {
-    link: Weak<Link>,
+    standing: Weak<Standing>,
     names: Arc<Names>,
     builder: Builder,
     listener: Arc<dyn BusListener>,
@@ -170,11 +146,11 @@ impl Worker {
                 }
                 Err(error) => error,
             };
-            let Some(link) = self.link.upgrade() else {
+            let Some(standing) = self.standing.upgrade() else {
                 return;
             };
-            link.lock().phase = Phase::Down;
-            drop(link);
+            standing.go_down();
+            drop(standing);
             self.listener.hear(BusEvent::Down(error));
             // Whoever waits in the queue is told at once.
             while self.jobs.try_recv().is_ok() {}
@@ -213,15 +189,12 @@ impl Worker {
         mut ears: Connection,
         hung_up: &Notify,
     ) -> End {
-        let wanted: Vec<_> = {
-            let Some(link) = self.link.upgrade() else {
-                return End::Over;
-            };
-            let mut state = link.lock();
-            // From here on what is asked for waits in the queue, behind this.
-            state.phase = Phase::Joining;
-            state.wanted.iter().cloned().collect()
+        let Some(standing) = self.standing.upgrade() else {
+            return End::Over;
         };
+        // From here on what is asked for waits in the queue, behind this.
+        let wanted: Vec<_> = standing.join().into_iter().flatten().collect();
+        drop(standing);
         let total = wanted.len();
         let batches = self.batches(&wanted);
         for (at, batch) in batches.iter().enumerate() {
@@ -233,8 +206,8 @@ impl Worker {
             }
         }
         tracing::debug!(topics = total, "subscribed");
-        if let Some(link) = self.link.upgrade() {
-            link.lock().phase = Phase::Up;
+        if let Some(standing) = self.standing.upgrade() {
+            standing.come_up();
         }
         self.listener.hear(BusEvent::Up);
         let mut under_way: FuturesOrdered<BoxFuture<'static, Option<Error>>> =

@@ -9,8 +9,12 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use wharf_sdk::{Error, Result};
 
-pub use crate::link::{check_prefix, retry_pause};
 use crate::{History, NodeId, Position, RoomName, SessionId};
+pub use crate::{
+    link::{check_prefix, retry_pause},
+    standing::{BusStats, Standing},
+    topic::Topic,
+};
 
 /// What a bus promises about a call: see [`Bus`].
 pub type BusFuture<T> = BoxFuture<'static, Result<T>>;
@@ -91,15 +95,6 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Figures.
     fn stats(&self) -> BusStats;
-}
-
-/// Where a frame goes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Topic {
-    /// To every node of the app.
-    App,
-    /// To the nodes that have somebody in this room.
-    Room(RoomName),
 }
 
 /// What a bus can do.
@@ -200,13 +195,4 @@ pub struct Beat {
     pub live: Vec<NodeId>,
     /// This node's own lease had ended, or there was none.
     pub had_lapsed: bool,
-}
-
-/// A bus's figures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct BusStats {
-    /// Whether it is there.
-    pub connected: bool,
-    /// How many topics this node is subscribed to.
-    pub subscriptions: usize,
 }

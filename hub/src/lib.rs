@@ -51,10 +51,12 @@ mod seat;
 mod sharded;
 mod shared;
 mod snapshot;
+mod standing;
 mod store;
 mod subscription;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod topic;
 
 pub use self::{
     bus::{Bus, BusCapabilities, BusStats},
