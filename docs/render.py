@@ -32,17 +32,9 @@ GUIDES = {f"guide::{page.replace('-', '_')}": f"{page}.html" for page, _, source
 RUST_PATH = re.compile(r"^(?:[a-z_]+@)?[\w:]+(?:\(\)|!)?(?:#[\w.-]+)?$")
 RUST_BLOCKS = {"", "rust", "no_run", "ignore", "should_panic", "compile_fail"}
 
-STYLE = """
-:root {
-  color-scheme: light dark;
-  font: 16px/1.6 system-ui, -apple-system, "Segoe UI", sans-serif;
-  --page: light-dark(#fff, #12171d);
-  --side: light-dark(#f4f6f9, #0d1116);
-  --text: light-dark(#1b2430, #d8e0e9);
-  --quiet: light-dark(#586575, #93a1b1);
-  --line: light-dark(#dfe4ea, #29323d);
-  --link: light-dark(#0b5cad, #74b3f7);
-}
+# The colours of the page that shows an app's document.
+COLOURS = (ROOT / "sdk/src/app/asyncapi/page.css").read_text().split("* {")[0]
+STYLE = COLOURS + """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); }
 a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: 0.15em; }

@@ -5,16 +5,9 @@
 // Prints `ok <name>` or `FAILED <name>: <why>` per check. Exits 1 if one failed, 2 if there is no
 // browser. The browser is $CHROMIUM, or the first one found.
 import { readFileSync } from "node:fs";
-import { Browser, findBrowser } from "./chromium.mjs";
+import { address, startBrowser } from "./visit.mjs";
 
-const base = process.argv[2]?.replace(/\/$/, "");
-if (!base) throw new Error("usage: node client.mjs ws://HOST:PORT");
-
-const program = findBrowser();
-if (!program) {
-  console.error("error: no Chromium that runs. Debian, Ubuntu: apt-get install chromium. Or set CHROMIUM to the program");
-  process.exit(2);
-}
+const base = address("client.mjs ws://HOST:PORT");
 
 // What the pages see, whatever their origin: an empty page and the checks.
 const files = {
@@ -48,7 +41,7 @@ const suites = [
 const total = { passed: 0, failed: 0 };
 // Over TLS, the server's certificate is one of a moment.
 const flags = base.startsWith("wss") ? ["--ignore-certificate-errors"] : [];
-const browser = await Browser.start(program, flags);
+const browser = await startBrowser(flags);
 try {
   for (const { origin, checks } of suites) {
     const page = await browser.openPage(`${origin}/`, files);

@@ -7,21 +7,14 @@
 // its own. The server's certificate is not checked: it is one of a moment.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { Browser, findBrowser } from "./chromium.mjs";
+import { address, startBrowser } from "./visit.mjs";
 
-const base = process.argv[2]?.replace(/\/$/, "");
-if (!base) throw new Error("usage: node http2.mjs https://HOST:PORT");
-
-const program = findBrowser();
-if (!program) {
-  console.error("error: no Chromium that runs. Debian, Ubuntu: apt-get install chromium. Or set CHROMIUM to the program");
-  process.exit(2);
-}
+const base = address("http2.mjs https://HOST:PORT");
 
 const SOCKETS = 20;
 const checks = Buffer.from(readFileSync(new URL("checks.mjs", import.meta.url))).toString("base64");
 let failed = 0;
-const browser = await Browser.start(program, ["--ignore-certificate-errors"]);
+const browser = await startBrowser(["--ignore-certificate-errors"]);
 try {
   const page = await browser.openPage(`${base}/fallback`);
   const statuses = await page.socketStatuses();

@@ -7,31 +7,14 @@
 // browser. The browser is $CHROMIUM, or the first one found.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Browser, findBrowser } from "./chromium.mjs";
-import { DEADLINE_MS, equal, runChecks } from "./checks.mjs";
+import { equal } from "./checks.mjs";
+import { address, finish, startBrowser, until } from "./visit.mjs";
 
-const base = process.argv[2]?.replace(/\/$/, "").replace(/^ws/, "http");
+const wsBase = address("inspect.mjs ws://HOST:PORT [FOLDER]");
+const base = wsBase.replace(/^ws/, "http");
 const pictures = process.argv[3];
-if (!base) throw new Error("usage: node inspect.mjs ws://HOST:PORT [FOLDER]");
-const wsBase = base.replace(/^http/, "ws");
 
-const program = findBrowser();
-if (!program) {
-  console.error("error: no Chromium that runs. Debian, Ubuntu: apt-get install chromium. Or set CHROMIUM to the program");
-  process.exit(2);
-}
-const browser = await Browser.start(program);
-
-/** Waits until the expression is what is expected, in the page, which may load again meanwhile. */
-async function until(page, expression, expected) {
-  const deadline = Date.now() + DEADLINE_MS;
-  for (;;) {
-    const seen = await page.run(expression).catch((error) => error.message);
-    if (seen === expected) return;
-    if (Date.now() > deadline) equal(seen, expected, expression);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+const browser = await startBrowser();
 
 const text = (id) => `document.getElementById("${id}").textContent`;
 
@@ -140,11 +123,4 @@ const checks = {
   },
 };
 
-let count;
-try {
-  count = await runChecks(checks, console.log);
-} finally {
-  await browser.stop();
-}
-console.log(`${count.passed} passed, ${count.failed} failed`);
-process.exit(count.failed ? 1 : 0);
+await finish(browser, checks);

@@ -4,19 +4,12 @@
 //
 // Prints `ok <name>` or `FAILED <name>: <why>` per check. Exits 1 if one failed, 2 if there is no
 // browser. The browser is $CHROMIUM, or the first one found.
-import { Browser, findBrowser } from "./chromium.mjs";
-import { DEADLINE_MS, equal, runChecks } from "./checks.mjs";
+import { equal } from "./checks.mjs";
+import { address, finish, startBrowser, until } from "./visit.mjs";
 
-const base = process.argv[2]?.replace(/\/$/, "").replace(/^ws/, "http");
-if (!base) throw new Error("usage: node live.mjs ws://HOST:PORT");
+const base = address("live.mjs ws://HOST:PORT").replace(/^ws/, "http");
 
-const program = findBrowser();
-if (!program) {
-  console.error("error: no Chromium that runs. Debian, Ubuntu: apt-get install chromium. Or set CHROMIUM to the program");
-  process.exit(2);
-}
-
-const browser = await Browser.start(program);
+const browser = await startBrowser();
 
 /** One window that shows the list. */
 class Window {
@@ -53,16 +46,7 @@ class Window {
 
   /** Waits until an expression has this value. */
   async shows(expression, expected) {
-    const seen = await this.run(`new Promise((resolve) => {
-      const deadline = Date.now() + ${DEADLINE_MS};
-      const look = () => {
-        const seen = ${expression};
-        if (seen === ${JSON.stringify(expected)} || Date.now() > deadline) resolve(seen);
-        else setTimeout(look, 20);
-      };
-      look();
-    })`);
-    equal(seen, expected, "what the page shows");
+    await until(this.#page, expression, expected);
   }
 }
 
@@ -106,11 +90,4 @@ const checks = {
   },
 };
 
-let count;
-try {
-  count = await runChecks(checks, console.log);
-} finally {
-  await browser.stop();
-}
-console.log(`${count.passed} passed, ${count.failed} failed`);
-process.exit(count.failed ? 1 : 0);
+await finish(browser, checks);

@@ -8,32 +8,15 @@
 // browser. The browser is $CHROMIUM, or the first one found.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Browser, findBrowser } from "./chromium.mjs";
-import { DEADLINE_MS, equal, runChecks } from "./checks.mjs";
+import { equal } from "./checks.mjs";
+import { address, finish, startBrowser, until } from "./visit.mjs";
 
-const wsBase = process.argv[2]?.replace(/\/$/, "");
+const wsBase = address("rooms.mjs ws://HOST:PORT [FOLDER]");
 const pictures = process.argv[3];
-if (!wsBase) throw new Error("usage: node rooms.mjs ws://HOST:PORT [FOLDER]");
 const base = wsBase.replace(/^ws/, "http");
 
-const program = findBrowser();
-if (!program) {
-  console.error("error: no Chromium that runs. Debian, Ubuntu: apt-get install chromium. Or set CHROMIUM to the program");
-  process.exit(2);
-}
-const browser = await Browser.start(program);
+const browser = await startBrowser();
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Waits until the expression is what is expected, in the page, which may load again meanwhile. */
-async function until(page, expression, expected) {
-  const deadline = Date.now() + DEADLINE_MS;
-  for (;;) {
-    const seen = await page.run(expression).catch((error) => error.message);
-    if (seen === expected) return;
-    if (Date.now() > deadline) equal(seen, expected, expression);
-    await rest(50);
-  }
-}
 
 const MARKUP = "<img src=x onerror=document.title='broken'>";
 const NAMES = ["carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", MARKUP];
@@ -107,26 +90,19 @@ const checks = {
   },
 };
 
-let count;
-try {
-  count = await runChecks(checks, console.log);
-  if (pictures && !count.failed) {
-    await page.run(`document.getElementById("filter").value = ""; document.getElementById("filter").dispatchEvent(new Event("input"));
-      document.getElementById("rooms-prefix").value = ""; document.getElementById("rooms-prefix").dispatchEvent(new Event("input"));
-      document.querySelector("#columns-by-bytes_out button").click(); document.activeElement.blur();`);
-    // For charts that have something to show.
-    await rest(90_000);
-    for (const scheme of ["light", "dark"]) {
-      await page.scheme(scheme);
-      writeFileSync(join(pictures, `inspector-${scheme}.png`), await page.screenshot());
-    }
-    await page.scheme("light");
-    await page.run(`scrollTo(0, document.getElementById("hub").offsetTop - 70)`);
-    await rest(500);
-    writeFileSync(join(pictures, "inspector-rooms.png"), await page.screenshot());
+await finish(browser, checks, async () => {
+  if (!pictures) return;
+  await page.run(`document.getElementById("filter").value = ""; document.getElementById("filter").dispatchEvent(new Event("input"));
+    document.getElementById("rooms-prefix").value = ""; document.getElementById("rooms-prefix").dispatchEvent(new Event("input"));
+    document.querySelector("#columns-by-bytes_out button").click(); document.activeElement.blur();`);
+  // For charts that have something to show.
+  await rest(90_000);
+  for (const scheme of ["light", "dark"]) {
+    await page.scheme(scheme);
+    writeFileSync(join(pictures, `inspector-${scheme}.png`), await page.screenshot());
   }
-} finally {
-  await browser.stop();
-}
-console.log(`${count.passed} passed, ${count.failed} failed`);
-process.exit(count.failed ? 1 : 0);
+  await page.scheme("light");
+  await page.run(`scrollTo(0, document.getElementById("hub").offsetTop - 70)`);
+  await rest(500);
+  writeFileSync(join(pictures, "inspector-rooms.png"), await page.screenshot());
+});
