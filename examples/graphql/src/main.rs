@@ -5,9 +5,11 @@
 //!     // const client = createClient({ url: "ws://127.0.0.1:3000/graphql" });
 //!     // client.iterate({ query: "subscription { added { title } }" })
 //!
-//! `books.rs` is the schema, and knows no sockets; `protocol.rs` puts any schema on a socket.
+//! `books.rs` is the schema, and knows no sockets; `protocol.rs` puts any schema on a socket, and
+//! `operations.rs` bounds what runs on one.
 
 mod books;
+mod operations;
 mod protocol;
 
 use std::time::Duration;
@@ -86,6 +88,56 @@ mod tests {
             let end: Value = client.expect_json().await;
             assert_eq!(end, json!({ "type": "complete", "id": "1" }));
         }
+        Ok(())
+    }
+
+    async fn listen(client: &mut TestSocket, begin: &str, id: usize) {
+        let query = json!({ "query": "subscription { added { title } }" });
+        let message = json!({ "type": begin, "id": id.to_string(), "payload": query });
+        send(client, message).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_operation_too_many_is_refused_and_the_others_go_on() -> Result<()> {
+        for (protocol, begin, end) in [
+            ("graphql-transport-ws", "subscribe", "complete"),
+            ("graphql-ws", "start", "stop"),
+        ] {
+            let mut client = begun(protocol).await?;
+            for id in 0..=operations::AT_ONCE {
+                listen(&mut client, begin, id).await;
+            }
+            let refused: Value = client.expect_json().await;
+            assert_eq!(
+                (&refused["type"], &refused["id"]),
+                (&json!("error"), &json!(operations::AT_ONCE.to_string()))
+            );
+            assert!(refused["payload"].to_string().contains("at most 32"));
+            // One that is over makes room, for one of the same id too.
+            send(&mut client, json!({ "type": end, "id": "0" })).await;
+            listen(&mut client, begin, 0).await;
+            assert_eq!(
+                client.expect_json::<Value>().await,
+                json!({ "type": "complete", "id": "0" })
+            );
+            client.expect_silence(Duration::from_secs(1)).await;
+        }
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_id_that_is_taken_closes_as_its_protocol_says() -> Result<()> {
+        let mut client = begun("graphql-transport-ws").await?;
+        for _ in 0..2 {
+            listen(&mut client, "subscribe", 1).await;
+        }
+        client.expect_close(4409).await;
+        // In the older protocol the second takes the first one's place.
+        let mut client = begun("graphql-ws").await?;
+        for _ in 0..2 {
+            listen(&mut client, "start", 1).await;
+        }
+        client.expect_silence(Duration::from_secs(1)).await;
         Ok(())
     }
 

@@ -4,10 +4,16 @@ use std::{pin::Pin, time::Duration};
 
 use async_graphql::{
     Executor,
-    http::{ALL_WEBSOCKET_PROTOCOLS, WebSocket as Operations, WebSocketProtocols, WsMessage},
+    http::{
+        ALL_WEBSOCKET_PROTOCOLS, ClientMessage, WebSocket as Operating, WebSocketProtocols,
+        WsMessage,
+    },
 };
 use futures::{StreamExt, TryStreamExt};
-use wharf::{Error, Result, Socket};
+use serde_json::json;
+use wharf::{Error, Result, Sender, Socket};
+
+use crate::operations::{AT_ONCE, Operations, Refusal};
 
 /// What clients may offer: `graphql-transport-ws` first, and the older `graphql-ws`.
 pub const SUBPROTOCOLS: [&str; 2] = ALL_WEBSOCKET_PROTOCOLS;
@@ -16,11 +22,12 @@ pub const SUBPROTOCOLS: [&str; 2] = ALL_WEBSOCKET_PROTOCOLS;
 const INIT: Duration = Duration::from_secs(3);
 
 /// Runs a client's operations until it leaves. Answers wait for a client that reads slowly, and
-/// subscriptions with them.
+/// subscriptions with them; no more operations run at once than [`AT_ONCE`].
 ///
 /// # Errors
 ///
-/// The close codes of the protocol: 4400, 4401, 4403, 4408, 4429.
+/// The close codes of the protocol: 4400, 4401, 4403, 4408, 4429. An id that is taken closes with
+/// 4409.
 pub async fn serve(schema: impl Executor, socket: Socket) -> Result<()> {
     let protocol = socket.subprotocol().and_then(|name| name.parse().ok());
     let protocol = protocol.unwrap_or(WebSocketProtocols::GraphQLWS);
@@ -33,15 +40,57 @@ pub async fn serve(schema: impl Executor, socket: Socket) -> Result<()> {
     if first.await.is_err() {
         return Err(Error::close(4408, "Connection initialisation timeout"));
     }
-    let messages = messages.filter_map(async |message| message.ok());
-    let mut answers = Operations::new(schema, Box::pin(messages), protocol);
+    let operations = Operations::default();
+    let messages = messages.filter_map(async |text| {
+        let message = ClientMessage::from_bytes(text.ok()?);
+        match &message {
+            Ok(ClientMessage::Start { id, .. }) => {
+                let admitted = admit(&operations, id, protocol, &sender).await;
+                admitted.then_some(message)
+            }
+            _ => Some(message),
+        }
+    });
+    let mut answers = Operating::from_message_stream(schema, Box::pin(messages), protocol);
     while let Some(answer) = answers.next().await {
         match answer {
-            WsMessage::Text(text) => sender.send(text).await?,
+            WsMessage::Text(text) => {
+                operations.hear(&text);
+                sender.send(text).await?;
+            }
             WsMessage::Close(code, _) => return Err(closed_for(code)),
         }
     }
     Ok(())
+}
+
+/// Whether an operation may begin. The client is told if not.
+async fn admit(
+    operations: &Operations,
+    id: &str,
+    protocol: WebSocketProtocols,
+    sender: &Sender,
+) -> bool {
+    let is_older = protocol == WebSocketProtocols::SubscriptionsTransportWS;
+    match operations.begin(id) {
+        Ok(()) => true,
+        // In the older protocol it takes the other one's place.
+        Err(Refusal::Twice) if is_older => true,
+        Err(Refusal::Twice) => {
+            // Nothing is sent behind a close that has begun.
+            let _ = sender.start_close(4409, "Subscriber already exists");
+            false
+        }
+        Err(Refusal::TooMany) => {
+            let what = format!("at most {AT_ONCE} operations run at once; complete one first");
+            let error = json!({ "message": what });
+            let payload = if is_older { error } else { json!([error]) };
+            let refusal = json!({ "type": "error", "id": id, "payload": payload });
+            // If the socket has ended, so have its operations.
+            let _ = sender.send(refusal.to_string()).await;
+            false
+        }
+    }
 }
 
 /// In the protocol's codes, which the engine does not have, and without what the client sent.
