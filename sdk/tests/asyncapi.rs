@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wharf_sdk::{
-    App, Channel, Configure, DecodeErrors, Group, Principal, RateLimit, RatePolicy, Result, Route,
-    Socket, Subprotocols, Typed,
+    App, Channel, Configure, DecodeErrors, Group, MessageMiddleware, Principal, RateLimit,
+    RatePolicy, Result, Route, Socket, Subprotocols, Typed,
     asyncapi::Info,
     channel::{Data, Envelope, Event, EventErrors},
     http::Method,
@@ -218,6 +218,42 @@ fn what_answers_a_message_that_does_not_decode_is_one_of_the_messages() {
             "#/channels/talk/messages/undecodable"
         ]
     );
+}
+
+#[test]
+fn events_name_the_middleware_around_them() {
+    struct Counted;
+    impl MessageMiddleware for Counted {}
+    struct Logged<T>(T);
+    impl<T: Send + Sync + 'static> MessageMiddleware for Logged<T> {
+        fn name(&self) -> &str {
+            "log"
+        }
+    }
+    struct Checked<T>(T);
+    impl<T: Send + Sync + 'static> MessageMiddleware for Checked<T> {}
+    let channel = Channel::new()
+        .on("say", async || Result::<()>::Ok(()))
+        .emits("said")
+        .middleware(Checked(1));
+    let route = Route::new("/talk", channel).message_middleware(Logged(1));
+    let app = App::builder().message_middleware(Counted).route(route);
+    let app = app.build().unwrap();
+    let around = json!(["Counted", "log", "Checked"]);
+    let document = app.asyncapi(&Info::new("Talk", "2.0.0"));
+    let operations = &document["operations"];
+    assert_eq!(operations["talk.say"]["x-middleware"], around);
+    assert!(operations["talk.on-said"]["x-middleware"].is_null());
+    let [route] = &*app.routes() else {
+        panic!("one route");
+    };
+    assert_eq!(route.message_middleware, ["Counted", "log"]);
+    let say = route
+        .events
+        .iter()
+        .find(|event| event.name == "say")
+        .unwrap();
+    assert_eq!(json!(say.middleware), around);
 }
 
 async fn talk(_: Principal, mut socket: Typed<Line, Seen>) -> Result<()> {

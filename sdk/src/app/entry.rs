@@ -14,7 +14,7 @@ use super::{
 #[cfg(feature = "asyncapi")]
 use crate::app::asyncapi::Described;
 use crate::{
-    handler::{AnyHandler, MessageStack},
+    handler::{AnyHandler, MessageStack, channel::EventSnapshot},
     policy::{AuthRule, Limits, PrincipalCap},
     request::Context,
     session::RouteCount,
@@ -61,6 +61,16 @@ impl RouteEntry {
         for (name, value) in &self.headers {
             answer.append(name, value.clone());
         }
+    }
+
+    /// The events of its handler, inside of all the middleware that runs around them.
+    pub(crate) fn events(&self) -> Vec<EventSnapshot> {
+        let mut events = self.handler.events();
+        for event in events.iter_mut().filter(|event| event.from == "peer") {
+            let around = self.message_middleware.names();
+            event.middleware.splice(0..0, around);
+        }
+        events
     }
 
     /// Where its authenticators find what they verify.

@@ -47,6 +47,8 @@ pub struct RouteSnapshot {
     pub deprecated: Option<Deprecation>,
     /// How many middleware run, the app's and the groups' and the authorization included.
     pub middleware: usize,
+    /// What middleware runs around its messages, the outermost first.
+    pub message_middleware: Vec<String>,
     /// Whether messages are compressed for peers that offer it; how, is in the limits.
     pub compression: bool,
     /// The events of a [`Channel`](crate::Channel), by name.
@@ -72,8 +74,9 @@ impl From<&RouteEntry> for RouteSnapshot {
             event_streams: route.event_streams,
             deprecated: route.deprecation.clone(),
             middleware: route.middleware.len(),
+            message_middleware: route.message_middleware.names(),
             compression: route.limits.compression.is_some(),
-            events: route.handler.events(),
+            events: route.events(),
             limits: (*route.limits).clone(),
             connections: route.count.live(),
         }

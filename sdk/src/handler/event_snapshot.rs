@@ -19,6 +19,9 @@ pub struct EventSnapshot {
     pub per_second: Option<u32>,
     /// How long its function may take, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// What middleware runs around it, the outermost first: the app's, the groups', the route's, the
+    /// channel's own.
+    pub middleware: Vec<String>,
     /// The types of its payload and of what answers it, where they are known.
     #[cfg(feature = "asyncapi")]
     #[serde(skip)]
@@ -46,6 +49,7 @@ impl EventSnapshot {
             scopes: Vec::new(),
             per_second: None,
             timeout_ms: None,
+            middleware: Vec::new(),
             #[cfg(feature = "asyncapi")]
             types: None,
             #[cfg(feature = "asyncapi")]

@@ -79,6 +79,13 @@ pub trait MessageMiddleware: Send + Sync + 'static {
     async fn after(&self, inbound: &Inbound<'_>, outcome: Result<(), &Error>) {
         let _ = (inbound, outcome);
     }
+
+    /// What descriptions of the app call it: its type, unless it says otherwise.
+    fn name(&self) -> &str {
+        let path = std::any::type_name::<Self>();
+        let path = path.split('<').next().unwrap_or(path);
+        path.rsplit("::").next().unwrap_or(path)
+    }
 }
 
 /// What came from the peer, as middleware sees it: a message, or an event of a channel.
@@ -183,6 +190,12 @@ impl MessageStack {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// What they are called.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let names = self.0.iter().map(|middleware| middleware.name());
+        names.map(str::to_owned).collect()
     }
 
     /// Runs every `before` until one refuses; `entered` counts those that did not.

@@ -129,13 +129,13 @@ impl Socket {
         gate.poll_read(cx, |cx| Self::poll_message(&self.sender, true, cx))
     }
 
-    /// Reads, by a handler that may still be at what it has read before: then a shutdown waits.
+    /// Reads while what was read before is not through, for which a shutdown waits.
     ///
     /// # Cancel safety
     ///
     /// As [`read`](Self::read).
-    pub(crate) async fn read_beside(&mut self, is_at_work: bool) -> Result<Option<Message>> {
-        poll_fn(|cx| Self::poll_message(&self.sender, !is_at_work, cx)).await
+    pub(crate) async fn read_at_work(&mut self) -> Result<Option<Message>> {
+        poll_fn(|cx| Self::poll_message(&self.sender, false, cx)).await
     }
 
     /// From here on `read` ends when the server shuts down, and the close waits until the handler

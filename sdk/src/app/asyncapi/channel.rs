@@ -61,7 +61,7 @@ impl<'a> ChannelWriter<'a> {
     /// The channel, and its operations by id.
     pub(super) fn write(mut self) -> (Value, Map<String, Value>) {
         let described = &self.route.described;
-        for event in self.route.handler.events() {
+        for event in self.route.events() {
             self.event(&event);
         }
         let received: Vec<_> = described.reads.iter().map(|of| self.read(of)).collect();
@@ -184,6 +184,9 @@ impl<'a> ChannelWriter<'a> {
         }
         if let Some(timeout) = event.timeout_ms {
             operation["x-timeout-ms"] = timeout.into();
+        }
+        if !event.middleware.is_empty() {
+            operation["x-middleware"] = json!(event.middleware);
         }
     }
 

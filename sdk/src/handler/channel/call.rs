@@ -1,6 +1,6 @@
 //! One event that came, and what its function takes out of it.
 
-use std::{any::Any, future::Future, sync::Arc};
+use std::{any::Any, future::Future, ops::Range, sync::Arc};
 
 use crate::handler::extract::Provided;
 use bytestring::ByteString;
@@ -18,7 +18,9 @@ use crate::{
 pub struct Call {
     connection: Arc<Connection>,
     name: &'static str,
-    data: Option<ByteString>,
+    /// The message that it came in, and where in it its payload is.
+    text: ByteString,
+    data: Option<Range<usize>>,
     id: Option<CallId>,
 }
 
@@ -73,12 +75,14 @@ impl Call {
     pub(super) fn new(
         connection: &Arc<Connection>,
         name: &'static str,
-        data: Option<ByteString>,
+        text: ByteString,
+        data: Option<Range<usize>>,
         id: Option<CallId>,
     ) -> Self {
         Self {
             connection: Arc::clone(connection),
             name,
+            text,
             data,
             id,
         }
@@ -86,7 +90,7 @@ impl Call {
 
     /// What happens to the connection, and is no event.
     pub(super) fn of_connection(connection: &Arc<Connection>) -> Self {
-        Self::new(connection, "", None, None)
+        Self::new(connection, "", ByteString::new(), None, None)
     }
 
     /// The event's name.
@@ -96,7 +100,7 @@ impl Call {
 
     /// Its payload, as JSON. `None` if it had none.
     pub fn data(&self) -> Option<&str> {
-        self.data.as_deref()
+        self.text.get(self.data.clone()?)
     }
 
     /// Whether the peer waits for a reply.
@@ -118,11 +122,12 @@ impl Call {
         &self.connection.policies
     }
 
-    /// The reply to it, up to where its data begins.
-    pub(super) fn begin_reply(&self) -> String {
-        let envelope = &self.connection.policies.envelope;
-        self.id()
-            .map_or_else(String::new, |id| envelope.begin_reply(id))
+    /// The reply to it, up to where its data begins; empty if it wants none.
+    pub(super) fn begin_reply(&self) -> Result<Vec<u8>> {
+        match &self.id {
+            Some(id) => self.connection.policies.replies.begin(id),
+            None => Ok(Vec::new()),
+        }
     }
 
     pub(super) fn id(&self) -> Option<&CallId> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
-    envelope::{Envelope, is_name},
+    envelope::{Envelope, Replies, is_name},
     event::Event,
     function::{AnyFunction, AnyOpen, EventFunction, OpenFunction},
     policies::{EventErrors, Policies},
@@ -66,7 +66,7 @@ impl Channel {
     pub fn new() -> Self {
         Self {
             events: Arc::default(),
-            policies: Arc::default(),
+            policies: Arc::new(Policies::of(Envelope::default())),
             settings: Arc::new(Settings {
                 open: None,
                 drain: None,
@@ -170,7 +170,9 @@ impl Channel {
                 ));
             }
         }
-        self.policies().envelope = envelope;
+        let policies = self.policies();
+        policies.replies = Replies::new(&envelope);
+        policies.envelope = envelope;
         self
     }
 

@@ -1,11 +1,11 @@
 //! The wire format of events: what a text of the peer asks for, and what is sent back.
 
-use std::{borrow::Cow, fmt};
+use std::{fmt, ops::Range};
 
 use bytestring::ByteString;
 use serde::{
-    Deserializer, Serialize,
-    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -61,7 +61,8 @@ impl Default for Envelope {
 pub(super) enum Incoming<'t> {
     Event {
         name: &'t str,
-        data: Option<ByteString>,
+        /// As JSON.
+        data: Option<&'t str>,
         id: Option<CallId>,
     },
     Reply {
@@ -77,9 +78,13 @@ pub(super) enum Answer {
     Error(ByteString),
 }
 
-/// The id that a peer gave its request, as the JSON it came as.
+/// The id that a peer gave its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CallId(ByteString);
+pub(super) enum CallId {
+    Number(u64),
+    /// As JSON.
+    Text(ByteString),
+}
 
 /// Why a text is no envelope, and whom to answer.
 #[derive(Debug)]
@@ -95,7 +100,7 @@ impl Envelope {
             error: invalid("WHARF_ENVELOPE", what),
             id: None,
         })?;
-        let id = match fields.id.map(|raw| CallId::parse(text, raw)) {
+        let id = match fields.id.as_ref().map(|id| CallId::of(text, id)) {
             None => None,
             Some(Some(id)) => Some(id),
             Some(None) => {
@@ -119,9 +124,9 @@ impl Envelope {
         id: Option<CallId>,
     ) -> Result<Incoming<'t>> {
         let own = |raw: &RawValue| text.slice_ref(raw.get());
-        match (fields.event, fields.reply) {
+        match (&fields.event, &fields.reply) {
             (Some(event), None) => Ok(Incoming::Event {
-                name: parse_name(event).ok_or_else(|| {
+                name: event.as_name().ok_or_else(|| {
                     invalid(
                         "WHARF_EVENT_NAME",
                         format!(
@@ -130,7 +135,7 @@ impl Envelope {
                         ),
                     )
                 })?,
-                data: fields.data.map(own),
+                data: fields.data.map(RawValue::get),
                 id,
             }),
             (None, Some(reply)) => {
@@ -146,8 +151,10 @@ impl Envelope {
                         ));
                     }
                 };
-                let to = reply.get().parse().map_err(|_| unasked_reply())?;
-                Ok(Incoming::Reply { to, answer })
+                match reply {
+                    Scalar::Number(to) => Ok(Incoming::Reply { to: *to, answer }),
+                    _ => Err(unasked_reply()),
+                }
             }
             _ => Err(invalid(
                 "WHARF_ENVELOPE",
@@ -183,7 +190,8 @@ impl Envelope {
         let data = encode(data)?;
         let mut text = String::with_capacity(data.len() + name.len() + 48);
         text.push('{');
-        push_field(&mut text, self.event, &quoted(name));
+        push_name(&mut text, self.event);
+        push_quoted(&mut text, name);
         text.push(',');
         push_field(&mut text, self.data, &data);
         if let Some(id) = id {
@@ -203,26 +211,60 @@ impl Envelope {
         self.event(event, data, None)
     }
 
-    /// The reply to a request, up to where its data begins; a closing brace ends it.
-    pub(super) fn begin_reply(&self, id: &CallId) -> String {
-        let mut text = String::with_capacity(REPLY_BYTES);
-        text.push('{');
-        push_field(&mut text, self.reply, &id.0);
-        text.push(',');
-        push_field(&mut text, self.data, "");
-        text
-    }
-
     /// The reply that says what went wrong; where there was no id, it is a reply to `null`.
     pub(super) fn error(&self, id: Option<&CallId>, error: &Error) -> Message {
         let mut body = serde_json::json!({ "code": error.code(), "message": error.message() });
         error.add_fields(&mut body);
         let mut text = String::from("{");
-        push_field(&mut text, self.reply, id.map_or("null", |id| &id.0));
+        push_name(&mut text, self.reply);
+        match id {
+            Some(CallId::Number(id)) => text.push_str(&id.to_string()),
+            Some(CallId::Text(id)) => text.push_str(id),
+            None => text.push_str("null"),
+        }
         text.push(',');
         push_field(&mut text, self.error, &body.to_string());
         text.push('}');
         Message::from(text)
+    }
+}
+
+/// What all replies of a channel have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Replies {
+    before_id: String,
+    before_data: String,
+}
+
+impl Replies {
+    pub(super) fn new(envelope: &Envelope) -> Self {
+        let (mut before_id, mut before_data) = ("{".to_owned(), ",".to_owned());
+        push_name(&mut before_id, envelope.reply);
+        push_name(&mut before_data, envelope.data);
+        Self {
+            before_id,
+            before_data,
+        }
+    }
+
+    /// The reply to a request, up to where its data begins.
+    pub(super) fn begin(&self, id: &CallId) -> Result<Vec<u8>> {
+        let mut reply = Vec::with_capacity(REPLY_BYTES);
+        reply.extend_from_slice(self.before_id.as_bytes());
+        match id {
+            CallId::Number(id) => push_json(&mut reply, id)?,
+            CallId::Text(id) => reply.extend_from_slice(id.as_bytes()),
+        }
+        reply.extend_from_slice(self.before_data.as_bytes());
+        Ok(reply)
+    }
+
+    /// The whole reply, once its data stands behind the beginning.
+    pub(super) fn end(mut reply: Vec<u8>) -> Result<Message> {
+        reply.push(b'}');
+        String::from_utf8(reply)
+            .map(Message::from)
+            .map_err(unencodable)
     }
 }
 
@@ -246,52 +288,67 @@ fn encode(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(unencodable)
 }
 
-/// A text with a value as JSON behind it.
-pub(super) fn with_json(text: String, value: &impl Serialize) -> Result<String> {
-    let mut bytes = text.into_bytes();
-    serde_json::to_writer(&mut bytes, value).map_err(unencodable)?;
-    String::from_utf8(bytes).map_err(unencodable)
+/// Puts a value behind what is there, as JSON.
+pub(super) fn push_json(text: &mut Vec<u8>, value: &impl Serialize) -> Result<()> {
+    serde_json::to_writer(text, value).map_err(unencodable)
 }
 
 impl CallId {
-    fn parse(text: &ByteString, raw: &RawValue) -> Option<Self> {
-        let json = raw.get();
-        let is_number = json.len() <= 20 && json.bytes().all(|byte| byte.is_ascii_digit());
-        // With its quotes, and as it was escaped.
-        let is_text = json.starts_with('"') && (3..=MAX_NAME_BYTES + 2).contains(&json.len());
-        (is_number || is_text).then(|| Self(text.slice_ref(json)))
+    fn of(text: &ByteString, id: &Scalar<'_>) -> Option<Self> {
+        let is_bounded = |id: &str| (1..=MAX_NAME_BYTES).contains(&id.len());
+        match id {
+            Scalar::Number(id) => Some(Self::Number(*id)),
+            Scalar::Text(id) if is_bounded(id) => {
+                // It has no escapes: with the quotes around it, it is the JSON that it came as.
+                let place = place(text, id);
+                let quoted = &text[place.start - 1..=place.end];
+                Some(Self::Text(text.slice_ref(quoted)))
+            }
+            Scalar::Escaped(id) if is_bounded(id) => Some(Self::Text(
+                serde_json::Value::from(&**id).to_string().into(),
+            )),
+            _ => None,
+        }
     }
 }
 
-fn parse_name(raw: &RawValue) -> Option<&str> {
-    let name = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    is_name(name).then_some(name)
+/// Where in a text a part of it stands.
+pub(super) fn place(text: &str, part: &str) -> Range<usize> {
+    let begin = part.as_ptr() as usize - text.as_ptr() as usize;
+    begin..begin + part.len()
 }
 
 fn push_field(text: &mut String, name: &str, json: &str) {
-    text.push_str(&quoted(name));
-    text.push(':');
+    push_name(text, name);
     text.push_str(json);
 }
 
+fn push_name(text: &mut String, name: &str) {
+    push_quoted(text, name);
+    text.push(':');
+}
+
 /// A name as JSON. Nearly all need no escape.
-fn quoted(name: &str) -> Cow<'static, str> {
-    match name {
-        "event" => "\"event\"".into(),
-        "data" => "\"data\"".into(),
-        "id" => "\"id\"".into(),
-        "reply" => "\"reply\"".into(),
-        "error" => "\"error\"".into(),
-        name => serde_json::Value::from(name).to_string().into(),
+fn push_quoted(text: &mut String, name: &str) {
+    if is_name(name) {
+        text.push('"');
+        text.push_str(name);
+        text.push('"');
+    } else {
+        text.push_str(&quoted(name));
     }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 #[derive(Default)]
 struct Fields<'a> {
-    event: Option<&'a RawValue>,
+    event: Option<Scalar<'a>>,
     data: Option<&'a RawValue>,
-    id: Option<&'a RawValue>,
-    reply: Option<&'a RawValue>,
+    id: Option<Scalar<'a>>,
+    reply: Option<Scalar<'a>>,
     error: Option<&'a RawValue>,
 }
 
@@ -307,18 +364,15 @@ impl<'de> Visitor<'de> for FieldsOf<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
         while let Some(field) = map.next_key_seed(FieldOf(self.0))? {
-            let place = match field {
-                Field::Event => &mut fields.event,
-                Field::Data => &mut fields.data,
-                Field::Id => &mut fields.id,
-                Field::Reply => &mut fields.reply,
-                Field::Error => &mut fields.error,
-                Field::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
+            let is_first = match field {
+                Field::Event => fields.event.replace(map.next_value()?).is_none(),
+                Field::Data => fields.data.replace(map.next_value()?).is_none(),
+                Field::Id => fields.id.replace(map.next_value()?).is_none(),
+                Field::Reply => fields.reply.replace(map.next_value()?).is_none(),
+                Field::Error => fields.error.replace(map.next_value()?).is_none(),
+                Field::Other => map.next_value::<IgnoredAny>().map(|_| true)?,
             };
-            if place.replace(map.next_value()?).is_some() {
+            if !is_first {
                 // Two readers could take two different ones for the event.
                 return Err(A::Error::custom("a field twice"));
             }
@@ -367,6 +421,77 @@ impl Visitor<'_> for FieldOf<'_> {
     }
 }
 
+/// A name or an id, as far as it can be one.
+enum Scalar<'a> {
+    Text(&'a str),
+    /// A text that came with escapes.
+    Escaped(String),
+    Number(u64),
+    /// Anything else.
+    Wrong,
+}
+
+impl<'a> Scalar<'a> {
+    fn as_name(&self) -> Option<&'a str> {
+        match self {
+            Self::Text(name) if is_name(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_any(AnyScalar)
+    }
+}
+
+struct AnyScalar;
+
+impl<'de> Visitor<'de> for AnyScalar {
+    type Value = Scalar<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name or an id")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Escaped(text.to_owned()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Number(number))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Wrong)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Wrong)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Wrong)
+    }
+
+    fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Wrong)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Scalar<'de>, A::Error> {
+        IgnoredAny.visit_seq(items).map(|_| Scalar::Wrong)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Scalar<'de>, A::Error> {
+        IgnoredAny.visit_map(fields).map(|_| Scalar::Wrong)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,8 +513,8 @@ mod tests {
             read(&r#"{"id":"a-1","event":"bid","data":{"amount":7},"more":[1]}"#.into()),
             Ok(Incoming::Event {
                 name: "bid",
-                data: Some(r#"{"amount":7}"#.into()),
-                id: Some(CallId(r#""a-1""#.into())),
+                data: Some(r#"{"amount":7}"#),
+                id: Some(CallId::Text(r#""a-1""#.into())),
             })
         );
         assert_eq!(

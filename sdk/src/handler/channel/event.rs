@@ -96,27 +96,28 @@ impl fmt::Debug for Event {
     }
 }
 
-impl From<&Event> for EventSnapshot {
-    fn from(event: &Event) -> Self {
-        Self {
-            name: event.name.to_owned(),
+impl Event {
+    /// It as data, inside of this middleware.
+    pub(super) fn snapshot(&self, middleware: Vec<String>) -> EventSnapshot {
+        EventSnapshot {
+            name: self.name.to_owned(),
             from: "peer",
-            scopes: event.terms.scopes.clone(),
-            per_second: event
+            scopes: self.terms.scopes.clone(),
+            per_second: self
                 .terms
                 .rate
                 .as_ref()
                 .map(|rate| rate.events_per_second()),
             timeout_ms: Some(
-                event
-                    .terms
+                self.terms
                     .timeout
                     .as_millis()
                     .try_into()
                     .unwrap_or(u64::MAX),
             ),
+            middleware,
             #[cfg(feature = "asyncapi")]
-            types: event.types.clone(),
+            types: self.types.clone(),
             #[cfg(feature = "asyncapi")]
             manners: crate::handler::event_snapshot::Manners::default(),
         }

@@ -1,6 +1,6 @@
 //! Functions that serve events.
 
-use std::{any::Any, future::Future, marker::PhantomData, sync::Arc};
+use std::{any::Any, future::Future, marker::PhantomData, pin::pin, sync::Arc};
 
 use crate::handler::extract::Provided;
 use futures::future::BoxFuture;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     call::{Call, FromCall},
-    envelope::with_json,
+    envelope::push_json,
     serve,
     terms::Terms,
 };
@@ -29,7 +29,7 @@ use crate::message::{BoxError, Error, Result};
 )]
 pub trait EventFunction<Args>: Send + Sync + 'static {
     /// Serves the event; what it returns goes behind `reply`, as JSON.
-    fn call(&self, call: &Call, reply: String) -> impl Future<Output = Result<String>> + Send;
+    fn call(&self, call: &Call, reply: Vec<u8>) -> impl Future<Output = Result<Vec<u8>>> + Send;
 
     /// Whether an app with these values can ever run it.
     ///
@@ -74,14 +74,15 @@ impl<Args: 'static, F: EventFunction<Args>> Erased for Typeless<F, Args> {
     // One box for all that an event does: its function runs inside of what is around it.
     fn serve(self: Arc<Self>, call: Call, terms: Arc<Terms>) -> BoxFuture<'static, Result<()>> {
         Box::pin(async move {
-            let served = self.0.call(&call, call.begin_reply());
+            // Pinned here, so that what is around it holds no more of it than a pointer.
+            let served = pin!(self.0.call(&call, call.begin_reply()?));
             serve::event(&call, &terms, served).await
         })
     }
 
     fn part(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<()>> {
         Box::pin(async move {
-            serve::farewell(&call, self.0.call(&call, String::new())).await;
+            serve::farewell(&call, pin!(self.0.call(&call, Vec::new()))).await;
             Ok(())
         })
     }
@@ -158,10 +159,11 @@ macro_rules! impl_functions {
             E: Into<BoxError>,
             $($arg: FromCall + 'static,)*
         {
-            async fn call(&self, call: &Call, reply: String) -> Result<String> {
+            async fn call(&self, call: &Call, mut reply: Vec<u8>) -> Result<Vec<u8>> {
                 $(let $arg = $arg::from_call(call).await?;)*
                 let returned = self($($arg),*).await.map_err(Error::handler)?;
-                with_json(reply, &returned)
+                push_json(&mut reply, &returned)?;
+                Ok(reply)
             }
 
             fn check(&self, provided: &Provided<'_>) -> Result<()> {

@@ -2,16 +2,31 @@
 
 use serde::Serialize;
 
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Replies};
 use crate::handler::middleware::MessageStack;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Policies {
     pub(super) envelope: Envelope,
+    pub(super) replies: Replies,
     pub(super) middleware: MessageStack,
     pub(super) unknown: EventErrors,
     pub(super) invalid: EventErrors,
     pub(super) failed: EventErrors,
+}
+
+impl Policies {
+    /// The defaults, in these words.
+    pub(super) fn of(envelope: Envelope) -> Self {
+        Self {
+            replies: Replies::new(&envelope),
+            envelope,
+            middleware: MessageStack::default(),
+            unknown: EventErrors::default(),
+            invalid: EventErrors::default(),
+            failed: EventErrors::default(),
+        }
+    }
 }
 
 /// What becomes of an event that nobody knows, that does not decode, or whose function fails.

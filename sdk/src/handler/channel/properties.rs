@@ -4,7 +4,7 @@ use arbitrary::Unstructured;
 use bytestring::ByteString;
 use serde_json::Value;
 
-use super::envelope::{Envelope, Incoming, MAX_NAME_BYTES, is_name};
+use super::envelope::{Envelope, Incoming, MAX_NAME_BYTES, Replies, is_name};
 
 /// Stands for what nobody but the application may see.
 const SECRET: &str = "hunter2";
@@ -20,11 +20,13 @@ pub fn envelopes_are_read_or_refused(u: &mut Unstructured<'_>) -> arbitrary::Res
             assert!(is_name(name), "a name out of bounds");
             let sent: Value = serde_json::from_str(&text).expect("it was read");
             assert_eq!(sent["event"], name);
-            let data = data.map_or(Value::Null, |data| parsed(&data));
+            let data = data.map_or(Value::Null, parsed);
             assert_eq!(sent["data"], data);
             id.map(|id| {
-                let reply = envelope.begin_reply(&id) + "null}";
-                (reply.into(), sent["id"].clone())
+                let mut reply = Replies::new(&envelope).begin(&id).expect("it is JSON");
+                reply.extend_from_slice(b"null");
+                let reply = Replies::end(reply).expect("it is text");
+                (reply, sent["id"].clone())
             })
         }
         Ok(Incoming::Reply { .. }) => {

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use super::{
     call::{Call, Connection},
     channel::Channel,
-    envelope::{CallId, Incoming, Malformed},
+    envelope::{CallId, Incoming, Malformed, place},
     peer::ChannelPeer,
     policies::EventErrors,
     serve::refuse,
@@ -80,7 +80,9 @@ impl Handler<()> for Channel {
     }
 
     fn events(&self) -> Vec<EventSnapshot> {
-        let mut events: Vec<_> = self.events.values().map(EventSnapshot::from).collect();
+        let around = self.policies.middleware.names();
+        let served = self.events.values();
+        let mut events: Vec<_> = served.map(|event| event.snapshot(around.clone())).collect();
         events.extend(self.settings.emitted.iter().cloned());
         #[cfg(feature = "asyncapi")]
         for event in &mut events {
@@ -124,25 +126,37 @@ async fn run(channel: Channel, context: Context, mut socket: Socket) -> Result<(
     };
     let mut is_open = true;
     loop {
-        channel.start_waiting().await?;
-        let is_at_work = !channel.is_idle();
-        if !is_open && !is_at_work {
-            return Ok(());
-        }
-        let message = tokio::select! {
-            biased;
-            ended = channel.next_ended(), if is_at_work => {
-                ended?;
-                continue;
+        let message = if channel.is_idle() {
+            if !is_open {
+                return Ok(());
             }
-            // What came behind the last event may be a reply that a running one waits for.
-            message = socket.read_beside(is_at_work), if is_open && channel.wants_input() => message?,
+            socket.read().await?
+        } else {
+            tokio::select! {
+                biased;
+                ended = channel.next_ended() => {
+                    ended?;
+                    if !is_open && channel.peer().sender().is_closed() {
+                        // Nobody is there to be answered: what has not begun need not begin.
+                        channel.waiting.clear();
+                    }
+                    channel.begin_waiting().await?;
+                    continue;
+                }
+                // What came behind the last event may be a reply that a running one waits for.
+                message = socket.read_at_work(), if is_open && channel.wants_input() => message?,
+            }
         };
         match message {
             Some(message) => channel.take(message).await?,
             None => {
                 is_open = false;
-                channel.end_input(socket.is_draining());
+                if let Some(drain) = &channel.channel.settings.drain
+                    && socket.is_draining()
+                {
+                    let parting = Call::of_connection(&channel.connection);
+                    channel.running.push(drain.part(parting));
+                }
             }
         }
     }
@@ -162,37 +176,31 @@ impl Running {
         has_room || self.peer().asked().is_waiting()
     }
 
-    /// Begins what may begin. Most events are through at once.
-    async fn start_waiting(&mut self) -> Result<()> {
-        while self.running.len() < self.channel.settings.side_by_side {
+    fn may_begin(&self) -> bool {
+        self.running.len() < self.channel.settings.side_by_side
+    }
+
+    /// Begins what waits, as far as it may begin.
+    async fn begin_waiting(&mut self) -> Result<()> {
+        while self.may_begin() {
             let Some(call) = self.waiting.pop_front() else {
                 break;
             };
             self.waiting_bytes -= call.held_bytes();
-            let Some(event) = self.channel.events.get(call.name()) else {
-                continue;
-            };
-            let mut serving = event.function.serve(call, &event.terms);
-            match poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx))).await {
-                Poll::Ready(ended) => ended?,
-                Poll::Pending => self.running.push(serving),
+            if let Some(event) = self.channel.events.get(call.name()) {
+                self.begin(event.function.serve(call, &event.terms)).await?;
             }
         }
         Ok(())
     }
 
-    /// Nobody sends any more: the peer has ended it, or the server shuts down.
-    fn end_input(&mut self, is_draining: bool) {
-        let connection = &self.connection;
-        match &self.channel.settings.drain {
-            Some(drain) if is_draining => {
-                self.running
-                    .push(drain.part(Call::of_connection(connection)));
-            }
-            // Nobody is there to be answered: what has not begun need not begin.
-            _ if connection.peer.sender().is_closed() => self.waiting.clear(),
-            _ => {}
+    /// Begins one. Most are through at once.
+    async fn begin(&mut self, mut serving: Serving) -> Result<()> {
+        match poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx))).await {
+            Poll::Ready(ended) => return ended,
+            Poll::Pending => self.running.push(serving),
         }
+        Ok(())
     }
 
     /// The next of the running events to end.
@@ -233,7 +241,7 @@ impl Running {
                 return self.connection.refuse_text(id.as_ref(), error).await;
             }
         };
-        let Some((name, _)) = self.channel.events.get_key_value(name) else {
+        let Some(event) = self.channel.events.get(name) else {
             let error = Error::new(
                 ErrorKind::NotFound,
                 "WHARF_UNKNOWN_EVENT",
@@ -251,7 +259,11 @@ impl Running {
             );
             return refuse(self.peer(), EventErrors::Reply, id.as_ref(), error).await;
         }
-        let call = Call::new(&self.connection, name, data, id);
+        let data = data.map(|data| place(&text, data));
+        let call = Call::new(&self.connection, event.name, text, data, id);
+        if self.waiting.is_empty() && self.may_begin() {
+            return self.begin(event.function.serve(call, &event.terms)).await;
+        }
         self.waiting_bytes += call.held_bytes();
         self.waiting.push_back(call);
         Ok(())

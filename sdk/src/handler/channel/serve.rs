@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::AssertUnwindSafe,
-    pin::pin,
+    pin::{Pin, pin},
     task::Poll,
     time::Duration,
 };
@@ -11,7 +11,13 @@ use std::{
 use futures::FutureExt;
 use tokio::time::timeout;
 
-use super::{call::Call, envelope::CallId, peer::ChannelPeer, policies::EventErrors, terms::Terms};
+use super::{
+    call::Call,
+    envelope::{CallId, Replies},
+    peer::ChannelPeer,
+    policies::EventErrors,
+    terms::Terms,
+};
 use crate::{
     handler::middleware::Inbound,
     message::{CloseFrame, Error, ErrorKind, Message, Result},
@@ -23,14 +29,11 @@ use crate::{
 pub(super) async fn event(
     call: &Call,
     terms: &Terms,
-    served: impl Future<Output = Result<String>> + Send,
+    served: Pin<&mut (impl Future<Output = Result<Vec<u8>>> + Send)>,
 ) -> Result<()> {
     let error = match guarded(call, terms, served).await {
         Ok(_) if !call.wants_reply() => return Ok(()),
-        Ok(mut reply) => {
-            reply.push('}');
-            return send(call.peer(), reply.into()).await;
-        }
+        Ok(reply) => return send(call.peer(), Replies::end(reply)?).await,
         Err(error) => error,
     };
     let policies = call.policies();
@@ -48,7 +51,10 @@ pub(super) async fn event(
 
 /// Runs what a channel does before the server closes its connection. Its failure is no reason to
 /// close it otherwise.
-pub(super) async fn farewell(call: &Call, said: impl Future<Output = Result<String>> + Send) {
+pub(super) async fn farewell(
+    call: &Call,
+    said: Pin<&mut (impl Future<Output = Result<Vec<u8>>> + Send)>,
+) {
     // The shutdown has a deadline, shortly before which it closes the connection in any case.
     if let Err(error) = bounded(LONGEST, said).await {
         call.peer().sender().tell_observers(error);
@@ -59,8 +65,8 @@ pub(super) async fn farewell(call: &Call, said: impl Future<Output = Result<Stri
 async fn guarded(
     call: &Call,
     terms: &Terms,
-    served: impl Future<Output = Result<String>> + Send,
-) -> Result<String> {
+    served: Pin<&mut (impl Future<Output = Result<Vec<u8>>> + Send)>,
+) -> Result<Vec<u8>> {
     terms.admit(call)?;
     if call.policies().middleware.is_empty() {
         return bounded(terms.timeout, served).await;
@@ -73,8 +79,8 @@ async fn guarded(
 async fn inside(
     call: &Call,
     terms: &Terms,
-    served: impl Future<Output = Result<String>> + Send,
-) -> Result<String> {
+    served: Pin<&mut (impl Future<Output = Result<Vec<u8>>> + Send)>,
+) -> Result<Vec<u8>> {
     let middleware = &call.policies().middleware;
     let sender = call.peer().sender();
     let inbound = Inbound::of_event(call.context(), sender, call.name(), call.data());
