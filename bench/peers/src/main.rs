@@ -3,7 +3,11 @@
 //! `deflate-peer <kind> <addr> [--nodelay] [--max-seconds <n>]`: `/echo` is plain, `/deflate`
 //! compresses each message by itself, `/takeover` with what was said before.
 
-#[allow(dead_code, reason = "shared with the servers of the bench, which use all of it")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the servers of the bench, a library, which use all of it"
+)]
 #[path = "../../src/serve.rs"]
 mod serve;
 mod sockudo_ws;
