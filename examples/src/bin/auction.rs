@@ -13,12 +13,12 @@
 //! |---|---:|---:|
 //! | rooms and presence | 85 | 32: `Bidder`, `enter`, `watchers`, and two publishes |
 //! | a dispatcher with ids and permissions | 55 | 12: the `Channel` |
-//! | requests of the server | 58 | 0: `peer.request("event", &data, within).await` where one is made |
+//! | requests of the server | 58 | 4: `bidder.request("confirm", …)`, and what becomes of the answer |
 //! | a rate per user | 35 | 1: `EventRate` |
 //! | a Prometheus observer | 87 | 0: `.observer(Metrics)` of the feature `metrics`, and any exporter |
 //! | a cookie authenticator | 19 | 1: `cookie("session", verify)` |
 //!
-//! All of it, without its tests, is 121 lines of code.
+//! All of it, without its tests, is 141 lines of code.
 
 use std::{
     collections::HashMap,
@@ -38,7 +38,16 @@ use wharf::{
 
 /// The highest bid of each lot.
 #[derive(Clone, Default)]
-struct Lots(Arc<Mutex<HashMap<String, u64>>>);
+struct Lots(Arc<Mutex<HashMap<String, Highest>>>);
+
+struct Highest {
+    amount: u64,
+    name: Arc<str>,
+    bidder: ChannelPeer,
+}
+
+/// How long a bidder may think about it.
+const CONFIRM: Duration = Duration::from_secs(10);
 
 /// What a connection holds: its place in the lot's room.
 struct Bidder {
@@ -78,16 +87,22 @@ async fn bid(
     Data(Bid { amount }): Data<Bid>,
     Path(lot): Path<String>,
     State(lots): State<Lots>,
+    who: Principal,
+    peer: ChannelPeer,
     bidder: Held<Bidder>,
 ) -> Result<Accepted> {
     {
         let mut lots = lots.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let highest = lots.entry(lot).or_default();
-        if amount <= *highest {
-            let message = format!("bid more than {highest}");
-            return Err(Error::new(ErrorKind::InvalidInput, "BID_TOO_LOW", message));
+        let highest = lots.get(&lot).map_or(0, |highest| highest.amount);
+        if amount <= highest {
+            return Err(refused("BID_TOO_LOW", format!("bid more than {highest}")));
         }
-        *highest = amount;
+        let highest = Highest {
+            amount,
+            name: who.id,
+            bidder: peer,
+        };
+        lots.insert(lot, highest);
     }
     let news = Envelope::default().message("outbid", &amount)?;
     bidder.room.publish(news).except(&bidder.seat).await?;
@@ -99,25 +114,30 @@ async fn watchers(bidder: Held<Bidder>) -> Result<Vec<serde_json::Value>> {
     Ok(members.into_iter().map(|member| member.metadata).collect())
 }
 
+/// Whoever bid most is asked whether they still want it; if not, the lot begins anew.
 async fn sell(
     Path(lot): Path<String>,
     State(lots): State<Lots>,
-    who: Principal,
-    bidder: Held<Bidder>,
+    auctioneer: Held<Bidder>,
 ) -> Result<()> {
-    let amount = {
+    let highest = {
         let mut lots = lots.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lots.remove(&lot).unwrap_or_default()
+        lots.remove(&lot)
+            .ok_or_else(|| refused("NO_BID", "nobody has bid for it"))?
     };
-    let news = Envelope::default().message(
-        "sold",
-        &Sold {
-            to: &who.id,
-            amount,
-        },
-    )?;
-    bidder.room.publish(news).await?;
+    let amount = highest.amount;
+    let wanted = highest.bidder.request("confirm", &amount, CONFIRM).await;
+    if !wanted.unwrap_or(false) {
+        return Err(refused("NOT_CONFIRMED", "the bidder does not want it"));
+    }
+    let to = &highest.name;
+    let news = Envelope::default().message("sold", &Sold { to, amount })?;
+    auctioneer.room.publish(news).await?;
     Ok(())
+}
+
+fn refused(code: &'static str, message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidInput, code, message.into())
 }
 
 /// Anybody's name is their token here; `auctioneer` may sell.
@@ -203,11 +223,21 @@ mod tests {
                 .map(|who| who.as_array().map(Vec::len)),
             Ok(Some(3))
         );
-        auctioneer
-            .call("sell", json!(null))
-            .await
-            .expect("may sell");
-        assert_eq!(alice.expect_event("sold").await["amount"], 11);
+        for (wants, result) in [(false, Err("NOT_CONFIRMED")), (true, Ok(json!(null)))] {
+            bob.call("bid", json!({ "amount": 12 }))
+                .await
+                .expect("more");
+            let confirm = async {
+                let (amount, request) = bob.expect_request("confirm").await;
+                assert!(amount.is_number());
+                bob.answer(request, wants).await;
+            };
+            let (sold, ()) = tokio::join!(auctioneer.call("sell", json!(null)), confirm);
+            let code = sold.map_err(|error| error["code"].as_str().unwrap_or_default().to_owned());
+            assert_eq!(code, result.map_err(str::to_owned));
+        }
+        let sold = alice.expect_event("sold").await;
+        assert_eq!((&sold["to"], &sold["amount"]), (&json!("bob"), &json!(12)));
         host.connect("/auctions/vase").expect_rejected(401).await;
         Ok(())
     }
