@@ -98,3 +98,19 @@ async fn of_typed_messages() {
     assert_eq!(paths(&answer["error"]).len(), 3);
     assert!(paths(&answer["error"]).contains(&"maxAmount"));
 }
+
+#[tokio::test]
+async fn are_capped() {
+    let fail = async || -> Result<()> {
+        let error = wharf_sdk::codec::invalid("TOO_MUCH", "all of it");
+        Err((0..20).fold(error, |error, at| {
+            error.with_issue(format!("at[{at}]"), "x".repeat(500))
+        }))
+    };
+    let app = App::builder().route(Route::new("/", Channel::new().on("fail", fail)));
+    let mut client = TestHost::new(app.build().unwrap()).connect("/").await;
+    let error = client.call("fail", json!(null)).await.unwrap_err();
+    assert_eq!(paths(&error).len(), 8);
+    let issues = error["issues"].as_array().unwrap();
+    assert_eq!(issues[0]["message"].as_str().map(str::len), Some(160));
+}
