@@ -221,6 +221,18 @@ fn compressed() -> Vec<Entry> {
             Offer::Forget,
             Some("deflate-copies"),
         ),
+        (
+            "deflate-6-copies",
+            "/fan-deflate-6-copies",
+            Offer::Forget,
+            None,
+        ),
+        (
+            "deflate-6-once",
+            "/fan-deflate-6",
+            Offer::Forget,
+            Some("deflate-6-copies"),
+        ),
     ] {
         let routes = [(Role::JsonFan, path)];
         let mut entry = entry(

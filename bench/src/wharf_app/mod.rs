@@ -52,6 +52,8 @@ pub fn app_over(hub: HubBuilder, options: &ServeOptions) -> Result<App> {
         .route(Route::new("/fan-copies", fan::copies))
         .route(Route::new("/fan-deflate", fan::shared).compression(forget))
         .route(Route::new("/fan-deflate-copies", fan::copies).compression(forget))
+        .route(Route::new("/fan-deflate-6", fan::shared).compression(forget.level(6)))
+        .route(Route::new("/fan-deflate-6-copies", fan::copies).compression(forget.level(6)))
         .route(Route::new("/value-once", fan::value_once))
         .route(Route::new("/value-each", fan::value_each))
         .route(Route::new("/hub", rooms::one_room))
