@@ -16,10 +16,10 @@ use wharf_sdk::{App, AppHandle, Configure, Result, Route, Socket};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Between two powers of two of the table of sessions, so that its growth counts once, for all.
-const SESSIONS: usize = 448;
+const SESSIONS: usize = 896;
 
 /// What a session may take: its connection and task in tokio, its timer, its handler and itself.
-const MOST_BYTES: i64 = 2400;
+const MOST_BYTES: i64 = 2048;
 
 /// When nothing has happened for this long, a session gives back what it had for its last messages.
 const HEARTBEAT: Duration = Duration::from_millis(250);

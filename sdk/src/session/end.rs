@@ -15,7 +15,6 @@ use crate::message::{CloseFrame, CloseOutcome, Error, Phase};
 /// What is owed once a session ends, and released with it on every path.
 pub(crate) struct SessionEnd {
     hooks: Arc<dyn SessionHooks>,
-    shared: Arc<Shared>,
     guards: Guards,
     _counted: (Option<Enrolled>, Option<Slot>),
 }
@@ -23,13 +22,11 @@ pub(crate) struct SessionEnd {
 impl SessionEnd {
     pub(crate) fn new(
         hooks: Arc<dyn SessionHooks>,
-        shared: Arc<Shared>,
         guards: Guards,
         counted: (Option<Enrolled>, Option<Slot>),
     ) -> Self {
         Self {
             hooks,
-            shared,
             guards,
             _counted: counted,
         }
@@ -40,22 +37,21 @@ impl SessionEnd {
         self.hooks.close_frame_for(error)
     }
 
-    pub(crate) fn tell_upgraded(&self) {
-        self.hooks.upgraded(&self.shared.info);
+    pub(crate) fn tell_upgraded(&self, shared: &Shared) {
+        self.hooks.upgraded(&shared.info);
     }
 
-    pub(crate) fn tell_failed(&self, error: &Error) {
-        self.hooks.failed(&self.shared.info, error);
+    pub(crate) fn tell_failed(&self, shared: &Shared, error: &Error) {
+        self.hooks.failed(&shared.info, error);
     }
 
     /// Tells of the end, and releases what the session held.
-    pub(crate) fn tell_closed(mut self, outcome: &CloseOutcome, counts: Counts) {
+    pub(crate) fn tell_closed(mut self, shared: &Shared, outcome: &CloseOutcome, counts: Counts) {
         for panic in self.guards.release() {
-            self.tell_failed(&panic.in_phase(Phase::Session));
+            self.tell_failed(shared, &panic.in_phase(Phase::Session));
         }
-        let started = self.shared.lock().engine.started();
+        let started = shared.lock().engine.started();
         let duration = now().saturating_duration_since(started);
-        let info = &self.shared.info;
-        self.hooks.closed(info, outcome, duration, counts);
+        self.hooks.closed(&shared.info, outcome, duration, counts);
     }
 }

@@ -2,21 +2,23 @@
 
 use std::{any::Any, sync::Arc};
 
+use super::engine::LazyDeque;
 use crate::message::{Error, catch};
 
 /// Values that are dropped when the session ends. One that panics then harms nobody.
 #[derive(Clone, Default)]
-pub(crate) struct Guards(Vec<Arc<dyn Any + Send + Sync>>);
+pub(crate) struct Guards(LazyDeque<Arc<dyn Any + Send + Sync>>);
 
 impl Guards {
     pub(crate) fn hold(&mut self, guard: impl Any + Send + Sync) {
-        self.0.push(Arc::new(guard));
+        self.0.push_back(Arc::new(guard));
     }
 
     /// Drops them, and says what they threw.
     pub(super) fn release(&mut self) -> Vec<Error> {
-        let guards = self.0.drain(..);
+        let guards = std::mem::take(&mut self.0);
         guards
+            .into_iter()
             .filter_map(|guard| catch(|| drop(guard)).err())
             .collect()
     }

@@ -1,10 +1,13 @@
 //! The handler inside its session.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use futures::future::BoxFuture;
 
-use super::socket::Socket;
+use super::{shared::Shared, socket::Socket};
 use crate::message::Result;
 
 /// What makes a handler's future.
@@ -13,15 +16,15 @@ pub(crate) type Start = Box<dyn FnOnce(Socket) -> BoxFuture<'static, Result<()>>
 /// A session's handler, as far as it has come.
 pub(super) enum Handler {
     /// Not called yet.
-    Prepared(Start, Socket),
+    Prepared(Start),
     Running(BoxFuture<'static, Result<()>>),
     /// It has ended; or the socket is in somebody else's hands.
     Gone,
 }
 
 impl Handler {
-    pub(super) fn new(start: Start, socket: Socket) -> Self {
-        Self::Prepared(start, socket)
+    pub(super) fn new(start: Start) -> Self {
+        Self::Prepared(start)
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -30,15 +33,15 @@ impl Handler {
 
     /// Polls it, and calls it before the first time: inside the session, which catches its panics
     /// from the first line on. Never called once it is gone.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if let Self::Prepared(..) = self
-            && let Self::Prepared(start, socket) = std::mem::replace(self, Self::Gone)
+    pub(super) fn poll(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Self::Prepared(_) = self
+            && let Self::Prepared(start) = std::mem::replace(self, Self::Gone)
         {
-            *self = Self::Running(start(socket));
+            *self = Self::Running(start(Socket::new(Arc::clone(shared))));
         }
         match self {
             Self::Running(future) => future.as_mut().poll(cx),
-            Self::Prepared(..) | Self::Gone => Poll::Ready(Ok(())),
+            Self::Prepared(_) | Self::Gone => Poll::Ready(Ok(())),
         }
     }
 

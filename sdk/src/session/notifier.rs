@@ -1,6 +1,8 @@
 //! Who hears what happens in a session: its handler's side, and the observers.
 
-use std::task::Waker;
+use std::{sync::Arc, task::Waker};
+
+use futures::task::waker_ref;
 
 use crate::{
     message::{CloseCode, CloseFrame, CloseOutcome, Error},
@@ -12,25 +14,15 @@ use crate::{
 };
 
 pub(super) struct Notifier {
-    handler_waker: Waker,
-    told_closing: bool,
-    told_closed: bool,
     /// `None` once the end is told.
     ending: Option<SessionEnd>,
 }
 
 impl Notifier {
-    pub(super) fn new(handler_waker: Waker, ending: SessionEnd) -> Self {
+    pub(super) fn new(ending: SessionEnd) -> Self {
         Self {
-            handler_waker,
-            told_closing: false,
-            told_closed: false,
             ending: Some(ending),
         }
-    }
-
-    pub(super) fn handler_waker(&self) -> &Waker {
-        &self.handler_waker
     }
 
     /// Whether the end is told.
@@ -47,31 +39,31 @@ impl Notifier {
     }
 
     /// Tells the observers of a failure.
-    pub(super) fn tell_failed(&self, failure: &Error) {
+    pub(super) fn tell_failed(&self, shared: &Shared, failure: &Error) {
         if let Some(ending) = &self.ending {
-            ending.tell_failed(failure);
+            ending.tell_failed(shared, failure);
         }
     }
 
     /// Tells the observers of the end, once.
-    pub(super) fn tell_closed(&mut self, outcome: &CloseOutcome, counts: Counts) {
+    pub(super) fn tell_closed(&mut self, shared: &Shared, outcome: &CloseOutcome, counts: Counts) {
         if let Some(ending) = self.ending.take() {
-            ending.tell_closed(outcome, counts);
+            ending.tell_closed(shared, outcome, counts);
         }
     }
 
     /// Wakes whoever waits for what just happened, and tells the observers of failures.
-    pub(super) fn tell(&mut self, shared: &Shared, mut state: Locked<'_>) {
-        let reader = self.take_waiting_reader(shared, &mut state);
-        let tells_closing = !self.told_closing && state.engine.is_closing();
-        let tells_closed = !self.told_closed && state.engine.is_closed();
+    pub(super) fn tell(&mut self, shared: &Arc<Shared>, mut state: Locked<'_>) {
+        let reader = take_waiting_reader(shared, &mut state);
+        let tells_closing = !state.told_closing && state.engine.is_closing();
+        let tells_closed = !state.told_closed && state.engine.is_closed();
         let writer = state.call_writer();
         let has_news =
             tells_closing || tells_closed || state.engine.has_failures() || state.awaits_news();
         if has_news {
-            self.told_closing |= tells_closing;
-            self.told_closed |= tells_closed;
-            self.tell_news(state, tells_closing || tells_closed);
+            state.told_closing |= tells_closing;
+            state.told_closed |= tells_closed;
+            self.tell_news(shared, state, tells_closing || tells_closed);
         } else {
             // Most turns have nothing to tell but that there is something to read.
             drop(state);
@@ -85,7 +77,7 @@ impl Notifier {
     }
 
     #[cold]
-    fn tell_news(&self, mut state: Locked<'_>, tells_ending: bool) {
+    fn tell_news(&self, shared: &Shared, mut state: Locked<'_>, tells_ending: bool) {
         let failures = state.engine.take_failures();
         let is_flushed = state.engine.is_flushed() || state.engine.is_closed();
         // Nobody's turn comes any more: all hear that it is over.
@@ -102,22 +94,22 @@ impl Notifier {
         enders.into_iter().flatten().for_each(Waker::wake);
         gap_watchers.into_iter().flatten().for_each(Waker::wake);
         for failure in failures {
-            self.tell_failed(&failure);
+            self.tell_failed(shared, &failure);
         }
     }
+}
 
-    /// Whom to wake because there is something to read. The handler itself needs no waker: it is
-    /// polled next.
-    fn take_waiting_reader(&self, shared: &Shared, state: &mut State) -> Option<Waker> {
-        if !state.is_reader_waiting || !state.engine.is_readable() {
-            return None;
-        }
-        state.is_reader_waiting = false;
-        let reader = state.reader.as_ref()?;
-        if reader.will_wake(&self.handler_waker) {
-            shared.bell.call_handler_next();
-            return None;
-        }
-        Some(reader.clone())
+/// Whom to wake because there is something to read. The handler itself needs no waker: it is polled
+/// next.
+fn take_waiting_reader(shared: &Arc<Shared>, state: &mut State) -> Option<Waker> {
+    if !state.is_reader_waiting || !state.engine.is_readable() {
+        return None;
     }
+    state.is_reader_waiting = false;
+    let reader = state.reader.as_ref()?;
+    if reader.will_wake(&waker_ref(shared)) {
+        shared.bell.call_handler_next();
+        return None;
+    }
+    Some(reader.clone())
 }

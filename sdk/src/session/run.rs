@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::task::waker_ref;
 use tokio::{task::unconstrained, time::Sleep};
 
 use crate::{
@@ -99,7 +100,7 @@ impl<T: Transport> Session<T> {
             (state.engine.input_room(), state.engine.poll_timeout())
         };
         Self {
-            notifier: Notifier::new(Waker::from(Arc::clone(&shared)), ending),
+            notifier: Notifier::new(ending),
             room,
             deadline,
             in_hand: LazyDeque::new(),
@@ -187,7 +188,8 @@ impl<T: Transport> Session<T> {
                 Message::Close(_) => room.messages = 0,
                 _ => {
                     room.messages -= 1;
-                    room.bytes = room.bytes.saturating_sub(message.payload_bytes());
+                    let bytes = u16::try_from(message.payload_bytes()).unwrap_or(u16::MAX);
+                    room.bytes = room.bytes.saturating_sub(bytes);
                 }
             }
             batch.push(message);
@@ -204,8 +206,9 @@ impl<T: Transport> Session<T> {
         if self.handler.is_gone() {
             return;
         }
-        let mut cx = Context::from_waker(self.notifier.handler_waker());
-        let result = match catch(|| self.handler.poll(&mut cx)) {
+        let waker = waker_ref(&self.shared);
+        let mut cx = Context::from_waker(&waker);
+        let result = match catch(|| self.handler.poll(&self.shared, &mut cx)) {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => result,
             Err(panic) => Err(panic),
@@ -240,7 +243,7 @@ impl<T: Transport> Session<T> {
         }
         engine.handle_traffic(sent.traffic);
         if self.in_hand.is_empty() {
-            engine.give_back(&mut self.in_hand);
+            engine.give_back(std::mem::take(&mut self.in_hand));
         }
         if sent.is_gone {
             engine.handle_gone();
@@ -340,7 +343,8 @@ impl<T: Transport> Session<T> {
             drop(transport);
         });
         if let Err(panic) = dropped {
-            self.notifier.tell_failed(&panic.in_phase(Phase::Session));
+            self.notifier
+                .tell_failed(&self.shared, &panic.in_phase(Phase::Session));
         }
     }
 
@@ -359,7 +363,7 @@ impl<T: Transport> Session<T> {
             let state = self.shared.lock();
             (state.engine.outcome(), state.engine.counts())
         };
-        self.notifier.tell_closed(&outcome, counts);
+        self.notifier.tell_closed(&self.shared, &outcome, counts);
         self.shared.let_go();
         outcome
     }

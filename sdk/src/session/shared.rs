@@ -3,8 +3,10 @@
 use std::{
     ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Wake, Waker},
+    task::Waker,
 };
+
+use futures::task::ArcWake;
 
 use crate::{
     message::{Message, Phase, Result, SharedMessage, catch},
@@ -34,6 +36,9 @@ pub(crate) struct State {
     /// Who waits in `read`. Kept, so that a waiting reader costs no clone a message.
     pub(crate) reader: Option<Waker>,
     pub(crate) is_reader_waiting: bool,
+    /// Those who wait for the end have heard that it has begun; that it is over.
+    pub(super) told_closing: bool,
+    pub(super) told_closed: bool,
     /// Made by whoever is the first to wait for something else than a message.
     waiting: Option<Box<Waiting>>,
     /// Who looks on.
@@ -287,6 +292,8 @@ impl Shared {
                 engine,
                 reader: None,
                 is_reader_waiting: false,
+                told_closing: false,
+                told_closed: false,
                 waiting: None,
                 taps: None,
             }),
@@ -334,12 +341,8 @@ impl Shared {
 }
 
 /// The handler's waker. It takes no lock, so anything may wake the handler at any time.
-impl Wake for Shared {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.bell.call_handler();
+impl ArcWake for Shared {
+    fn wake_by_ref(this: &Arc<Self>) {
+        this.bell.call_handler();
     }
 }

@@ -42,8 +42,7 @@ impl SessionParts {
     pub(crate) fn start<T: Transport>(self, transport: T, handler: Start) -> Session<T> {
         let engine = self.engine();
         let (shared, end) = self.begin(engine);
-        let handler = Handler::new(handler, Socket::new(Arc::clone(&shared)));
-        Session::new(shared, transport, handler, end)
+        Session::new(shared, transport, Handler::new(handler), end)
     }
 
     /// Makes a session without a handler, and the socket that it ends with.
@@ -71,8 +70,8 @@ impl SessionParts {
             enrolled
         });
         let counted = (enrolled, self.slot);
-        let end = SessionEnd::new(self.hooks, Arc::clone(&shared), self.guards, counted);
-        end.tell_upgraded();
+        let end = SessionEnd::new(self.hooks, self.guards, counted);
+        end.tell_upgraded(&shared);
         (shared, end)
     }
 }

@@ -58,8 +58,9 @@ pub struct WireTransport<IO> {
     outbox: Outbox,
     /// What has been read, ever.
     read_bytes: u64,
-    /// What `inbound` was grown to, of which messages may have been cut off since.
-    grown_bytes: usize,
+    /// What `inbound` was grown to, of which messages may have been cut off since. A buffer of
+    /// 4 GiB is as large as any.
+    grown_bytes: u32,
     /// What this side says is said; the rest of what the other one does is discarded.
     is_shut_down: bool,
     /// The other side has ended too.
@@ -167,7 +168,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
                 LARGE_FRAME_BYTES.. => LARGE_READ_BYTES,
             };
             self.inbound.reserve(wanted.max(at_least));
-            self.grown_bytes = self.inbound.capacity();
+            self.grown_bytes = u32::try_from(self.inbound.capacity()).unwrap_or(u32::MAX);
         }
         let count = ready!(pin!(self.io.read_buf(&mut self.inbound)).poll(cx))?;
         self.read_bytes += count as u64;
@@ -363,7 +364,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     fn rest(&mut self) {
         self.outbox.rest();
         let held = self.inbound.len();
-        if self.grown_bytes > LARGE_BYTES.max(4 * held) {
+        if self.grown_bytes as usize > LARGE_BYTES.max(4 * held) {
             // The large message that it grew for is cut off, or the pool would have no use for it.
             self.inbound = BytesMut::from(&self.inbound[..]);
             self.grown_bytes = 0;

@@ -28,7 +28,8 @@ const GROWTH_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Decoder {
     origin: Origin,
-    limits: WireLimits,
+    max_fragments: u32,
+    max_message_bytes: usize,
     /// The frame whose payload is arriving.
     frame: Option<Frame>,
     /// The message whose fragments are arriving. Boxed, since there is none between messages.
@@ -54,7 +55,7 @@ struct Assembly {
     is_text: bool,
     payload: BytesMut,
     /// Those that began.
-    fragments: usize,
+    fragments: u32,
     complete_fragments: u64,
     utf8: Utf8Stream,
     /// Where the message is compressed.
@@ -68,7 +69,8 @@ impl Decoder {
     pub fn new(limits: WireLimits) -> Self {
         Self {
             origin: Origin::Client,
-            limits,
+            max_fragments: u32::try_from(limits.max_fragments).unwrap_or(u32::MAX),
+            max_message_bytes: limits.max_message_bytes,
             frame: None,
             message: None,
             inflater: None,
@@ -182,7 +184,7 @@ impl Decoder {
                 (None, OpCode::Continuation) => return Err(unexpected_continuation()),
                 (None, _) => {}
                 (Some(message), OpCode::Continuation) => {
-                    message.begin_fragment(self.limits.max_fragments)?;
+                    message.begin_fragment(self.max_fragments)?;
                     is_deflated = message.inflating.is_some();
                     held_bytes = message.payload.len();
                 }
@@ -208,7 +210,7 @@ impl Decoder {
     /// Refuses a message of this size, reassembled, if it is over the limit.
     #[inline]
     pub(super) fn check_message_bytes(&self, total: u64) -> Result<(), Error> {
-        let limit = self.limits.max_message_bytes;
+        let limit = self.max_message_bytes;
         match total <= limit as u64 {
             true => Ok(()),
             false => Err(too_large(limit)),
@@ -283,8 +285,8 @@ impl Assembly {
     }
 
     /// Counts another fragment, if the limit allows it.
-    fn begin_fragment(&mut self, limit: usize) -> Result<(), Error> {
-        self.fragments += 1;
+    fn begin_fragment(&mut self, limit: u32) -> Result<(), Error> {
+        self.fragments = self.fragments.saturating_add(1);
         if self.fragments > limit {
             return Err(Error::new(
                 ErrorKind::TooLarge,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, Semaphore},
     time::timeout,
 };
 
@@ -61,7 +61,6 @@ struct Taken {
     /// Written under the lock of the crowd.
     is_evicted: AtomicBool,
     evicted: Notify,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Seats {
@@ -96,8 +95,9 @@ impl Seats {
             hall: Arc::clone(hall),
             is_evicted: AtomicBool::new(false),
             evicted: Notify::new(),
-            _permit: permit,
         });
+        // Given back when the seat is: a permit would point at what the hall points at.
+        permit.forget();
         crowd.waiting.insert(number, Arc::downgrade(&seat));
         Some(Seat(seat))
     }
@@ -177,6 +177,7 @@ impl Seat {
 impl Drop for Taken {
     fn drop(&mut self) {
         self.hall.crowd().remove(self.number);
+        self.hall.free.add_permits(1);
     }
 }
 

@@ -348,11 +348,11 @@ impl Engine {
         // As with the heartbeat, data does not move the deadline.
         if self.data_at + idle > now {
             // What is under way now began after it.
-            self.idle_mark = Unfinished::default();
+            self.idle_mark.forget();
             return self.timers.set(Timer::Idle, self.data_at + idle);
         }
-        if self.is_input_held() || has_advanced(self.idle_mark, unfinished, idle) {
-            self.idle_mark = unfinished;
+        let mark = self.idle_mark.replace(unfinished);
+        if self.is_input_held() || has_advanced(mark, unfinished, idle) {
             return self.timers.set(Timer::Idle, now + idle);
         }
         self.expire(

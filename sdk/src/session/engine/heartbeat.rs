@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::wire::Unfinished;
+use super::progress::Mark;
 
 #[derive(Debug, Default)]
 pub(super) struct Heartbeat {
@@ -14,7 +14,7 @@ pub(super) struct Heartbeat {
     pub(super) ping: Ping,
     pub(super) round_trip: Option<Duration>,
     /// What the silence timer last saw of a message under way.
-    pub(super) mark: Unfinished,
+    pub(super) mark: Mark,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

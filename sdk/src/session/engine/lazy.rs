@@ -6,7 +6,7 @@ use std::{
 };
 
 /// A queue behind a pointer, made when something is first put in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[expect(
     clippy::box_collection,
     reason = "most sessions have nothing in most queues"

@@ -37,10 +37,10 @@ impl Engine {
         };
         if self.heard_at + interval > now {
             // What is under way now began, or at least went on, after it.
-            self.heartbeat.mark = Unfinished::default();
+            self.heartbeat.mark.forget();
             return self.timers.set(Timer::Heartbeat, self.heard_at + interval);
         }
-        let mark = std::mem::replace(&mut self.heartbeat.mark, unfinished);
+        let mark = self.heartbeat.mark.replace(unfinished);
         if has_advanced(mark, unfinished, interval) {
             return self.await_silence(now);
         }
@@ -99,7 +99,7 @@ impl Engine {
 
     /// No pong in time.
     pub(super) fn miss_pong(&mut self, unfinished: Unfinished, now: Instant) {
-        let mark = std::mem::replace(&mut self.heartbeat.mark, unfinished);
+        let mark = self.heartbeat.mark.replace(unfinished);
         // A message that has been under way since the ping keeps its pong back; behind one that is
         // complete there was room.
         let is_behind = match self.heartbeat.ping {

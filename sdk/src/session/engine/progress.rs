@@ -9,6 +9,24 @@ use crate::wire::Unfinished;
 /// a byte now and then holds no connection.
 const SLOWEST_BYTES_PER_SECOND: u128 = 512;
 
+/// What a timer last saw of a message under way. Mostly there is none, and no box.
+#[derive(Debug, Default)]
+pub(super) struct Mark(Option<Box<Unfinished>>);
+
+impl Mark {
+    /// Remembers this instead of what it was.
+    pub(super) fn replace(&mut self, unfinished: Unfinished) -> Unfinished {
+        let is_under_way = unfinished != Unfinished::default();
+        let next = is_under_way.then(|| Box::new(unfinished));
+        std::mem::replace(&mut self.0, next).map_or_else(Unfinished::default, |before| *before)
+    }
+
+    /// There was none, or it is over.
+    pub(super) fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
 /// Whether a message under way has grown enough since `mark` was made, a `period` ago.
 pub(super) fn has_grown(mark: Unfinished, now: Unfinished, period: Duration) -> bool {
     // What is smaller now is another message.

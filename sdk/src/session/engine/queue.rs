@@ -260,9 +260,9 @@ impl SendQueue {
     }
 
     /// Takes the list back, empty, unless it has another by now.
-    pub(crate) fn give_back(&mut self, empty: &mut LazyDeque<Queued>) {
-        if empty.is_made() && !self.data.is_made() {
-            std::mem::swap(&mut self.data, empty);
+    pub(crate) fn give_back(&mut self, empty: LazyDeque<Queued>) {
+        if !self.data.is_made() {
+            self.data = empty;
         }
     }
 

@@ -11,13 +11,13 @@ use super::{
     heartbeat::Heartbeat,
     lazy::LazyDeque,
     outgoing::Outgoing,
+    progress::Mark,
     queue::{Removed, SendQueue},
 };
 use crate::{
     message::{CloseFrame, Error, Message, Result},
     policy::{Bucket, Limits},
     session::timer::{Timer, TimerTable},
-    wire::Unfinished,
 };
 
 /// How many messages are read ahead of the handler, so that pings and a close behind them are
@@ -66,7 +66,7 @@ pub(crate) struct Engine {
     /// When a data message last came.
     pub(super) data_at: Instant,
     /// What the idle timer last saw of a message under way.
-    pub(super) idle_mark: Unfinished,
+    pub(super) idle_mark: Mark,
 
     pub(super) queue: SendQueue,
     /// Bytes that were taken from the queue and have not left the process.
@@ -120,7 +120,7 @@ impl Engine {
             stalled: None,
             heard_at: now,
             data_at: now,
-            idle_mark: Unfinished::default(),
+            idle_mark: Mark::default(),
             queue: SendQueue::new(limits.queue_bytes, limits.queue_messages),
             unsent_bytes: 0,
             taken_bytes: 0,
@@ -158,13 +158,14 @@ impl Engine {
         let ahead = READ_AHEAD_MESSAGES
             .saturating_sub(self.inbound.len())
             .max(1);
+        let bytes = READ_AHEAD_BYTES.saturating_sub(self.inbound_bytes).max(1);
         InputRoom {
             // The one that is over the rate holds back what is behind it.
-            messages: match &self.bucket {
+            messages: at_most_u16(match &self.bucket {
                 Some(bucket) => bucket.messages_at_once(READ_AHEAD_BYTES).min(ahead),
                 None => ahead,
-            },
-            bytes: READ_AHEAD_BYTES.saturating_sub(self.inbound_bytes).max(1),
+            }),
+            bytes: at_most_u16(bytes),
         }
     }
 
@@ -277,11 +278,15 @@ impl Engine {
     }
 }
 
-/// How much may be read ahead.
+fn at_most_u16(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}
+
+/// How much may be read ahead. Small, for every session keeps one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct InputRoom {
     /// Data messages; none if nothing is to be read.
-    pub(crate) messages: usize,
+    pub(crate) messages: u16,
     /// Their payload bytes; the last one may exceed them.
-    pub(crate) bytes: usize,
+    pub(crate) bytes: u16,
 }

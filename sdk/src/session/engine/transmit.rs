@@ -1,6 +1,6 @@
 //! What leaves next.
 
-use super::{lazy::LazyDeque, queue::Queued, state::Engine};
+use super::{heartbeat::Ping, lazy::LazyDeque, queue::Queued, state::Engine};
 use crate::message::Message;
 
 /// How many messages and payload bytes are taken at a time. What waits in the queue meanwhile can
@@ -41,9 +41,12 @@ impl Engine {
         self.has_output()
     }
 
-    /// Takes the empty list back, for what is written next.
-    pub(crate) fn give_back(&mut self, in_hand: &mut LazyDeque<Queued>) {
-        self.queue.give_back(in_hand);
+    /// Takes the empty list back, for what is written next. While a ping is out, nothing has been
+    /// for a while: then it is let go, as everything was before the ping.
+    pub(crate) fn give_back(&mut self, in_hand: LazyDeque<Queued>) {
+        if self.heartbeat.ping == Ping::None {
+            self.queue.give_back(in_hand);
+        }
     }
 
     /// The next message to hand to the transport.

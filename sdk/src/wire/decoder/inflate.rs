@@ -55,7 +55,7 @@ impl Decoder {
             .as_ref()
             .and_then(|message| message.inflating.as_ref());
         let total = frame_bytes.saturating_add(inflating.map_or(0, Inflating::taken_bytes));
-        let limit = self.limits.max_message_bytes;
+        let limit = self.max_message_bytes;
         let most = limit.saturating_mul(2).saturating_add(OVERHEAD_BYTES);
         if total <= most as u64 {
             return Ok(());
@@ -86,7 +86,7 @@ impl Decoder {
         let part_bytes = buffer.len().min(frame.payload_bytes - frame.done_bytes);
         let part = &mut buffer[..part_bytes];
         mask::apply(part, frame.mask, frame.done_bytes);
-        let done = message.inflate(part, inflater, self.limits.max_message_bytes)?;
+        let done = message.inflate(part, inflater, self.max_message_bytes)?;
         frame.done_bytes += done.taken_bytes;
         message.is_paused = !done.is_through;
         if message.is_paused {

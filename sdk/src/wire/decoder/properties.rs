@@ -105,7 +105,7 @@ fn decode<'a>(
 }
 
 fn check_held(decoder: &Decoder, buffer: &BytesMut) {
-    let limit = decoder.limits.max_message_bytes;
+    let limit = decoder.max_message_bytes;
     let message = decoder.message.as_ref();
     let joined = message.map_or(0, |message| message.payload.len());
     let arriving = match &decoder.frame {
@@ -128,7 +128,7 @@ fn check_held(decoder: &Decoder, buffer: &BytesMut) {
         "{joined} and {arriving} are held"
     );
     if let Some(message) = message {
-        assert!(message.fragments <= decoder.limits.max_fragments);
+        assert!(message.fragments <= decoder.max_fragments);
     }
     assert!(decoder.wanted_bytes(buffer.len()) <= arriving);
 }
