@@ -26,14 +26,16 @@ pub fn compression_is_agreed_on(u: &mut Unstructured<'_>) -> arbitrary::Result<(
         let was_offered = extensions.iter().any(|offer| {
             offer.name == accepted.name
                 && accepted.params.iter().all(|(name, value)| {
-                    let bits = |value: &str| value.parse::<u8>().expect("a window");
+                    // In an offer that was declined it may be no window at all.
+                    let bits = |value: &str| value.parse::<u8>().ok();
                     let offered = offer.params.iter().find(|(offered, _)| offered == name);
                     match (name.ends_with("_bits"), offered) {
                         (false, _) => value.is_none(),
                         (true, None) => false,
                         (true, Some((_, offered))) => {
-                            let offered = offered.as_deref().map_or(15, bits);
-                            value.as_deref().is_some_and(|value| bits(value) <= offered)
+                            let most = offered.as_deref().map_or(Some(15), bits);
+                            let told = value.as_deref().and_then(bits).expect("a window");
+                            most.is_some_and(|most| told <= most)
                         }
                     }
                 })
