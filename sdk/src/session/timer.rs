@@ -56,6 +56,9 @@ pub(crate) struct TimerTable {
 /// The deadline of a timer that is not set.
 const NEVER: u64 = u64::MAX;
 
+/// The last deadline that can be counted, five centuries behind the start. Later ones are this one.
+const LAST: u64 = NEVER - 1;
+
 impl TimerTable {
     pub(crate) fn new(start: Instant) -> Self {
         Self {
@@ -101,7 +104,8 @@ impl TimerTable {
 
     /// Stops and returns a timer whose deadline has passed.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Timer> {
-        let now = self.since_start(now);
+        // A deadline later than can be counted never comes: it would be set and due again for ever.
+        let now = self.since_start(now).min(LAST - 1);
         let due = |timer: &Timer| self.deadlines[*timer as usize] <= now;
         let timer = ALL.into_iter().find(due)?;
         self.stop(timer);
@@ -114,8 +118,7 @@ impl TimerTable {
 
     fn since_start(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.start).as_nanos();
-        // Five centuries fit.
-        u64::try_from(since).unwrap_or(NEVER - 1)
+        u64::try_from(since).map_or(LAST, |since| since.min(LAST))
     }
 
     fn instant(&self, since_start: u64) -> Option<Instant> {
@@ -141,6 +144,17 @@ mod tests {
         assert_eq!(table.expire(now), Some(Timer::Heartbeat));
         assert_eq!(table.expire(now), None);
         assert_eq!(table.next(), Some(later));
+    }
+
+    #[test]
+    fn a_deadline_that_cannot_be_counted_never_comes() {
+        let start = Instant::now();
+        let centuries = Duration::from_secs(1000 * 365 * 24 * 3600);
+        let mut table = TimerTable::new(start);
+        table.set(Timer::Heartbeat, start + centuries);
+        assert_eq!(table.expire(start + centuries), None);
+        table.set(Timer::Heartbeat, start + Duration::from_secs(1));
+        assert_eq!(table.expire(start + centuries), Some(Timer::Heartbeat));
     }
 
     #[test]
