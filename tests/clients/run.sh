@@ -72,7 +72,7 @@ run_inspect() {
 run_inspect_many() {
   need_node 18
   need_browser
-  one_at_a_time install_ws
+  one_at_a_time install_packages node
   local pid
   pid=$(ss -Hltnp "sport = :${base##*:}" | sed -n 's/.*pid=\([0-9]*\).*/\1/p')
   WHARF_NODE_HOME=$cache/node node "$here/browser/inspect_many.mjs" "$base" 10000 "$pid"
