@@ -1,6 +1,6 @@
 //! Pings among the bytes that arrive.
 
-use crate::wire::OpCode;
+use crate::wire::{Head, OpCode, Origin};
 
 /// Goes through the frames of a server as they arrive, in pieces of any size.
 #[derive(Debug, Default)]
@@ -29,28 +29,25 @@ impl Pings {
     }
 
     fn look(&mut self, found: &mut impl FnMut(&[u8])) {
-        let [first, second, behind @ ..] = &*self.begun else {
-            return;
+        let head = match Head::parse(&self.begun, Origin::Server, true) {
+            Ok(Some(head)) => head,
+            Ok(None) => return,
+            Err(_violation) => {
+                // Whoever reads is told; what is behind it are no frames.
+                self.skipped_bytes = u64::MAX;
+                return;
+            }
         };
-        let (length_bytes, short) = match second & 0x7F {
-            126 => (2, 0),
-            127 => (8, 0),
-            short => (0, u64::from(short)),
-        };
-        if behind.len() < length_bytes {
-            return;
-        }
-        let (length, payload) = behind.split_at(length_bytes);
-        let length = length
-            .iter()
-            .fold(short, |length, byte| length << 8 | u64::from(*byte));
-        let is_control = first & 0x08 != 0;
-        if !is_control {
-            self.skipped_bytes = length;
-        } else if (payload.len() as u64) < length {
-            return;
-        } else if *first == OpCode::Ping.whole() {
-            found(payload);
+        if head.opcode.is_control() {
+            let payload = &self.begun[usize::from(head.head_bytes)..];
+            if (payload.len() as u64) < head.payload_bytes {
+                return;
+            }
+            if head.opcode == OpCode::Ping {
+                found(payload);
+            }
+        } else {
+            self.skipped_bytes = head.payload_bytes;
         }
         self.begun.clear();
     }

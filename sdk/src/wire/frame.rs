@@ -52,7 +52,7 @@ impl OpCode {
         0x80 | self.bits()
     }
 
-    pub(super) const fn is_control(self) -> bool {
+    pub(crate) const fn is_control(self) -> bool {
         self.bits() & 0x8 != 0
     }
 }
@@ -62,7 +62,7 @@ pub(super) const RSV1: u8 = 0x40;
 
 /// Which side wrote the bytes that are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// A client: its frames must be masked.
     Client,
     /// A server: its frames must not be.
@@ -71,22 +71,22 @@ pub(super) enum Origin {
 
 /// A parsed and checked header.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Head {
+pub(crate) struct Head {
     pub(super) fin: bool,
-    pub(super) opcode: OpCode,
+    pub(crate) opcode: OpCode,
     /// The message that it begins is compressed.
     pub(super) is_deflated: bool,
     pub(super) mask: [u8; 4],
-    pub(super) payload_bytes: u64,
+    pub(crate) payload_bytes: u64,
     /// How many bytes the header itself takes.
-    pub(super) head_bytes: u8,
+    pub(crate) head_bytes: u8,
 }
 
 impl Head {
     /// Parses a header as soon as enough bytes are there, and refuses it as early as they show
     /// that it is wrong. With `may_deflate`, messages may be compressed.
     #[inline]
-    pub(super) fn parse(
+    pub(crate) fn parse(
         bytes: &[u8],
         origin: Origin,
         may_deflate: bool,

@@ -25,6 +25,8 @@ mod transport;
 mod utf8;
 mod violation;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::frame::{Head, Origin};
 pub use self::{
     bridge::NativePipe,
     connection::{NativeFactory, WireTransport},
