@@ -10,7 +10,7 @@ mod app;
 pub mod driver;
 mod handler;
 mod message;
-pub mod policy;
+mod policy;
 mod request;
 mod session;
 #[cfg(feature = "testing")]
@@ -30,16 +30,15 @@ pub use http;
 
 #[cfg(feature = "asyncapi")]
 pub use self::app::asyncapi;
+// The front door: every item has one path, what belongs to one of these is a module away.
 pub use self::{
     app::{
         App, AppBuilder, AppHandle, Deprecation, ErrorMapper, Group, Middleware, Next, Observer,
-        Route, RouteSnapshot, middleware, observer,
+        Route, RouteSnapshot,
     },
-    driver::serve::StopSignals,
     handler::{
         Channel, EventPeer, Events, Extension, Handler, HandlerOutput, HandlerResult, Inbound,
         Json, MessageMiddleware, Path, Query, State, Typed, TypedSender, WebSocket, WebSocketExt,
-        channel, codec, extract,
     },
     message::{
         BoxError, CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, ErrorKind, Initiator,
@@ -47,12 +46,56 @@ pub use self::{
         UnknownFrame,
     },
     policy::{
-        Compression, Configure, DecodeErrors, Limits, OriginPolicy, Policy, PrincipalCap,
-        RateLimit, RatePolicy, SlowClient, Subprotocols,
+        Compression, Configure, DecodeAnswer, DecodeErrors, Limits, OriginPattern, OriginPolicy,
+        Policy, PrincipalCap, RateLimit, RatePolicy, SlowClient, Subprotocols,
     },
-    request::{Context, Principal, Response, TrustedProxies, response},
+    request::{Context, Principal, Response, TrustedProxies},
     session::{
         Counts, Delivery, Direction, Figures, Gap, Passed, Sender, SessionInfo, ShutdownOptions,
         ShutdownReport, Socket, Tap,
     },
 };
+
+/// What a handler takes out of a request, beside [`Path`], [`Query`], [`State`] and [`Extension`].
+pub mod extract {
+    pub use crate::handler::extract::{FromContext, FromSocket, Provided};
+}
+
+/// What a [`Channel`] consists of: events, their peers and their rates.
+pub mod channel {
+    #[cfg(feature = "asyncapi")]
+    pub use crate::handler::channel::DocumentedFunction;
+    #[cfg(feature = "validate")]
+    pub use crate::handler::channel::Valid;
+    pub use crate::handler::channel::{
+        Call, ChannelPeer, Data, Envelope, Event, EventErrors, EventFunction, EventRate,
+        EventSnapshot, FromCall, Held, OpenFunction,
+    };
+}
+
+/// Messages to values and back, otherwise than by [`Json`].
+pub mod codec {
+    #[cfg(feature = "validate")]
+    pub use crate::handler::codec::ValidJson;
+    pub use crate::handler::codec::{Codec, invalid, unencodable, wrong_kind};
+}
+
+/// Middleware that is ready to use, and functions as [`Middleware`].
+pub mod middleware {
+    pub use crate::app::middleware::{
+        Authenticate, Credential, MessageRate, Refusal, RequestId, RequestIdLayer, SetHeader,
+        Trace, UpgradeRate, api_key, authenticator, bearer, cookie, from_fn, subprotocol_token,
+    };
+}
+
+/// Observers that are ready to use, and what an [`Observer`] is told.
+pub mod observer {
+    pub use crate::app::observer::{Closed, Intervention, Log, Rejection};
+    #[cfg(feature = "metrics")]
+    pub use crate::app::observer::{HandlerTime, Metrics};
+}
+
+/// Answers for HTTP fallbacks and middleware.
+pub mod response {
+    pub use crate::request::response::{html, json, text};
+}

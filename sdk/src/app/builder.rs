@@ -102,7 +102,7 @@ impl AppBuilder {
     }
 
     /// Sets a value for handlers, one of each type; they take it as
-    /// [`State`](crate::extract::State).
+    /// [`State`](crate::State).
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.state.insert(value);
         self

@@ -15,8 +15,8 @@ mod extract;
 mod handle;
 mod mapper;
 mod matcher;
-pub mod middleware;
-pub mod observer;
+pub(crate) mod middleware;
+pub(crate) mod observer;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 mod reverify;

@@ -3,15 +3,15 @@
 //! This floor stands on `session/` and `request/`.
 
 mod blame;
-pub mod channel;
-pub mod codec;
+pub(crate) mod channel;
+pub(crate) mod codec;
 pub mod debug;
 #[cfg(feature = "asyncapi")]
 mod documented;
 mod event_snapshot;
 mod events;
 mod ext;
-pub mod extract;
+pub(crate) mod extract;
 mod function;
 mod message_rate;
 mod middleware;

@@ -7,7 +7,7 @@ mod head;
 mod params;
 mod principal;
 mod problem;
-pub mod response;
+pub(crate) mod response;
 
 pub use self::{
     context::Context,

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use wharf_sdk::{
-    Configure, Context, Error, ErrorKind, Extension, Group, Next, Response, Result, Route, Socket,
-    State, async_trait,
+    Configure, Context, Error, ErrorKind, Extension, Group, Middleware, Next, Response, Result,
+    Route, Socket, State, async_trait,
     extract::FromContext,
     http::{HeaderValue, StatusCode},
-    middleware::{Middleware, RequestIdLayer, SetHeader, bearer, from_fn},
+    middleware::{RequestIdLayer, SetHeader, bearer, from_fn},
 };
 
 use crate::{Host, Notes, Request, Site, client::Client, fixture::echo};
