@@ -4,6 +4,10 @@ use wharf_sdk::{Error, ErrorKind};
 
 use crate::SessionId;
 
+pub(crate) fn config(message: &'static str) -> Error {
+    Error::new(ErrorKind::Config, "WHARF_CONFIG", message)
+}
+
 pub(crate) fn local_only(delivered: usize, cause: Error) -> Error {
     Error::new(
         ErrorKind::Unavailable,

@@ -8,8 +8,11 @@ use std::{
 use wharf_sdk::{CloseFrame, Message, Result, Sender};
 
 use crate::{
-    Bus, BusCapabilities, HubBuilder, NodeId, Room, RoomName, RoomOptions, SessionId, Stats,
-    bus::Topic, error, frame::What, inbound::Inbound, keeper, shared::Shared,
+    NodeId, Room, RoomName, RoomOptions, SessionId, Stats,
+    bus::{BusCapabilities, Topic},
+    error,
+    frame::What,
+    shared::Shared,
 };
 
 /// All rooms of an app: in this process alone, or over a bus together with other nodes. A cheap
@@ -52,32 +55,6 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub of this process alone.
-    pub fn local() -> Self {
-        Self::start(HubBuilder::default())
-    }
-
-    /// A hub over a bus, with everything else as it is by default. Call it within a runtime.
-    pub fn over(bus: impl Bus) -> Self {
-        Self::start(HubBuilder::default().bus(bus))
-    }
-
-    /// A hub with choices.
-    pub fn builder() -> HubBuilder {
-        HubBuilder::default()
-    }
-
-    pub(crate) fn start(settings: HubBuilder) -> Self {
-        let shared = Arc::new(Shared::new(settings));
-        let listener = Inbound::new(&shared);
-        shared.bus.attach(shared.node, Arc::new(listener));
-        if shared.is_shared() {
-            drop(shared.bus.subscribe(vec![Topic::App]));
-            keeper::start(&shared);
-        }
-        Self { shared }
-    }
-
     /// A room, with what the hub's rules say about it. It needs no making: it is there while
     /// somebody is in it.
     ///
@@ -86,7 +63,7 @@ impl Hub {
     /// `WHARF_ROOM_NAME`: see [`RoomName::new`].
     pub fn room(&self, name: impl AsRef<str>) -> Result<Room> {
         let name = RoomName::new(name)?;
-        let options = self.shared.rule(&name);
+        let options = self.shared.node.rule(&name);
         Ok(Room::new(Arc::clone(&self.shared), name, options))
     }
 
@@ -98,9 +75,9 @@ impl Hub {
     ///
     /// `WHARF_ROOM_NAME`; `WHARF_HUB_CAPABILITY` where the bus cannot do it.
     pub fn room_with(&self, name: impl AsRef<str>, options: RoomOptions) -> Result<Room> {
-        options.check(self.shared.capabilities)?;
+        options.check(self.shared.node.capabilities)?;
         let name = RoomName::new(name)?;
-        let options = options.or(self.shared.rule(&name));
+        let options = options.or(self.shared.node.rule(&name));
         Ok(Room::new(Arc::clone(&self.shared), name, options))
     }
 
@@ -150,19 +127,19 @@ impl Hub {
     /// Begun at the first poll, it goes on if the future is dropped.
     pub async fn broadcast(&self, message: impl Into<Message>) -> Result<usize> {
         let message = message.into();
-        check_message(&self.shared, &message)?;
+        self.shared.node.check_message(&message)?;
         let handed = self.shared.broadcast_here(&message);
         self.tell_nodes(What::Broadcast(message), handed).await?;
         Ok(handed)
     }
 
     async fn tell_nodes(&self, what: What, done_here: usize) -> Result<()> {
-        if !self.shared.is_shared() {
+        if !self.shared.node.is_shared() {
             return Ok(());
         }
-        let frame = self.shared.encode(what);
-        let sending = self.shared.bus.publish(&Topic::App, frame);
-        let sent = self.shared.call(sending).await;
+        let frame = self.shared.node.encode(what);
+        let sending = self.shared.node.bus.publish(&Topic::App, frame);
+        let sent = self.shared.node.call(sending).await;
         sent.map_err(|cause| error::local_only(done_here, cause))
     }
 
@@ -173,45 +150,38 @@ impl Hub {
     ///
     /// Begun at the first poll, it goes on if the future is dropped.
     pub async fn shutdown(&self) {
-        if self.shared.is_shut.swap(true, Ordering::AcqRel) || !self.shared.is_shared() {
+        if self.shared.node.is_shut.swap(true, Ordering::AcqRel) || !self.shared.node.is_shared() {
             return;
         }
-        let bus = &self.shared.bus;
-        let burying = self.shared.has_presence().then(|| bus.bury(self.node()));
-        let telling = bus.publish(&Topic::App, self.shared.encode(What::Gone));
+        let bus = &self.shared.node.bus;
+        let burying = self
+            .shared
+            .node
+            .has_presence()
+            .then(|| bus.bury(self.node()));
+        let telling = bus.publish(&Topic::App, self.shared.node.encode(What::Gone));
         // Where the bus is away, the lease ends by itself.
         if let Some(burying) = burying {
-            let _ = self.shared.call(burying).await;
+            let _ = self.shared.node.call(burying).await;
         }
-        let _ = self.shared.call(telling).await;
+        let _ = self.shared.node.call(telling).await;
     }
 
     /// This node's id.
     pub fn node(&self) -> NodeId {
-        self.shared.node
+        self.shared.node.id
     }
 
     /// What the bus can do.
     pub fn capabilities(&self) -> BusCapabilities {
-        self.shared.capabilities
+        self.shared.node.capabilities
     }
 
     /// This node's figures.
     pub fn stats(&self) -> Stats {
-        let bus = self.shared.bus.stats();
-        self.shared.figures.snapshot(self.shared.node, bus)
+        let bus = self.shared.node.bus.stats();
+        self.shared.node.figures.snapshot(self.shared.node.id, bus)
     }
-}
-
-pub(crate) fn check_message(hub: &Shared, message: &Message) -> Result<()> {
-    if !message.is_data() {
-        return Err(error::not_data());
-    }
-    let (bytes, limit) = (message.payload_bytes(), hub.max_message_bytes());
-    if bytes > limit {
-        return Err(error::too_large(bytes, limit));
-    }
-    Ok(())
 }
 
 impl fmt::Debug for Hub {

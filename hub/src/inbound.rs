@@ -11,8 +11,9 @@ use wharf_sdk::CloseFrame;
 use crate::{
     bus::{BusEvent, BusListener, Place, Topic},
     frame::{Frame, What},
+    lock::lock,
     recover,
-    shared::{Shared, lock},
+    shared::Shared,
 };
 
 /// Hears the bus for a hub, and does not keep the hub.
@@ -42,37 +43,37 @@ impl BusListener for Inbound {
                 place,
             } => match Frame::decode(&frame) {
                 Ok(frame) => hear_frame(&hub, &topic, frame, place),
-                Err(reason) => hub.foreign(reason),
+                Err(reason) => hub.node.foreign(reason),
             },
             BusEvent::Up => {
                 if self.was_down.swap(false, Ordering::AcqRel) {
-                    hub.tell(|observer| observer.bus_up());
+                    hub.node.tell(|observer| observer.bus_up());
                     recover::after_outage(&hub);
                 }
             }
             BusEvent::Down(error) => {
                 if !self.was_down.swap(true, Ordering::AcqRel) {
                     tracing::warn!(%error, "the bus is away");
-                    hub.tell(|observer| observer.bus_down(&error));
+                    hub.node.tell(|observer| observer.bus_down(&error));
                     recover::outage_began(&hub);
                 }
             }
             BusEvent::Lost(topics) => recover::after_loss(&hub, topics),
-            BusEvent::Foreign(reason) => hub.foreign(reason),
+            BusEvent::Foreign(reason) => hub.node.foreign(reason),
         }
     }
 }
 
 fn hear_frame(hub: &Arc<Shared>, topic: &Topic, frame: Frame, place: Option<Place>) {
-    let is_own = frame.origin == hub.node;
-    if !is_own && hub.is_shared() {
-        lock(&hub.nodes).insert(frame.origin, Instant::now());
+    let is_own = frame.origin == hub.node.id;
+    if !is_own && hub.node.is_shared() {
+        lock(&hub.node.others).insert(frame.origin, Instant::now());
     }
     match (topic, frame.what) {
         (Topic::Room(name), what) => {
             if let Some(cell) = hub.cell(name) {
                 let origin = frame.origin;
-                cell.hear(hub, Frame { origin, what }, place);
+                cell.hear(&hub.node, Frame { origin, what }, place);
             }
         }
         (Topic::App, _) if is_own => {}
@@ -86,9 +87,11 @@ fn hear_frame(hub: &Arc<Shared>, topic: &Topic, frame: Frame, place: Option<Plac
             },
         ) => match CloseFrame::new(code, reason) {
             Ok(close) => drop(hub.disconnect_here(&principal, &close)),
-            Err(_) => hub.foreign("a node asks for a close that may not be sent"),
+            Err(_) => hub
+                .node
+                .foreign("a node asks for a close that may not be sent"),
         },
         (Topic::App, What::Broadcast(message)) => drop(hub.broadcast_here(&message)),
-        (Topic::App, _) => hub.foreign("a room's frame was sent to no room"),
+        (Topic::App, _) => hub.node.foreign("a room's frame was sent to no room"),
     }
 }

@@ -1,10 +1,6 @@
 //! Taking a seat.
 
-use std::{
-    future::IntoFuture,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -12,19 +8,17 @@ use tokio::time::timeout;
 use wharf_sdk::{Message, Result, Sender, SharedMessage};
 
 use crate::{
-    Event, Member, Position, Room, Seat, SessionId,
-    attendance::Attendance,
+    Event, Member, Position, Room, Seat, Welcome,
     bus::{BusFuture, Replay},
-    cell::Stay,
     chair::{Chair, Handed, Waiting, hand_over},
     error,
+    figures::add,
     frame::What,
+    lock::lock,
     member::check_metadata,
-    observe::add,
     open::open,
     roster::Change,
-    seat::Membership,
-    shared::{Shared, lock},
+    shared::{Attendance, Membership, Shared, Stay},
 };
 
 /// How many bytes of history are queued for a member before it is waited for.
@@ -33,19 +27,6 @@ const CHUNK_MESSAGES: usize = 128;
 
 /// How long a member may take to read a chunk of history.
 const CHUNK_DEADLINE: Duration = Duration::from_secs(10);
-
-/// What a member is told first: see [`Join::welcome`].
-#[non_exhaustive]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Welcome {
-    /// The session's id, unique over all nodes.
-    pub session: SessionId,
-    /// Whether everything since the position that was asked for follows; `None` if none was.
-    pub resumed: Option<bool>,
-    /// Where the room's history stands for this member: behind what it is sent before anything
-    /// live. `None` without history, or while the bus is away.
-    pub position: Option<Position>,
-}
 
 type MakeWelcome = Box<dyn FnOnce(&Welcome) -> Message + Send>;
 
@@ -71,11 +52,13 @@ pub struct Join {
     welcome: Option<MakeWelcome>,
 }
 
-impl Join {
-    pub(crate) fn new(room: Room, sender: Sender) -> Self {
-        Self {
-            room,
-            sender,
+impl Room {
+    /// Takes a seat for a socket, for the peer of a channel, or for whoever else has a sender: await
+    /// it. From then on it is sent what is published.
+    pub fn join(&self, member: &impl AsRef<Sender>) -> Join {
+        Join {
+            room: self.clone(),
+            sender: member.as_ref().clone(),
             metadata: Value::Null,
             since: None,
             tells_presence: false,
@@ -83,7 +66,9 @@ impl Join {
             welcome: None,
         }
     }
+}
 
+impl Join {
     /// What others see of this member, in a room with presence: at most 4 KiB of JSON.
     pub fn with(mut self, metadata: impl Into<Value>) -> Self {
         self.metadata = metadata.into();
@@ -136,9 +121,8 @@ impl Join {
                 let waiting = Some(Box::<Waiting>::default());
                 let membership = Membership::new(stay, self.sit(&attendance, waiting), &attendance);
                 let cell = membership.cell();
-                let replay = hub
-                    .call(hub.bus.replay(&cell.name, history, Some(since)))
-                    .await;
+                let reading = hub.node.bus.replay(&cell.name, history, Some(since));
+                let replay = hub.node.call(reading).await;
                 let is_known = cell.lock().history.is_some();
                 let replay = replay.ok().filter(|_| is_known);
                 (membership, Some(replay.filter(|replay| replay.is_complete)))
@@ -156,7 +140,7 @@ impl Join {
             return Err(error::ended());
         }
         if let Some(entering) = self.enter_roster(&membership) {
-            hub.check_presence(entering).await;
+            hub.node.check_presence(entering).await;
         }
         Ok(Seat::new(membership))
     }
@@ -224,7 +208,7 @@ impl Join {
         let deliveries = replay.and_then(|replay| {
             let entries = replay.entries.iter();
             let read: Option<Vec<_>> = entries
-                .map(|entry| hub.read_entry(replay.head.epoch, entry))
+                .map(|entry| hub.node.read_entry(replay.head.epoch, entry))
                 .collect();
             Some((read?, replay.head))
         });
@@ -234,12 +218,12 @@ impl Join {
         self.greet(membership, Some(true), Some(head));
         let mut missed = 0;
         let mut queued = (0, 0);
-        add(&hub.figures.delivered, deliveries.len() as u64);
+        add(&hub.node.figures.delivered, deliveries.len() as u64);
         for delivery in deliveries {
             if delivery.except == Some(membership.session) {
                 continue;
             }
-            if let Some(message) = (hub.settings.render)(&Event::Message(delivery))
+            if let Some(message) = (hub.node.settings.render)(&Event::Message(delivery))
                 && !send_history(&self.sender, &message, &mut queued).await
             {
                 missed += 1;
@@ -254,16 +238,16 @@ impl Join {
             chair.miss(Some(missed));
         }
         chair.caught_up_to = Some(head);
-        let gap_message = |gap| (hub.settings.render)(&Event::Gap(gap));
+        let gap_message = |gap| (hub.node.settings.render)(&Event::Gap(gap));
         for event in &waiting.events {
-            let message = (hub.settings.render)(event).map(SharedMessage::new);
+            let message = (hub.node.settings.render)(event).map(SharedMessage::new);
             chair.hand(event, message.as_ref(), &gap_message);
         }
         if waiting.missed > 0 {
             chair.miss(Some(waiting.missed));
         }
         if chair.missed.is_some() && !chair.tell_missed(&gap_message) {
-            hub.note_lagging(&cell.name, membership.key);
+            hub.node.note_lagging(&cell.name, membership.key);
         }
     }
 
@@ -279,11 +263,12 @@ impl Join {
         );
         let change = roster.put(member.clone());
         let is_new = matches!(change, Change::Joined(_));
-        cell.tell_changes(hub, &mut state, is_new.then_some(change));
-        hub.has_presence().then(|| {
+        cell.tell_changes(&hub.node, &mut state, is_new.then_some(change));
+        hub.node.has_presence().then(|| {
             let record = member.to_record();
-            let notice = hub.encode(What::Joined(member));
-            hub.bus
+            let notice = hub.node.encode(What::Joined(member));
+            hub.node
+                .bus
                 .enter(&cell.name, membership.session, record, notice)
         })
     }
@@ -314,20 +299,11 @@ fn find_seat(hub: &Shared, attendance: &Attendance, room: &Room) -> Result<Optio
     if let Some(seat) = there.find(|seat| seat.cell().name == room.name && seat.is_taken()) {
         return Ok(Some(Seat::new(seat)));
     }
-    let limit = hub.settings.rooms_per_session;
+    let limit = hub.node.settings.rooms_per_session;
     if seats.len() >= limit {
         return Err(error::too_many_rooms(limit));
     }
     Ok(None)
-}
-
-impl Shared {
-    /// Waits until the bus has taken a change of presence; if it does not, all of it is told again.
-    pub(crate) async fn check_presence(&self, changing: BusFuture<()>) {
-        if self.call(changing).await.is_err() {
-            self.is_presence_dirty.store(true, Ordering::Release);
-        }
-    }
 }
 
 impl IntoFuture for Join {

@@ -19,15 +19,19 @@
 //! Nobody waits for a slow member: what it has no room for is dropped, counted, and told to it as
 //! a gap.
 
-mod attendance;
+mod builder;
 pub mod bus;
 mod cell;
 mod chair;
+mod ear;
 mod error;
 mod event;
 mod farewell;
+mod figures;
 mod frame;
 mod heard;
+mod historic;
+mod history;
 mod hub;
 mod id;
 mod inbound;
@@ -35,19 +39,25 @@ mod join;
 mod keeper;
 mod link;
 mod local;
+mod lock;
 mod log;
 mod member;
+mod membership;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod name;
+mod node;
 mod observe;
 mod open;
 mod options;
 mod publish;
 mod recover;
 mod room;
+mod rooms;
 mod roster;
 mod seat;
+mod sessions;
+mod settings;
 mod sharded;
 mod shared;
 mod snapshot;
@@ -57,21 +67,26 @@ mod subscription;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod topic;
+mod welcome;
 
 pub use self::{
+    builder::HubBuilder,
     bus::{Bus, BusCapabilities, BusStats},
     event::{Delivery, Event, Gap},
+    figures::Stats,
+    history::History,
     hub::Hub,
     id::{NodeId, Position, SessionId},
-    join::{Join, Welcome},
+    join::Join,
     local::LocalBus,
     member::{MAX_METADATA_BYTES, Member},
     name::{MAX_NAME_BYTES, RoomName},
-    observe::{HubObserver, Stats},
-    options::{History, HubBuilder, RoomOptions},
+    observe::HubObserver,
+    options::RoomOptions,
     publish::{Publish, Published},
     room::Room,
     seat::Seat,
     snapshot::RoomSnapshot,
     subscription::Subscription,
+    welcome::Welcome,
 };

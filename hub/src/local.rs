@@ -17,7 +17,7 @@ use crate::{
         Beat, Bus, BusCapabilities, BusEvent, BusFuture, BusListener, BusStats, Members, Replay,
         Topic,
     },
-    shared::lock,
+    lock::lock,
     store::Store,
 };
 

@@ -6,12 +6,8 @@ use tokio::time::Instant;
 use wharf_sdk::Result;
 
 use crate::{
-    Member,
-    bus::Members,
-    cell::{Cell, Historic, Stay},
-    log::Log,
-    roster::Roster,
-    shared::{Shared, lock},
+    Member, bus::Members, cell::Cell, historic::Historic, lock::lock, log::Log, node::Node,
+    roster::Roster, shared::Stay,
 };
 
 /// Subscribes to a room and finds out where its history and its presence stand, unless that is done.
@@ -21,23 +17,23 @@ use crate::{
 /// What the bus said, after everything that can be done without it: a room is open to its own node
 /// even then, and [recovers](crate::recover) by itself.
 pub(crate) async fn open(stay: &Stay) -> Result<()> {
-    let (hub, cell) = (&stay.hub, &stay.cell);
-    if is_open(hub, cell) {
+    let (node, cell) = (&stay.hub.node, &stay.cell);
+    if is_open(node, cell) {
         return Ok(());
     }
     let _turn = cell.opening.lock().await;
-    if is_open(hub, cell) {
+    if is_open(node, cell) {
         return Ok(());
     }
     let mut result = Ok(());
-    if hub.is_shared() && !cell.lock().is_subscribed {
+    if node.is_shared() && !cell.lock().is_subscribed {
         let subscribing = {
             let mut state = cell.lock();
             // From here on the bus remembers the wish, even if it is away.
             state.is_subscribed = true;
-            hub.bus.subscribe(vec![cell.topic()])
+            node.bus.subscribe(vec![cell.topic()])
         };
-        let subscribed = hub.call(subscribing).await;
+        let subscribed = node.call(subscribing).await;
         let needs_bus = {
             let options = cell.lock().options;
             options.history.is_some() || options.presence
@@ -47,67 +43,69 @@ pub(crate) async fn open(stay: &Stay) -> Result<()> {
         }
     }
     if result.is_ok() {
-        result = open_history(hub, cell).await;
+        result = open_history(node, cell).await;
     }
-    let presence = open_presence(hub, cell).await;
+    let presence = open_presence(node, cell).await;
     result.and(presence)
 }
 
-fn is_open(hub: &Shared, cell: &Cell) -> bool {
+fn is_open(node: &Node, cell: &Cell) -> bool {
     let state = cell.lock();
-    (state.is_subscribed || !hub.is_shared())
+    (state.is_subscribed || !node.is_shared())
         && (state.history.is_some() || state.options.history.is_none())
         && (state.is_roster_read || !state.options.presence)
 }
 
-pub(crate) async fn open_history(hub: &Arc<Shared>, cell: &Cell) -> Result<()> {
+pub(crate) async fn open_history(node: &Arc<Node>, cell: &Arc<Cell>) -> Result<()> {
     let history = {
         let state = cell.lock();
         state.options.history.filter(|_| state.history.is_none())
     };
     if let Some(history) = history {
-        let replay = hub.call(hub.bus.replay(&cell.name, history, None)).await?;
+        let replay = node
+            .call(node.bus.replay(&cell.name, history, None))
+            .await?;
         let mut state = cell.lock();
         state.history = Some(Box::new(Historic::new(Log::at(replay.head))));
-        if hub.is_shared() {
+        if node.is_shared() {
             // What came over the bus between subscribing and now may be behind the head.
             let history = state.history.as_mut();
             let step = history.and_then(|history| history.log.doubt());
-            cell.carry_out(hub, &mut state, step);
+            cell.carry_out(node, &mut state, step);
         }
     }
     Ok(())
 }
 
-async fn open_presence(hub: &Arc<Shared>, cell: &Arc<Cell>) -> Result<()> {
+async fn open_presence(node: &Arc<Node>, cell: &Arc<Cell>) -> Result<()> {
     {
         let mut state = cell.lock();
         if !state.options.presence || state.is_roster_read {
             return Ok(());
         }
-        let new = || Box::new(Roster::new(hub.node));
+        let new = || Box::new(Roster::new(node.id));
         state.roster.get_or_insert_with(new);
-        if !hub.has_presence() {
+        if !node.has_presence() {
             state.is_roster_read = true;
             return Ok(());
         }
     }
-    hub.take_lease().await?;
-    read_members(hub, cell, false).await
+    node.take_lease().await?;
+    read_members(node, cell, false).await
 }
 
 /// Reads who the bus remembers. With `forget`, who is not among them is gone.
-pub(crate) async fn read_members(hub: &Arc<Shared>, cell: &Arc<Cell>, forget: bool) -> Result<()> {
+pub(crate) async fn read_members(node: &Arc<Node>, cell: &Arc<Cell>, forget: bool) -> Result<()> {
     let reading = {
         let mut state = cell.lock();
         let Some(roster) = &mut state.roster else {
             return Ok(());
         };
         roster.begin_merge();
-        hub.bus.members(&cell.name)
+        node.bus.members(&cell.name)
     };
     let under_way = UnderWay(cell);
-    let answer = hub.call(reading).await;
+    let answer = node.call(reading).await;
     let mut state = cell.lock();
     std::mem::forget(under_way);
     let Some(roster) = &mut state.roster else {
@@ -115,14 +113,14 @@ pub(crate) async fn read_members(hub: &Arc<Shared>, cell: &Arc<Cell>, forget: bo
     };
     match answer {
         Ok(members) => {
-            let changes = roster.merge(living(hub, &members), forget);
-            cell.tell_changes(hub, &mut state, changes);
+            let changes = roster.merge(living(node, &members), forget);
+            cell.tell_changes(node, &mut state, changes);
             state.is_roster_read = true;
             Ok(())
         }
         Err(error) => {
             roster.give_up_merge();
-            hub.note_unread(&cell.name);
+            node.note_unread(&cell.name);
             Err(error)
         }
     }
@@ -140,9 +138,9 @@ impl Drop for UnderWay<'_> {
 }
 
 /// The members whose nodes are there.
-fn living(hub: &Shared, members: &Members) -> Vec<Member> {
+fn living(node: &Node, members: &Members) -> Vec<Member> {
     let now = Instant::now();
-    let mut nodes = lock(&hub.nodes);
+    let mut nodes = lock(&node.others);
     for node in &members.live {
         nodes.insert(*node, now);
     }
@@ -152,7 +150,7 @@ fn living(hub: &Shared, members: &Members) -> Vec<Member> {
         .filter_map(|record| {
             let member = Member::from_record(record);
             if member.is_none() {
-                hub.foreign("a member's record is damaged");
+                node.foreign("a member's record is damaged");
             }
             member
         })

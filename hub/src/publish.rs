@@ -6,9 +6,7 @@ use futures::future::BoxFuture;
 use tokio::time::timeout;
 use wharf_sdk::{Message, Result};
 
-use crate::{
-    Delivery, Position, Room, Seat, SessionId, error, frame::What, hub::check_message, observe::add,
-};
+use crate::{Delivery, Position, Room, Seat, SessionId, error, figures::add, frame::What, keeper};
 
 /// A message that is about to be published: await it.
 ///
@@ -43,15 +41,18 @@ pub struct Published {
     pub position: Option<Position>,
 }
 
-impl Publish {
-    pub(crate) fn new(room: Room, message: Message) -> Self {
-        Self {
-            room,
-            message,
+impl Room {
+    /// Publishes a message to everybody in the room, on all nodes: await it.
+    pub fn publish(&self, message: impl Into<Message>) -> Publish {
+        Publish {
+            room: self.clone(),
+            message: message.into(),
             except: None,
         }
     }
+}
 
+impl Publish {
     /// Leaves out this seat's session.
     pub fn except(self, seat: &Seat) -> Self {
         self.except_session(seat.session())
@@ -65,9 +66,9 @@ impl Publish {
 
     async fn run(mut self) -> Result<Published> {
         let hub = &self.room.hub;
-        check_message(hub, &self.message)?;
-        crate::keeper::start(hub);
-        add(&hub.figures.published, 1);
+        hub.node.check_message(&self.message)?;
+        keeper::start(hub);
+        add(&hub.node.figures.published, 1);
         let stay = hub.enter_cell(&self.room.name, self.room.options);
         let history = stay.cell.lock().options.history;
         if let Some(history) = history {
@@ -77,11 +78,18 @@ impl Publish {
                 except: self.except,
                 message: self.message,
             };
-            let appending = hub.bus.append(&self.room.name, history, hub.encode(what));
-            let position = hub.call(appending).await.map_err(error::not_published)?;
+            let appending = hub
+                .node
+                .bus
+                .append(&self.room.name, history, hub.node.encode(what));
+            let position = hub
+                .node
+                .call(appending)
+                .await
+                .map_err(error::not_published)?;
             let local = match stay.cell.handed_on(position.offset) {
                 // The bus has it, so it will come; what takes longer is not waited for.
-                Some(telling) => match timeout(hub.settings.bus_deadline, telling).await {
+                Some(telling) => match timeout(hub.node.settings.bus_deadline, telling).await {
                     Ok(Ok(handed)) => handed,
                     _ => 0,
                 },
@@ -99,9 +107,9 @@ impl Publish {
             position: None,
             except: self.except,
         };
-        let (local, sending) = stay.cell.publish(hub, delivery);
+        let (local, sending) = stay.cell.publish(&hub.node, delivery);
         if let Some(sending) = sending {
-            let sent = hub.call(sending).await;
+            let sent = hub.node.call(sending).await;
             sent.map_err(|cause| error::local_only(local, cause))?;
         }
         Ok(Published {

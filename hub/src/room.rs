@@ -2,11 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use wharf_sdk::{Message, Result, Sender};
+use wharf_sdk::Result;
 
-use crate::{
-    Join, Member, Publish, RoomName, RoomOptions, Subscription, error, open::open, shared::Shared,
-};
+use crate::{Member, RoomName, RoomOptions, Subscription, error, open::open, shared::Shared};
 
 /// A room of a [`Hub`](crate::Hub): a cheap clone, and costs nothing while nobody is in it.
 #[derive(Clone)]
@@ -24,17 +22,6 @@ impl Room {
     /// Its name.
     pub fn name(&self) -> &RoomName {
         &self.name
-    }
-
-    /// Takes a seat for a socket, for the peer of a channel, or for whoever else has a sender: await
-    /// it. From then on it is sent what is published.
-    pub fn join(&self, member: &impl AsRef<Sender>) -> Join {
-        Join::new(self.clone(), member.as_ref().clone())
-    }
-
-    /// Publishes a message to everybody in the room, on all nodes: await it.
-    pub fn publish(&self, message: impl Into<Message>) -> Publish {
-        Publish::new(self.clone(), message.into())
     }
 
     /// Hears the room inside the server.

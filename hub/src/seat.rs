@@ -1,26 +1,13 @@
 //! A socket's place in a room.
 
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use serde_json::Value;
 use wharf_sdk::Result;
 
 use crate::{
-    Event, Gap, Position, RoomName, SessionId, Welcome,
-    attendance::Attendance,
-    bus::BusFuture,
-    cell::{Cell, Stay},
-    chair::Chair,
-    error,
-    frame::What,
-    member::check_metadata,
-    shared::lock,
+    Event, Gap, Position, RoomName, SessionId, bus::BusFuture, error, frame::What, lock::lock,
+    member::check_metadata, shared::Membership,
 };
 
 /// A socket's place in a room. Dropping it leaves the room; so does the end of the session, wherever
@@ -78,7 +65,7 @@ impl Seat {
         let metadata = metadata.into();
         check_metadata(&metadata)?;
         if let Some(changing) = self.start_update(metadata)? {
-            self.0.stay.hub.check_presence(changing).await;
+            self.0.stay.hub.node.check_presence(changing).await;
         }
         Ok(())
     }
@@ -93,11 +80,13 @@ impl Seat {
         member.metadata = metadata;
         member.version += 1;
         let member = member.clone();
-        cell.tell(hub, &mut state, &Event::Changed(member.clone()));
-        Ok(hub.has_presence().then(|| {
+        cell.tell(&hub.node, &mut state, &Event::Changed(member.clone()));
+        Ok(hub.node.has_presence().then(|| {
             let record = member.to_record();
-            let notice = hub.encode(What::Changed(member));
-            hub.bus.enter(&cell.name, self.0.session, record, notice)
+            let notice = hub.node.encode(What::Changed(member));
+            hub.node
+                .bus
+                .enter(&cell.name, self.0.session, record, notice)
         }))
     }
 }
@@ -108,77 +97,5 @@ impl fmt::Debug for Seat {
             .field("room", self.room())
             .field("session", &self.0.session)
             .finish_non_exhaustive()
-    }
-}
-
-/// What all seats of a session in a room share.
-pub(crate) struct Membership {
-    pub(crate) stay: Stay,
-    pub(crate) key: usize,
-    pub(crate) session: SessionId,
-    attendance: Weak<Attendance>,
-    welcome: Mutex<Option<Welcome>>,
-    is_given_up: AtomicBool,
-}
-
-impl Membership {
-    pub(crate) fn new(stay: Stay, chair: Chair, attendance: &Arc<Attendance>) -> Arc<Self> {
-        let session = chair.session;
-        let key = stay.cell.lock().chairs.insert(chair);
-        stay.hub.figures.members.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self {
-            stay,
-            key,
-            session,
-            attendance: Arc::downgrade(attendance),
-            welcome: Mutex::default(),
-            is_given_up: AtomicBool::new(false),
-        })
-    }
-
-    pub(crate) fn cell(&self) -> &Arc<Cell> {
-        &self.stay.cell
-    }
-
-    pub(crate) fn is_taken(&self) -> bool {
-        !self.is_given_up.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn welcomed(&self, welcome: Welcome) {
-        *lock(&self.welcome) = Some(welcome);
-    }
-
-    /// Leaves the room, once.
-    pub(crate) fn give_up(&self) {
-        if self.is_given_up.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let (hub, cell) = (&self.stay.hub, self.cell());
-        let mut state = cell.lock();
-        drop(state.chairs.try_remove(self.key));
-        if state.chairs.is_empty() {
-            state.chairs.shrink_to_fit();
-        }
-        let roster = state.roster.as_mut();
-        if let Some(change) = roster.and_then(|roster| roster.remove(self.session)) {
-            cell.tell_changes(hub, &mut state, Some(change));
-            if hub.has_presence() {
-                let is_last = state.chairs.is_empty();
-                let notice = hub.encode(What::Left(self.session));
-                let leaving = hub.bus.leave(&cell.name, self.session, is_last, notice);
-                drop(state);
-                hub.watch_leaving(&cell.name, self.session, leaving);
-            }
-        }
-        hub.figures.members.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        self.give_up();
-        if let Some(attendance) = self.attendance.upgrade() {
-            lock(&attendance.seats).retain(|seat| seat.strong_count() > 0);
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use crate::shared::lock;
+use crate::lock::lock;
 
 /// Rooms and sessions are spread over so many locks.
 const SHARDS: usize = 32;

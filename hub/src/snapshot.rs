@@ -27,14 +27,6 @@ pub struct RoomSnapshot {
     pub gaps: u64,
 }
 
-/// Counts of a room.
-#[derive(Debug, Default)]
-pub(crate) struct RoomFigures {
-    pub(crate) messages: u64,
-    pub(crate) dropped: u64,
-    pub(crate) gaps: u64,
-}
-
 impl Hub {
     /// The rooms that somebody on this node uses, or did a moment ago, sorted by name: at most
     /// `limit` of those whose names begin with `prefix` and come behind `after`. With the last name

@@ -66,7 +66,7 @@ use crate::{
         Replay, Topic,
     },
     local::Clock,
-    shared::lock,
+    lock::lock,
     store::Store,
 };
 

@@ -8,20 +8,11 @@ use crate::{
     SessionId,
     chair::{Handed, share},
     error,
-    observe::add,
-    seat::Membership,
+    figures::add,
+    lock::lock,
     sharded::shrink,
-    shared::{Shared, lock},
+    shared::{Attendance, Shared},
 };
-
-/// A session that the hub knows.
-pub(crate) struct Attendance {
-    pub(crate) sender: Sender,
-    pub(crate) session: SessionId,
-    pub(crate) seats: Mutex<Vec<Weak<Membership>>>,
-    /// One join at a time, so that two at once are one membership.
-    pub(crate) turn: tokio::sync::Mutex<()>,
-}
 
 impl Shared {
     pub(crate) fn attend(self: &Arc<Self>, sender: &Sender) -> Result<Arc<Attendance>> {
@@ -34,13 +25,13 @@ impl Shared {
         }
         let attendance = Arc::new(Attendance {
             sender: sender.clone(),
-            session: SessionId::new(self.node, sender.id()),
+            session: SessionId::new(self.node.id, sender.id()),
             seats: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         });
         attendances.insert(sender.id(), Arc::clone(&attendance));
         drop(attendances);
-        self.figures.sessions.fetch_add(1, Ordering::Relaxed);
+        self.node.figures.sessions.fetch_add(1, Ordering::Relaxed);
         let (hub, sender) = (Arc::downgrade(self), sender.clone());
         tokio::spawn(async move {
             sender.closing().await;
@@ -60,7 +51,7 @@ impl Shared {
             gone
         };
         if let Some(attendance) = attendance {
-            self.figures.sessions.fetch_sub(1, Ordering::Relaxed);
+            self.node.figures.sessions.fetch_sub(1, Ordering::Relaxed);
             let seats = std::mem::take(&mut *lock(&attendance.seats));
             for seat in seats.iter().filter_map(Weak::upgrade) {
                 seat.give_up();
@@ -94,7 +85,7 @@ impl Shared {
             .map(|attendance| share(&attendance.sender, &message))
             .filter(|handed| matches!(handed, Handed::Over | Handed::MadeRoom(_)))
             .count();
-        add(&self.figures.delivered, handed as u64);
+        add(&self.node.figures.delivered, handed as u64);
         handed
     }
 }
