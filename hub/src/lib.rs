@@ -19,74 +19,24 @@
 //! Nobody waits for a slow member: what it has no room for is dropped, counted, and told to it as
 //! a gap.
 
-mod builder;
+// From the ground up.
 pub mod bus;
-mod cell;
-mod chair;
-mod ear;
-mod error;
-mod event;
-mod farewell;
-mod figures;
-mod frame;
-mod heard;
-mod historic;
-mod history;
-mod hub;
-mod id;
-mod inbound;
-mod join;
-mod keeper;
-mod link;
-mod local;
-mod lock;
-mod log;
-mod member;
-mod membership;
-#[cfg(feature = "metrics")]
-mod metrics;
-mod name;
-mod node;
-mod observe;
-mod open;
-mod options;
-mod publish;
-mod recover;
-mod room;
-mod rooms;
-mod roster;
-mod seat;
-mod sessions;
-mod settings;
-mod sharded;
-mod shared;
-mod snapshot;
-mod standing;
-mod store;
-mod subscription;
+mod cells;
+mod ground;
+mod handles;
+mod keep;
+mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod topic;
-mod welcome;
+mod upkeep;
+mod words;
 
 pub use self::{
-    builder::HubBuilder,
-    bus::{Bus, BusCapabilities, BusStats},
-    event::{Delivery, Event, Gap},
-    figures::Stats,
-    history::History,
-    hub::Hub,
-    id::{NodeId, Position, SessionId},
-    join::Join,
-    local::LocalBus,
-    member::{MAX_METADATA_BYTES, Member},
-    name::{MAX_NAME_BYTES, RoomName},
-    observe::HubObserver,
-    options::RoomOptions,
-    publish::{Publish, Published},
-    room::Room,
-    seat::Seat,
-    snapshot::RoomSnapshot,
-    subscription::Subscription,
-    welcome::Welcome,
+    bus::{Bus, BusCapabilities, BusStats, LocalBus},
+    ground::{HubObserver, RoomOptions, Stats},
+    handles::{Hub, HubBuilder, Join, Publish, Published, Room, RoomSnapshot, Seat, Subscription},
+    words::{
+        Delivery, Event, Gap, History, MAX_METADATA_BYTES, MAX_NAME_BYTES, Member, NodeId,
+        Position, RoomName, SessionId, Welcome,
+    },
 };

@@ -60,14 +60,11 @@ use wharf_sdk::{Error, ErrorKind};
 
 use self::register::Register;
 use crate::{
-    History, NodeId, Position, RoomName, SessionId,
     bus::{
-        Beat, Bus, BusCapabilities, BusEvent, BusFuture, BusListener, BusStats, Members, Place,
-        Replay, Topic,
+        Beat, Bus, BusCapabilities, BusEvent, BusFuture, BusListener, BusStats, Clock, Members,
+        Place, Replay, Store,
     },
-    local::Clock,
-    lock::lock,
-    store::Store,
+    words::{History, NodeId, Position, RoomName, SessionId, Topic, lock},
 };
 
 /// What happens to frames on their way. Chances are between 0 and 1.

@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 
-use crate::{NodeId, RoomName, SessionId, bus::Beat};
+use crate::{
+    bus::Beat,
+    words::{NodeId, RoomName, SessionId},
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Register {

@@ -1,0 +1,97 @@
+//! What comes from the bus.
+
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::time::Instant;
+use wharf_sdk::CloseFrame;
+
+use crate::{
+    bus::{BusEvent, BusListener, Place},
+    keep::Shared,
+    state::{Frame, What},
+    upkeep::recover,
+    words::{Topic, lock},
+};
+
+/// Hears the bus for a hub, and does not keep the hub.
+pub(crate) struct Inbound {
+    hub: Weak<Shared>,
+    was_down: AtomicBool,
+}
+
+impl Inbound {
+    pub(crate) fn new(hub: &Arc<Shared>) -> Self {
+        Self {
+            hub: Arc::downgrade(hub),
+            was_down: AtomicBool::new(false),
+        }
+    }
+}
+
+impl BusListener for Inbound {
+    fn hear(&self, event: BusEvent) {
+        let Some(hub) = self.hub.upgrade() else {
+            return;
+        };
+        match event {
+            BusEvent::Frame {
+                topic,
+                frame,
+                place,
+            } => match Frame::decode(&frame) {
+                Ok(frame) => hear_frame(&hub, &topic, frame, place),
+                Err(reason) => hub.node.foreign(reason),
+            },
+            BusEvent::Up => {
+                if self.was_down.swap(false, Ordering::AcqRel) {
+                    hub.node.tell(|observer| observer.bus_up());
+                    recover::after_outage(&hub);
+                }
+            }
+            BusEvent::Down(error) => {
+                if !self.was_down.swap(true, Ordering::AcqRel) {
+                    tracing::warn!(%error, "the bus is away");
+                    hub.node.tell(|observer| observer.bus_down(&error));
+                    recover::outage_began(&hub);
+                }
+            }
+            BusEvent::Lost(topics) => recover::after_loss(&hub, topics),
+            BusEvent::Foreign(reason) => hub.node.foreign(reason),
+        }
+    }
+}
+
+fn hear_frame(hub: &Arc<Shared>, topic: &Topic, frame: Frame, place: Option<Place>) {
+    let is_own = frame.origin == hub.node.id;
+    if !is_own && hub.node.is_shared() {
+        lock(&hub.node.others).insert(frame.origin, Instant::now());
+    }
+    match (topic, frame.what) {
+        (Topic::Room(name), what) => {
+            if let Some(cell) = hub.cell(name) {
+                let origin = frame.origin;
+                cell.hear(&hub.node, Frame { origin, what }, place);
+            }
+        }
+        (Topic::App, _) if is_own => {}
+        (Topic::App, What::Gone) => recover::node_gone(hub, frame.origin),
+        (
+            Topic::App,
+            What::Disconnect {
+                principal,
+                code,
+                reason,
+            },
+        ) => match CloseFrame::new(code, reason) {
+            Ok(close) => drop(hub.disconnect_here(&principal, &close)),
+            Err(_) => hub
+                .node
+                .foreign("a node asks for a close that may not be sent"),
+        },
+        (Topic::App, What::Broadcast(message)) => drop(hub.broadcast_here(&message)),
+        (Topic::App, _) => hub.node.foreign("a room's frame was sent to no room"),
+    }
+}
