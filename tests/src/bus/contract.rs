@@ -31,7 +31,7 @@ pub const BUS_ROWS: &[BusRow] = &[
         "Rooms",
         "a name that is empty, over 256 bytes, or has control characters: typed error, nothing joined",
         &["rooms::names"],
-        &["name.rs::names_are_bounded_and_printable"],
+        &["words/name.rs::names_are_bounded_and_printable"],
     ),
     row(
         "Rooms",
@@ -137,7 +137,7 @@ pub const BUS_ROWS: &[BusRow] = &[
             "history::filled_after_an_outage",
             "partitions::history_is_caught_up_with",
         ],
-        &["link.rs::pauses_grow_to_a_limit_and_differ"],
+        &["bus/link.rs::pauses_grow_to_a_limit_and_differ"],
     ),
     row(
         "The bus",
@@ -150,9 +150,9 @@ pub const BUS_ROWS: &[BusRow] = &[
         "foreign or damaged messages are counted and harm nobody; two versions run side by side",
         &["outages::junk_is_counted"],
         &[
-            "frame.rs::no_byte_can_be_damaged_or_lost_unnoticed",
-            "frame.rs::another_version_is_passed_over",
-            "frame.rs::a_later_release_may_add_to_headers",
+            "state/frame.rs::no_byte_can_be_damaged_or_lost_unnoticed",
+            "state/frame.rs::another_version_is_passed_over",
+            "state/frame.rs::a_later_release_may_add_to_headers",
             "bus_engines.rs::a_history_that_others_wrote_to_begins_anew",
         ],
     ),
