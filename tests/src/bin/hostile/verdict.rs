@@ -92,3 +92,55 @@ pub(crate) fn percentile(times: &[Duration], percent: usize) -> Duration {
     let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
     times.get(at).copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn stood() -> Verdict {
+        Verdict {
+            attack: "none",
+            honest: Seen {
+                handshakes: vec![Duration::from_millis(1); 3],
+                turned_away: 1,
+                echoes: vec![Duration::from_millis(1); 100],
+                lost: 0,
+            },
+            echo_limit: ECHO,
+            still_held: 300,
+            released_after: Some(SECOND),
+            growth_kib: 1024,
+            allowed_kib: 1024,
+        }
+    }
+
+    #[test]
+    fn every_bound_can_be_broken_alone() {
+        assert!(stood().passed());
+        let broken: [(&str, fn(&mut Verdict)); 6] = [
+            ("handshakes wait", |so| {
+                so.honest.handshakes.push(3 * SECOND)
+            }),
+            ("no handshake", |so| so.honest.handshakes.clear()),
+            ("echoes wait", |so| so.honest.echoes.extend([SECOND; 2])),
+            ("honest sockets are lost", |so| so.honest.lost = 1),
+            ("descriptors are kept", |so| so.released_after = None),
+            ("memory grows", |so| so.growth_kib += 1),
+        ];
+        for (fault, break_it) in broken {
+            let mut verdict = stood();
+            break_it(&mut verdict);
+            assert_eq!(verdict.faults(), [fault]);
+            assert!(!verdict.passed() && verdict.to_string().ends_with(fault));
+        }
+    }
+
+    #[test]
+    fn one_slow_echo_of_a_hundred_is_borne() {
+        let mut verdict = stood();
+        verdict.honest.echoes.push(SECOND);
+        assert!(verdict.passed());
+    }
+}
