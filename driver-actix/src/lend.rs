@@ -24,7 +24,7 @@ use tokio::{
 };
 use wharf_sdk::driver::serve::{self, Occupation, Seat};
 #[cfg(feature = "tls")]
-use wharf_sdk::driver::{tls_required, tokio_rustls::TlsAcceptor};
+use wharf_sdk::driver::{is_plain_http, tls_required, tokio_rustls::TlsAcceptor};
 
 use crate::link::Link;
 
@@ -169,10 +169,7 @@ impl Lender {
         let mut first = [0];
         let mut peeked = ReadBuf::new(&mut first);
         ready!(stream.poll_peek(cx, &mut peeked))?;
-        Poll::Ready(Ok(peeked
-            .filled()
-            .first()
-            .is_some_and(u8::is_ascii_uppercase)))
+        Poll::Ready(Ok(is_plain_http(peeked.filled())))
     }
 
     /// The request's head is there, and the app is at it. False for any but the first: a

@@ -30,7 +30,7 @@ use crate::{
     convert::ConnectionInfo,
     kept::Kept,
     settings::Settings,
-    stream::{Carried, Seated, Stream},
+    stream::{Carried, Seated},
 };
 
 /// The most streams of a connection at a time.
@@ -66,14 +66,10 @@ const LINGER: Duration = Duration::from_secs(5);
 /// With what a client begins that knows beforehand that this is HTTP/2.
 const PREFACE: &[u8] = b"PRI ";
 
-/// Whether a connection without TLS begins as HTTP/2 does. A Unix socket cannot be asked without
-/// taking what it says, and speaks HTTP/1.1.
+/// Whether a connection without TLS begins as HTTP/2 does.
 pub(crate) async fn speaks(connection: &Seated) -> io::Result<bool> {
-    let Stream::Tcp(stream) = &connection.stream else {
-        return Ok(false);
-    };
     let mut first = [0; PREFACE.len()];
-    let count = stream.peek(&mut first).await?;
+    let count = connection.stream.peek(&mut first).await?;
     Ok(&first[..count] == PREFACE)
 }
 

@@ -6,6 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
+#[cfg(unix)]
+use rustix::net::{RecvFlags, recv};
+#[cfg(unix)]
+use tokio::io::Interest;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -48,6 +52,24 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
+}
+
+impl Stream {
+    /// How much of what comes first fits, without taking it from the connection; 0 at its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn peek(&self, first: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.peek(first).await,
+            #[cfg(unix)]
+            Self::Unix(stream) => {
+                let peek = || Ok(recv(stream, &mut *first, RecvFlags::PEEK)?.1);
+                stream.async_io(Interest::READABLE, peek).await
+            }
+        }
+    }
 }
 
 macro_rules! forward {

@@ -4,12 +4,13 @@ use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wharf_sdk::driver::{
+    is_plain_http,
     serve::Seat,
-    speaks_plain_http, tls_required,
+    tls_required,
     tokio_rustls::{TlsAcceptor, server},
 };
 
-use crate::stream::{Carried, Seated, Stream};
+use crate::stream::{Carried, Seated};
 
 /// A connection behind its handshake.
 pub(crate) type TlsStream = server::TlsStream<Seated>;
@@ -29,13 +30,9 @@ pub(crate) async fn accept(
     acceptor: &TlsAcceptor,
     mut connection: Seated,
 ) -> io::Result<Option<TlsStream>> {
-    // Unix sockets cannot be asked what comes without taking it.
-    let speaks_plainly = match &connection.stream {
-        Stream::Tcp(stream) => speaks_plain_http(stream).await?,
-        #[cfg(unix)]
-        Stream::Unix(_) => false,
-    };
-    if speaks_plainly {
+    let mut first = [0];
+    let count = connection.stream.peek(&mut first).await?;
+    if is_plain_http(&first[..count]) {
         // Closing over unread bytes resets the connection, and the client may lose the answer.
         let mut request = [0; 4096];
         let _ = connection.read(&mut request).await?;

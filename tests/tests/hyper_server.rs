@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -12,7 +13,11 @@ use tokio::{
     net::{TcpStream, UnixStream},
     time::timeout,
 };
-use wharf_conformance::{Client, Request, Running, TcpServer, client::PATIENCE, fixture};
+use wharf_conformance::{
+    Certificate, Client, Request, Running, TcpServer,
+    client::{Http2Client, PATIENCE},
+    fixture,
+};
 use wharf_hyper::ServerBuilder;
 use wharf_sdk::App;
 
@@ -147,6 +152,51 @@ async fn several_listeners() {
     assert_eq!(report.sessions, 2);
     assert!(!path.exists(), "its file is gone");
     std::fs::remove_dir(&folder).expect("an empty folder");
+}
+
+/// A Unix socket of a server, in a folder of its own.
+async fn serve_unix(
+    name: &str,
+    set_up: impl FnOnce(ServerBuilder) -> ServerBuilder,
+) -> (PathBuf, App) {
+    let name = format!("wharf-{name}-{}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let app = app();
+    let builder = set_up(wharf_hyper::server(app.clone()).unix(&path));
+    let server = builder.bind().await.expect("a socket file");
+    tokio::spawn(server.run());
+    (path, app)
+}
+
+/// Who knows beforehand that it is HTTP/2, and who does not.
+#[tokio::test]
+async fn http2_and_http1_by_a_unix_socket() {
+    let (path, app) = serve_unix("http2", ServerBuilder::http2).await;
+    let stream = UnixStream::connect(&path).await.expect("accepted");
+    let mut connection = Http2Client::begin(Box::new(stream)).await;
+    let mut client = connection.open("/echo").await;
+    client.expect_echo("as a stream").await;
+    let mut stream = UnixStream::connect(&path).await.expect("accepted");
+    stream.write_all(UPGRADE.as_bytes()).await.expect("sent");
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.expect("an answer");
+    assert_eq!(&status, b"HTTP/1.1 101");
+    drop((client, connection, stream));
+    app.handle().shutdown(PATIENCE).await;
+}
+
+/// As on a port that speaks TLS.
+#[tokio::test]
+async fn plain_http_by_a_unix_socket_with_tls_is_told() {
+    let tls = Certificate::generate().to_tls();
+    let (path, app) = serve_unix("tls", |builder| builder.tls(tls)).await;
+    let mut stream = UnixStream::connect(&path).await.expect("accepted");
+    stream.write_all(UPGRADE.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("WHARF_TLS_REQUIRED"), "{answer}");
+    app.handle().shutdown(PATIENCE).await;
 }
 
 #[tokio::test]

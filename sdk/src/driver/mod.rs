@@ -12,7 +12,7 @@ pub mod serve;
 mod tls;
 
 #[cfg(feature = "tls")]
-pub use self::tls::{Tls, speaks_plain_http, tls_required};
+pub use self::tls::{Tls, is_plain_http, tls_required};
 pub use self::{
     connection::{Connection, HANDOVER_TIMEOUT},
     dialled::{DialObservers, Dialled, Dialling},

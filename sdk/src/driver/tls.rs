@@ -1,12 +1,11 @@
 //! TLS, by rustls: what every driver's server shows, and what it says to those who speak plain HTTP.
 
 use std::{
-    fmt, io,
+    fmt,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
-use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -204,20 +203,9 @@ pub fn tls_required() -> Vec<u8> {
     ))
 }
 
-/// Whether what comes first on a connection is a method of HTTP, and no handshake. Nothing is taken
-/// from the connection.
-///
-/// # Errors
-///
-/// What the system says of the connection.
-///
-/// # Cancel safety
-///
-/// Cancel-safe.
-pub async fn speaks_plain_http(connection: &TcpStream) -> io::Result<bool> {
-    let mut first = [0];
-    let count = connection.peek(&mut first).await?;
-    Ok(count > 0 && first[0].is_ascii_uppercase())
+/// Whether what comes first on a connection is a method of HTTP, and no handshake.
+pub fn is_plain_http(first: &[u8]) -> bool {
+    first.first().is_some_and(u8::is_ascii_uppercase)
 }
 
 fn unusable(what: impl fmt::Display, cause: impl Into<BoxError>) -> Error {
