@@ -18,6 +18,7 @@ pub(crate) fn to_upgrade_request(request: &HttpRequest, is_secure: bool) -> Opti
     Some(UpgradeRequest {
         method: Method::from_bytes(request.method().as_str().as_bytes()).ok()?,
         uri: unprefixed_uri(request)?,
+        mount: mount(request),
         version: version(request.version()),
         headers,
         peer: request.peer_addr(),
@@ -38,14 +39,33 @@ pub(crate) fn builder(headers: &HeaderMap, status: http::StatusCode) -> HttpResp
     builder
 }
 
-/// The URI as on the request line, less the prefix of the scopes around the app.
-fn unprefixed_uri(request: &HttpRequest) -> Option<Uri> {
-    // actix matches a path that is partly decoded; segments are the same in both, since slashes
-    // are never decoded.
+/// The prefixes of the scopes around the app, with the names of what varies in them.
+fn mount(request: &HttpRequest) -> String {
+    let mut parameters = request.match_info().iter().peekable();
+    let mut mount = String::new();
+    for segment in prefix(request)
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+    {
+        mount.push('/');
+        match parameters.next_if(|(_, value)| *value == segment) {
+            Some((name, _)) => mount.extend(["{", name, "}"]),
+            None => mount.push_str(segment),
+        }
+    }
+    mount
+}
+
+/// What scopes around the app have matched of the path, partly decoded; slashes never are.
+fn prefix(request: &HttpRequest) -> &str {
     let matched = request.match_info().as_str();
     let unmatched = request.match_info().unprocessed();
-    let prefix = &matched[..matched.len() - unmatched.len()];
-    let segments = prefix.bytes().filter(|byte| *byte == b'/').count();
+    &matched[..matched.len() - unmatched.len()]
+}
+
+/// The URI as on the request line, less the prefix of the scopes around the app.
+fn unprefixed_uri(request: &HttpRequest) -> Option<Uri> {
+    let segments = prefix(request).bytes().filter(|byte| *byte == b'/').count();
     let uri: Uri = request.uri().to_string().parse().ok()?;
     UpgradeRequest::unprefixed(&uri, segments)
 }

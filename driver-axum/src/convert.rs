@@ -19,6 +19,7 @@ pub(crate) fn to_upgrade_request(request: &Request<Body>) -> UpgradeRequest {
     UpgradeRequest {
         method: request.method().clone(),
         uri: unprefixed_uri(request),
+        mount: mount(request),
         version: request.version(),
         headers: request.headers().clone(),
         peer: info.map_or(told, |info| info.peer),
@@ -38,6 +39,14 @@ fn protocol(request: &Request<Body>) -> Option<String> {
 #[cfg(not(feature = "http2"))]
 fn protocol(_: &Request<Body>) -> Option<String> {
     None
+}
+
+/// The prefixes of the routers around the app.
+fn mount(request: &Request<Body>) -> String {
+    let nested = request.extensions().get::<NestedPath>();
+    nested.map_or_else(String::new, |prefix| {
+        prefix.as_str().trim_end_matches('/').to_owned()
+    })
 }
 
 /// The URI as on the request line, less the prefixes of the routers around the app. axum's own

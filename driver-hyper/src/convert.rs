@@ -31,6 +31,7 @@ pub(crate) fn to_upgrade_request(parts: Parts) -> UpgradeRequest {
     UpgradeRequest {
         method: parts.method,
         uri: parts.uri,
+        mount: String::new(),
         version: parts.version,
         headers: parts.headers,
         peer,

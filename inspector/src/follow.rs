@@ -28,8 +28,8 @@ impl Followed {
     /// Looks on at a session from now on, if it is there.
     pub(crate) fn begin(app: &AppHandle, id: &str, contents: Option<&Contents>) -> Option<Self> {
         let session = app.session(id.parse().ok()?)?;
-        let route = &session.info().route;
-        let bytes = contents.map_or(0, |contents| contents.bytes_of(route));
+        let pattern = &session.info().pattern;
+        let bytes = contents.map_or(0, |contents| contents.bytes_of(pattern));
         Some(Self {
             id: session.id(),
             tap: session.tap(bytes),

@@ -68,6 +68,7 @@
 //!         let head = UpgradeRequest {
 //!             method: head.method,
 //!             uri: head.uri,
+//!             mount: String::new(),
 //!             version: head.version,
 //!             headers: head.headers,
 //!             peer: Some(peer),
@@ -152,7 +153,8 @@
 //!
 //! # Prefixes, shutdown, alone
 //!
-//! Mounted under a prefix, a driver passes on the rest of the path; run the suite in that form too,
+//! Mounted under a prefix, a driver passes on the rest of the path, and the prefix's pattern as
+//! [`UpgradeRequest::mount`](wharf_sdk::driver::UpgradeRequest::mount); run the suite in that form too,
 //! as `NestedAxumHost` and `ScopedActixHost` do. Shutdown is the app's:
 //! [`AppHandle::shutdown`](wharf_sdk::AppHandle::shutdown) ends the sessions, and a server of the
 //! driver's own ends behind it. Such a server sets `TCP_NODELAY`, does not read ahead of a session

@@ -53,6 +53,11 @@ impl Site {
         self.running.request(request).await
     }
 
+    /// The prefix that the app is mounted under, if it is.
+    pub fn mount(&self) -> &str {
+        self.running.mount()
+    }
+
     /// Opens a WebSocket.
     pub async fn open(&self, path: &str) -> Client {
         self.open_with(Request::upgrade(path)).await

@@ -395,6 +395,7 @@ macro_rules! for_each_case {
                 details: "observers",
                 failures_in_full: "observers",
                 isolated_and_in_order: "isolation",
+                routes_as_mounted: "observers",
                 without_an_error: "observers",
             }
             principals {

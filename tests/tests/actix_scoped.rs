@@ -161,3 +161,36 @@ async fn until(is_so: impl Fn() -> bool) {
     });
     waiting.await.expect("what is waited for");
 }
+
+/// A prefix with a parameter is one route in logs and figures, whoever connects.
+#[tokio::test]
+async fn prefixes_with_parameters_are_patterns() {
+    async fn route(mut socket: Socket) -> Result<()> {
+        let route = socket.info().route.to_string();
+        socket.write(route).await
+    }
+
+    let app = App::builder()
+        .route(Route::new("/where/{at}", route))
+        .build();
+    let app = app.expect("valid");
+    let server = TcpServer::start(async move || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let server = HttpServer::new(move || {
+            let tenants = web::scope("/{tenant}").configure(wharf_actix::mount("/ws", app.clone()));
+            actix_web::App::new().service(tenants)
+        })
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .expect("a listener");
+        (address, server.run())
+    })
+    .await;
+    for tenant in ["acme", "globex"] {
+        let request = Request::upgrade(&format!("/{tenant}/ws/where/here"));
+        let mut client = Client::new(server.request(request).await);
+        client.expect_text("/{tenant}/ws/where/{at}").await;
+    }
+}

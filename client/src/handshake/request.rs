@@ -77,6 +77,7 @@ pub(crate) fn build(
     let request = UpgradeRequest {
         method: Method::GET,
         uri: target.path_and_query.clone(),
+        mount: String::new(),
         version: Version::HTTP_11,
         headers,
         peer: None,

@@ -103,6 +103,7 @@ fn decide(app: &App, path: &str, headers: &[Header]) -> Decision {
     let request = UpgradeRequest {
         method: Method::GET,
         uri: path.parse().expect("a path"),
+        mount: String::new(),
         version: Version::HTTP_11,
         headers: HeaderMap::from_iter(headers),
         peer: None,

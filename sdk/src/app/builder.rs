@@ -1,6 +1,10 @@
 //! An app as it is written down.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use http::{Extensions, HeaderMap};
 use tokio::sync::Semaphore;
@@ -277,10 +281,12 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         let named = |error: Error| Error::config(format!("route {pattern}: {}", error.message()));
         reverify.check().map_err(named)?;
     }
+    let pattern: Arc<str> = pattern.into();
     Ok(RouteEntry {
         count: Arc::new(RouteCount::new(limits.max_connections)),
         limits: Arc::new(limits),
-        pattern: pattern.into(),
+        mounted: Mutex::new(Arc::clone(&pattern)),
+        pattern,
         name: route.name,
         group: group.map(str::to_owned),
         tags: common.tags,

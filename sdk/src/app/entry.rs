@@ -1,6 +1,6 @@
 //! One route with all that it inherited.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -34,6 +34,8 @@ pub(crate) struct Fallback {
 /// One route with all that it inherited.
 pub(crate) struct RouteEntry {
     pub(crate) pattern: Arc<str>,
+    /// The pattern behind the prefix that the app was last mounted under.
+    pub(crate) mounted: Mutex<Arc<str>>,
     pub(crate) name: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) tags: Vec<String>,
@@ -56,6 +58,20 @@ pub(crate) struct RouteEntry {
 }
 
 impl RouteEntry {
+    /// The pattern behind the prefix that the app is mounted under. It is kept for those who come
+    /// next: an app has one prefix, as a rule.
+    pub(crate) fn mounted_under(&self, prefix: &str) -> Arc<str> {
+        if prefix.is_empty() {
+            return Arc::clone(&self.pattern);
+        }
+        let mut mounted = self.mounted.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |whole: &str| whole.strip_prefix(prefix) == Some(&*self.pattern);
+        if !is_it(&mounted) {
+            *mounted = format!("{prefix}{}", self.pattern).into();
+        }
+        Arc::clone(&mounted)
+    }
+
     /// Adds what every answer of the route says besides.
     pub(crate) fn add_headers(&self, answer: &mut HeaderMap) {
         for (name, value) in &self.headers {

@@ -54,6 +54,7 @@ impl Dialling {
                 method: "GET",
                 path: Arc::clone(&target),
                 request_id: None,
+                pattern: Arc::clone(&target),
                 route: target,
                 driver: "client",
                 peer: None,

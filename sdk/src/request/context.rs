@@ -57,6 +57,7 @@ struct Received {
 #[derive(Clone, Default)]
 struct Learned {
     route: Option<Arc<str>>,
+    pattern: Option<Arc<str>>,
     params: Params,
     offers: Vec<String>,
     chosen: Option<Choice>,
@@ -104,6 +105,7 @@ impl Context {
         Arc::make_mut(&mut self.received).id = session.id;
         let learned = self.edit();
         learned.route = Some(Arc::clone(&session.route));
+        learned.pattern = Some(Arc::clone(&session.pattern));
         learned.subprotocol.clone_from(&session.subprotocol);
         self
     }
@@ -235,9 +237,19 @@ impl Context {
         self.received.driver
     }
 
-    /// The route's pattern; empty before a route is found.
+    /// The route's pattern behind the prefix that the app is mounted under; empty before a route is
+    /// found.
     pub fn route(&self) -> &str {
         self.learned.route.as_deref().unwrap_or_default()
+    }
+
+    /// The route's pattern as the app has it, wherever it is mounted; empty before a route is found.
+    pub fn pattern(&self) -> &str {
+        self.learned.pattern.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn shared_route(&self) -> Option<&Arc<str>> {
+        self.learned.route.as_ref()
     }
 
     /// Whether this asks for a WebSocket; in an HTTP fallback it does not.
@@ -345,9 +357,10 @@ impl Context {
         self.received.app.as_ref()
     }
 
-    pub(crate) fn set_route(&mut self, route: Arc<str>, params: Params) {
+    pub(crate) fn set_route(&mut self, route: Arc<str>, pattern: Arc<str>, params: Params) {
         let inner = self.edit();
         inner.route = Some(route);
+        inner.pattern = Some(pattern);
         inner.params = params;
     }
 

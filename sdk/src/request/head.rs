@@ -14,8 +14,10 @@ use crate::policy::RequestOrigin;
 pub struct UpgradeRequest {
     /// The method.
     pub method: Method,
-    /// The path and query, raw.
+    /// The path and query, raw, without the prefix that the app is mounted under.
     pub uri: Uri,
+    /// That prefix as a pattern, such as `/ws` or `/{tenant}/ws`; empty where there is none.
+    pub mount: String,
     /// The HTTP version.
     pub version: Version,
     /// The header lines.

@@ -10,11 +10,14 @@ use crate::message::ConnectionId;
 pub struct SessionInfo {
     /// The connection.
     pub id: ConnectionId,
-    /// The route's pattern.
+    /// The route's pattern behind the prefix that the app is mounted under: what logs and figures
+    /// of the server around the app call it too.
     pub route: Arc<str>,
+    /// The route's pattern as the app has it, wherever it is mounted.
+    pub pattern: Arc<str>,
     /// The method of the request: `GET`, or `CONNECT` over HTTP/2.
     pub method: &'static str,
-    /// The path of the request, raw and without its query.
+    /// The path of the request behind that prefix, raw and without its query.
     pub path: Arc<str>,
     /// The id of the request, where [`RequestIdLayer`](crate::middleware::RequestIdLayer) gave it
     /// one.

@@ -284,8 +284,9 @@ impl Registry {
         };
         let mut sessions = lock(&self.sessions).of_principal(principal);
         // One that is closing already gives its place up.
-        sessions
-            .retain(|shared| shared.info.route == info.route && !shared.lock().engine.is_closing());
+        sessions.retain(|shared| {
+            shared.info.pattern == info.pattern && !shared.lock().engine.is_closing()
+        });
         sessions.sort_by_key(|shared| shared.info.id);
         let beyond = sessions.len().saturating_sub(max);
         for shared in &sessions[..beyond] {

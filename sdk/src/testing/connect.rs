@@ -108,6 +108,7 @@ impl Connect {
             request: UpgradeRequest {
                 method,
                 uri,
+                mount: String::new(),
                 version: Version::HTTP_11,
                 headers,
                 peer: Some(SocketAddr::from(([127, 0, 0, 1], 50_000))),

@@ -25,6 +25,7 @@ pub(crate) fn request() -> UpgradeRequest {
     UpgradeRequest {
         method: Method::GET,
         uri: "/echo".parse().expect("a target"),
+        mount: String::new(),
         version: Version::HTTP_11,
         headers,
         peer: None,

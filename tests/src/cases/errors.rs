@@ -67,7 +67,7 @@ pub async fn mapper(host: &dyn Host) {
     struct Mapper;
     impl ErrorMapper for Mapper {
         fn response(&self, error: &Error, context: &Context) -> Option<Response> {
-            let body = format!("{} on {}", error.code(), context.route());
+            let body = format!("{} on {}", error.code(), context.pattern());
             (error.kind() != ErrorKind::NotFound)
                 .then(|| response::text(StatusCode::BAD_GATEWAY, body))
         }

@@ -106,7 +106,7 @@ pub async fn details(host: &dyn Host) {
             let protocol = session.subprotocol.as_deref().unwrap_or("none");
             let principal = session.principal.as_deref().unwrap_or("none");
             self.0
-                .add(format!("{} {protocol} {principal}", session.route));
+                .add(format!("{} {protocol} {principal}", session.pattern));
         }
 
         fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
@@ -114,7 +114,7 @@ pub async fn details(host: &dyn Host) {
             let counts = closed.counts;
             self.0.add(format!(
                 "{} in {} of {} bytes, out {} of {} bytes, {} dropped",
-                session.route,
+                session.pattern,
                 counts.messages_in,
                 counts.bytes_in,
                 counts.messages_out,
@@ -162,7 +162,7 @@ pub async fn failures_in_full(host: &dyn Host) {
             let phase = error.phase().map_or("none", Phase::as_str);
             let context: Vec<_> = error.context().collect();
             self.0
-                .add(format!("{} {} {}", session.route, error.kind(), phase));
+                .add(format!("{} {} {}", session.pattern, error.kind(), phase));
             self.0.add(error);
             self.0.add(error.cause_chain());
             self.0.add(format!("{context:?} {}", error.is_expected()));
@@ -192,6 +192,42 @@ pub async fn failures_in_full(host: &dyn Host) {
     noted.expect("MY_DATABASE: try again later").await;
     noted.expect("connection refused").await;
     noted.expect("[(\"database\", \"orders\")] false").await;
+}
+
+/// What observers are told of a route has the prefix that the app is mounted under, as what the
+/// server around it logs has; the app's own pattern is there besides.
+pub async fn routes_as_mounted(host: &dyn Host) {
+    struct Noting(Notes);
+    impl Observer for Noting {
+        fn upgraded(&self, session: &SessionInfo) {
+            self.0
+                .add(format!("{} ({})", session.route, session.pattern));
+        }
+
+        fn rejected(&self, rejection: &Rejection<'_>) {
+            let context = rejection.context;
+            self.0.add(format!(
+                "refused: {} ({})",
+                context.route(),
+                context.pattern()
+            ));
+        }
+    }
+    let (notes, mut noted) = Notes::new();
+    let site = Site::of(host, |app| {
+        app.observer(Noting(notes))
+            .route(Route::new("/rooms/{room}", echo))
+    })
+    .await;
+    let whole = format!("{}/rooms/{{room}} (/rooms/{{room}})", site.mount());
+    for _ in 0..2 {
+        site.open("/rooms/lobby").await.expect_echo("in").await;
+        noted.expect(&whole).await;
+    }
+    site.request(Request::plain("GET", "/rooms/lobby"))
+        .await
+        .expect(426);
+    noted.expect(&format!("refused: {whole}")).await;
 }
 
 /// Observers are told in the order in which they were added, and one that panics harms neither

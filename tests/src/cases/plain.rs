@@ -17,7 +17,7 @@ pub async fn fallbacks_see_the_context(host: &dyn Host) {
             "path": context.path(),
             "name": context.header("x-name"),
             "is_upgrade": context.is_upgrade(),
-            "route": context.route(),
+            "route": context.pattern(),
         });
         let mut answer = response::json(StatusCode::ACCEPTED, &seen);
         answer

@@ -181,7 +181,7 @@ impl Page {
 
 impl Observer for Ledger {
     fn upgraded(&self, session: &SessionInfo) {
-        self.tell(session.id, &Told::Upgraded(&session.route));
+        self.tell(session.id, &Told::Upgraded(&session.pattern));
     }
 
     fn rejected(&self, rejection: &Rejection<'_>) {

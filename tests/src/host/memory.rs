@@ -89,6 +89,7 @@ fn to_upgrade_request(request: &Request) -> Option<UpgradeRequest> {
     Some(UpgradeRequest {
         method: Method::from_bytes(request.method.as_bytes()).ok()?,
         uri: request.target.parse::<Uri>().ok()?,
+        mount: String::new(),
         version: match request.minor_version {
             0 => Version::HTTP_10,
             _ => Version::HTTP_11,

@@ -101,6 +101,11 @@ pub trait Running: Send + Sync {
     async fn connect_http2(&self) -> Option<Box<dyn Stream>> {
         None
     }
+
+    /// The prefix that the app is mounted under, if it is.
+    fn mount(&self) -> &str {
+        ""
+    }
 }
 
 /// A connection, as raw bytes.

@@ -145,6 +145,10 @@ impl Running for TcpServer {
             false => None,
         }
     }
+
+    fn mount(&self) -> &str {
+        self.prefix
+    }
 }
 
 async fn exchange(mut stream: Box<dyn Stream>, request: &[u8], method: &str) -> Answer {

@@ -83,6 +83,7 @@ fn parse(request: &Request) -> Option<UpgradeRequest> {
     let mut parsed = UpgradeRequest {
         method: Method::from_bytes(request.method.as_bytes()).ok()?,
         uri: request.target.parse().ok()?,
+        mount: String::new(),
         version: match request.minor_version {
             0 => Version::HTTP_10,
             _ => Version::HTTP_11,

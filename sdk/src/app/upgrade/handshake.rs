@@ -211,6 +211,7 @@ mod tests {
         let refused = check(&UpgradeRequest {
             method,
             uri: http::Uri::from_static("https://wharf.test/echo"),
+            mount: String::new(),
             version: Version::HTTP_2,
             headers,
             peer: None,

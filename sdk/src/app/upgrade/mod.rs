@@ -281,7 +281,8 @@ fn find(app: &AppInner, context: &mut Context) -> Result<Arc<RouteEntry>> {
         .matcher
         .find(context.path())
         .map_err(|error| error.in_phase(Phase::Match))?;
-    context.set_route(Arc::clone(&route.pattern), params);
+    let mounted = route.mounted_under(&context.request().mount);
+    context.set_route(mounted, Arc::clone(&route.pattern), params);
     Ok(route)
 }
 
@@ -494,7 +495,8 @@ fn session_parts(
     SessionParts {
         info: SessionInfo {
             id: context.id(),
-            route: Arc::clone(&route.pattern),
+            route: Arc::clone(context.shared_route().unwrap_or(&route.pattern)),
+            pattern: Arc::clone(&route.pattern),
             method: match context.method() {
                 &Method::CONNECT => "CONNECT",
                 _ => "GET",

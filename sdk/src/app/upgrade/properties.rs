@@ -184,6 +184,7 @@ fn request(headers: HeaderMap) -> UpgradeRequest {
     UpgradeRequest {
         method: Method::GET,
         uri: Uri::from_static("/"),
+        mount: String::new(),
         version: Version::HTTP_11,
         headers,
         peer: None,
