@@ -50,6 +50,39 @@ async fn per_message(first: u8, in_flight: usize) -> f64 {
     (change.allocations + change.reallocations) as f64 / (ROUNDS * in_flight) as f64
 }
 
+/// Bytes allocated for each message of half a megabyte, when several wait to be read.
+async fn bytes_per_large_message() -> f64 {
+    const BYTES: usize = 512 * 1024;
+    const IN_FLIGHT: usize = 4;
+    const ROUNDS: usize = 20;
+    let app = App::builder()
+        .route(Route::new("/echo", echo))
+        .build()
+        .unwrap();
+    let Answer::Upgraded(_, client) = TestHost::new(app).request(request()).await else {
+        panic!("not upgraded");
+    };
+    let mut sent = BytesMut::new();
+    for _ in 0..IN_FLIGHT {
+        encode_client_frame(&mut sent, 0x82, [1, 2, 3, 4], &vec![b'x'; BYTES]);
+    }
+    let mut received = vec![0; IN_FLIGHT * (BYTES + 10)];
+    let (mut reader, mut writer) = tokio::io::split(client);
+    let mut round = async || {
+        let sending = writer.write_all(&sent);
+        tokio::try_join!(sending, reader.read_exact(&mut received)).unwrap();
+    };
+    // Each of the buffers is used once.
+    for _ in 0..5 {
+        round().await;
+    }
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..ROUNDS {
+        round().await;
+    }
+    region.change().bytes_allocated as f64 / (ROUNDS * IN_FLIGHT) as f64
+}
+
 async fn panicking(mut socket: Socket) {
     let _ = socket.read().await;
     panic!("as it should");
@@ -121,4 +154,7 @@ async fn messages_allocate_nothing_and_connections_leave_nothing_behind() {
             );
         }
     }
+    let bytes = bytes_per_large_message().await;
+    println!("large: {bytes} bytes a message");
+    assert!(bytes < 1024.0, "large messages: {bytes} bytes each");
 }

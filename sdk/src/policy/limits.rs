@@ -34,6 +34,9 @@ pub struct Limits {
     pub max_fragments: usize,
     /// The send queue in payload bytes, counting the message being added.
     pub queue_bytes: usize,
+    /// With so much in the queue, who can wait does, although a larger message would still fit.
+    #[serde(skip)]
+    pub(crate) patient_queue_bytes: usize,
     /// The send queue in messages, counting the message being added.
     pub queue_messages: usize,
     /// What happens to a message that finds the queue full.
@@ -97,6 +100,7 @@ impl Default for Limits {
             max_outbound_message_bytes: MIB,
             max_fragments: 4096,
             queue_bytes: MIB,
+            patient_queue_bytes: MIB,
             queue_messages: 1024,
             slow_client: SlowClient::Wait,
             write_deadline: Duration::from_secs(10),

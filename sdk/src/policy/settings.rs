@@ -112,7 +112,9 @@ pub trait Configure: Sized {
     }
 
     /// The send queue in payload bytes. Default 1 MiB, or the largest outbound message if that is
-    /// more. A message larger than the whole queue is admitted alone, once the queue is empty.
+    /// more; whoever waits for room does so beyond 1 MiB then too, so that only messages that would
+    /// be refused or dropped need the larger queue. A message larger than the whole queue is admitted
+    /// alone, once the queue is empty.
     #[must_use]
     fn queue_bytes(mut self, bytes: usize) -> Self {
         self.policy_mut().queue_bytes = Some(bytes);
@@ -389,6 +391,9 @@ impl Policy {
             max_message_bytes,
             max_outbound_message_bytes,
             queue_bytes,
+            // The queue is larger than usual only so that the largest message fits for those who
+            // cannot wait.
+            patient_queue_bytes: self.queue_bytes.unwrap_or(defaults.patient_queue_bytes),
             max_fragments: self.max_fragments.unwrap_or(defaults.max_fragments),
             queue_messages: self.queue_messages.unwrap_or(defaults.queue_messages),
             slow_client: self.slow_client.unwrap_or_default(),
@@ -512,6 +517,9 @@ mod tests {
             .resolve("/")
             .expect("valid");
         assert_eq!(limits.queue_bytes, 64 << 20);
+        assert_eq!(limits.patient_queue_bytes, 1 << 20);
+        let limits = Policy::new().queue_bytes(2 << 20).resolve("/");
+        assert_eq!(limits.expect("valid").patient_queue_bytes, 2 << 20);
     }
 
     #[test]

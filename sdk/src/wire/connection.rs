@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
@@ -39,11 +39,14 @@ const KEEP_BYTES: usize = 4 * 1024;
 const LARGE_FRAME_BYTES: usize = 16 * 1024;
 const LARGE_READ_BYTES: usize = 128 * 1024;
 
+/// One read takes up to this much of a large frame: what is unmasked next is still in the cache.
+const FRAME_READ_BYTES: usize = 256 * 1024;
+
 /// How many reads one message gets before the task yields.
 const MAX_READS: u32 = 8;
 
-/// A buffer that has grown beyond this is not kept for the little that is left in it.
-const LARGE_BYTES: usize = 128 * 1024;
+/// A resting connection keeps a large buffer only if more than one part in so many of it is filled.
+const KEEP_PARTS: usize = 16;
 
 /// Makes a driver's native socket over a pipe. The second argument is the selected subprotocol.
 pub type NativeFactory =
@@ -158,6 +161,40 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
             buffer.extend_from_slice(&self.inbound);
             pool::give_back(std::mem::replace(&mut self.inbound, buffer));
         }
+        let count = match self.decoder.large_frame_missing(self.inbound.len()) {
+            Some(missing) => ready!(self.poll_fill_large(cx, missing))?,
+            None => ready!(self.poll_fill_shared(cx))?,
+        };
+        self.read_bytes += count as u64;
+        Poll::Ready(Ok(count))
+    }
+
+    /// Reads what is missing of a large frame, and nothing behind it.
+    fn poll_fill_large(&mut self, cx: &mut Context<'_>, missing: usize) -> Poll<io::Result<usize>> {
+        let held = self.inbound.len();
+        if self.inbound.capacity() - held < missing.min(KEEP_BYTES) {
+            let buffer = pool::lend_large(held + missing).unwrap_or_else(|| {
+                BytesMut::with_capacity(
+                    held + self
+                        .decoder
+                        .wanted_bytes(held)
+                        .max(missing.min(LARGE_READ_BYTES)),
+                )
+            });
+            let outgrown = std::mem::replace(&mut self.inbound, buffer);
+            self.inbound.extend_from_slice(&outgrown);
+            // Of the sizes in between, none is asked for again.
+            if outgrown.capacity() < pool::LARGE_BYTES {
+                pool::give_back(outgrown);
+            }
+            self.note_growth();
+        }
+        let mut room = (&mut self.inbound).limit(missing.min(FRAME_READ_BYTES));
+        pin!(self.io.read_buf(&mut room)).poll(cx)
+    }
+
+    /// Reads as much as there is room for, in a buffer that frames are cut from.
+    fn poll_fill_shared(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let wanted = self.decoder.wanted_bytes(self.inbound.len());
         // Grow when the frame in progress needs it, or when messages cut off the front have used
         // the buffer up; the latter costs nothing once those messages are gone.
@@ -168,11 +205,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
                 LARGE_FRAME_BYTES.. => LARGE_READ_BYTES,
             };
             self.inbound.reserve(wanted.max(at_least));
-            self.grown_bytes = u32::try_from(self.inbound.capacity()).unwrap_or(u32::MAX);
+            self.note_growth();
         }
-        let count = ready!(pin!(self.io.read_buf(&mut self.inbound)).poll(cx))?;
-        self.read_bytes += count as u64;
-        Poll::Ready(Ok(count))
+        pin!(self.io.read_buf(&mut self.inbound)).poll(cx)
+    }
+
+    fn note_growth(&mut self) {
+        self.grown_bytes = u32::try_from(self.inbound.capacity()).unwrap_or(u32::MAX);
     }
 
     /// Serves the native socket: takes what it wrote, passes on what it waits for. Pending while
@@ -364,9 +403,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     fn rest(&mut self) {
         self.outbox.rest();
         let held = self.inbound.len();
-        if self.grown_bytes as usize > LARGE_BYTES.max(4 * held) {
+        if self.grown_bytes as usize > pool::LARGE_BYTES.max(KEEP_PARTS * held) {
             // The large message that it grew for is cut off, or the pool would have no use for it.
-            self.inbound = BytesMut::from(&self.inbound[..]);
+            let kept = BytesMut::from(&self.inbound[..]);
+            pool::give_back(std::mem::replace(&mut self.inbound, kept));
             self.grown_bytes = 0;
         }
         if held <= KEEP_BYTES && self.inbound.capacity() > KEEP_BYTES {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
-use super::mask;
+use super::{mask, pool};
 use crate::{
     message::{CloseCode, CloseFrame, Error, ErrorKind, Message},
     policy::DeflateParams,
@@ -122,7 +122,12 @@ impl Decoder {
                 }
             }
             self.frame = None;
-            let mut bytes = buffer.split_to(head_bytes + frame.payload_bytes);
+            let frame_bytes = head_bytes + frame.payload_bytes;
+            let mut bytes = match frame_bytes == buffer.len() && frame_bytes >= pool::LARGE_BYTES {
+                // It takes its buffer along: what is read next must not keep it.
+                true => std::mem::take(buffer),
+                false => buffer.split_to(frame_bytes),
+            };
             let masked = &mut bytes[head_bytes + frame.done_bytes..];
             mask::apply(masked, frame.mask, frame.done_bytes);
             if frame.fin && (self.message.is_none() || frame.opcode.is_control()) {
@@ -171,6 +176,14 @@ impl Decoder {
                 false => frame.payload_bytes.saturating_sub(held),
             });
         missing.min(GROWTH_BYTES.max(held))
+    }
+
+    /// What is missing of a frame that gets a buffer of its own, when the buffer holds this much of
+    /// it already.
+    pub(super) fn large_frame_missing(&self, held: usize) -> Option<usize> {
+        let frame = self.frame.as_ref()?;
+        let is_large = frame.payload_bytes >= pool::LARGE_BYTES && !frame.is_deflated;
+        is_large.then(|| frame.payload_bytes.saturating_sub(held))
     }
 
     /// Checks a header against the message in progress and the limits, before any of its payload

@@ -395,7 +395,8 @@ impl Pending {
             if !self.front.is_empty() {
                 return;
             }
-            self.front = self.chunks.pop_front().unwrap_or_default();
+            let next = self.chunks.pop_front().unwrap_or_default();
+            pool::recycle(std::mem::replace(&mut self.front, next));
         }
         self.tail.advance(written);
     }

@@ -85,16 +85,22 @@ impl Engine {
         let (bytes, behind) = (message.payload_bytes(), self.unsent_bytes);
         let policy = policy.unwrap_or(self.limits.slow_client);
         if !is_behind_others {
-            if !self.queue.has_room(bytes, behind)
-                && !policy.drops()
+            let has_room = match policy {
+                SlowClient::Wait => self.has_room_for_patient(bytes),
+                _ => self.queue.has_room(bytes, behind),
+            };
+            if has_room {
+                self.queue.push(message, !policy.drops());
+                return Ok(Admission::Done);
+            }
+            if !policy.drops()
+                && !self.queue.has_room(bytes, behind)
                 && self.queue.can_make_room(bytes, behind)
             {
                 // It goes before what was sent with less care.
                 let removed = self.queue.make_room(bytes, behind);
                 self.count_removed(removed);
-            }
-            if self.queue.has_room(bytes, behind) {
-                self.queue.push(message, !policy.drops());
+                self.queue.push(message, true);
                 return Ok(Admission::Done);
             }
         }
@@ -223,9 +229,17 @@ impl Engine {
         self.gap.messages > 0
     }
 
-    /// Whether a message of this size would be queued now.
+    /// Whether a message of this size that waits for room would be queued, or refused, now.
     pub(crate) fn has_room(&self, payload_bytes: usize) -> bool {
-        self.end.refuses_writes() || self.queue.has_room(payload_bytes, self.unsent_bytes)
+        self.end.refuses_writes() || self.has_room_for_patient(payload_bytes)
+    }
+
+    /// Whether there is room for what can wait.
+    #[inline]
+    fn has_room_for_patient(&self, payload_bytes: usize) -> bool {
+        let max_bytes = self.limits.patient_queue_bytes;
+        self.queue
+            .has_room_within(max_bytes, payload_bytes, self.unsent_bytes)
     }
 
     /// Whether writing is over.

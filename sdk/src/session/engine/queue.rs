@@ -141,12 +141,23 @@ impl SendQueue {
     /// the process. One that is larger than the whole queue fits when there is nothing else.
     #[inline]
     pub(crate) fn has_room(&self, payload_bytes: usize, behind_bytes: usize) -> bool {
+        self.has_room_within(self.max_bytes, payload_bytes, behind_bytes)
+    }
+
+    /// The same, were the queue of this size.
+    #[inline]
+    pub(crate) fn has_room_within(
+        &self,
+        max_bytes: usize,
+        payload_bytes: usize,
+        behind_bytes: usize,
+    ) -> bool {
         let waiting = Tally {
             messages: self.data.len() - self.keyed.messages,
             bytes: self.bytes - self.keyed.bytes,
         };
         (self.data.is_empty() && behind_bytes == 0)
-            || self.has_room_beside(waiting, payload_bytes, behind_bytes)
+            || self.has_room_beside(waiting, max_bytes, payload_bytes, behind_bytes)
     }
 
     /// Queues a message; one that does not stay may be dropped to make room.
@@ -192,7 +203,7 @@ impl SendQueue {
     pub(crate) fn can_make_room(&self, payload_bytes: usize, behind_bytes: usize) -> bool {
         let keeps_none = self.keyed.messages + self.kept.messages == 0;
         (keeps_none && behind_bytes == 0)
-            || self.has_room_beside(self.kept, payload_bytes, behind_bytes)
+            || self.has_room_beside(self.kept, self.max_bytes, payload_bytes, behind_bytes)
     }
 
     /// Drops the oldest messages that may be dropped until one of this size fits.
@@ -315,13 +326,19 @@ impl SendQueue {
     }
 
     #[inline]
-    fn has_room_beside(&self, waiting: Tally, payload_bytes: usize, behind_bytes: usize) -> bool {
+    fn has_room_beside(
+        &self,
+        waiting: Tally,
+        max_bytes: usize,
+        payload_bytes: usize,
+        behind_bytes: usize,
+    ) -> bool {
         waiting.messages < self.max_messages
             && waiting
                 .bytes
                 .saturating_add(behind_bytes)
                 .saturating_add(payload_bytes)
-                <= self.max_bytes
+                <= max_bytes
     }
 
     fn position_of(&self, key: &ByteString) -> Option<usize> {

@@ -594,6 +594,35 @@ fn slow_client_policies() {
 }
 
 #[test]
+fn only_who_cannot_wait_needs_the_room_that_large_messages_make() {
+    const MIB: usize = 1024 * 1024;
+    let large = || "x".repeat(MIB * 3 / 4);
+    let policy = |slow| {
+        quiet()
+            .max_outbound_message_bytes(8 * MIB)
+            .slow_client(slow)
+    };
+    let mut rig = Rig::new(policy(SlowClient::Error));
+    for _ in 0..10 {
+        rig.write(&large()).expect("room for 8 MiB");
+    }
+    rig.write(&large()).expect_err("full");
+
+    let mut rig = Rig::new(policy(SlowClient::Wait));
+    rig.write(&large()).expect("room");
+    assert!(matches!(rig.write(&large()), Ok(Admission::Wait(_))));
+    assert!(!rig.engine.has_room(large().len()) && rig.engine.has_room(MIB / 4));
+    rig.flush();
+    assert!(rig.engine.has_room(8 * MIB), "alone it may be any size");
+
+    let mut rig = Rig::new(policy(SlowClient::Wait).queue_bytes(8 * MIB));
+    for _ in 0..10 {
+        rig.write(&large()).expect("the queue that was asked for");
+    }
+    assert!(matches!(rig.write(&large()), Ok(Admission::Wait(_))));
+}
+
+#[test]
 fn bytes_behind_the_queue_count() {
     let mut rig = Rig::new(quiet().queue_bytes(10).slow_client(SlowClient::Error));
     rig.write("12345678").expect("room");
