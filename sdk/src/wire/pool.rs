@@ -37,7 +37,8 @@ pub(super) fn lend() -> BytesMut {
 /// Lends an empty buffer of at least this size, and not much more, if there is one.
 pub(super) fn lend_large(bytes: usize) -> Option<BytesMut> {
     LARGE_SPARE.with_borrow_mut(|spare| {
-        let fits = |buffer: &BytesMut| (bytes..=2 * bytes).contains(&buffer.capacity());
+        let fits =
+            |buffer: &BytesMut| (bytes..=bytes.saturating_mul(2)).contains(&buffer.capacity());
         let at = spare.iter().rposition(fits)?;
         Some(spare.remove(at))
     })
