@@ -66,11 +66,20 @@ const LINGER: Duration = Duration::from_secs(5);
 /// With what a client begins that knows beforehand that this is HTTP/2.
 const PREFACE: &[u8] = b"PRI ";
 
+/// How long until what may be a part of a preface is looked at again: looking does not tell when
+/// there is more.
+const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+
 /// Whether a connection without TLS begins as HTTP/2 does.
 pub(crate) async fn speaks(connection: &Seated) -> io::Result<bool> {
     let mut first = [0; PREFACE.len()];
-    let count = connection.stream.peek(&mut first).await?;
-    Ok(&first[..count] == PREFACE)
+    loop {
+        let count = connection.stream.peek(&mut first).await?;
+        if count == PREFACE.len() || count == 0 || !PREFACE.starts_with(&first[..count]) {
+            return Ok(&first[..count] == PREFACE);
+        }
+        sleep(PREFACE_PAUSE).await;
+    }
 }
 
 /// Serves a connection until it ends. Idle, told to stop, or when the app begins to shut down, it

@@ -185,6 +185,29 @@ async fn http2_and_http1_by_a_unix_socket() {
     app.handle().shutdown(PATIENCE).await;
 }
 
+/// What tells HTTP/2 from HTTP/1.1 need not come at once.
+#[tokio::test]
+async fn http2_that_begins_in_pieces() {
+    let server = serve(ServerBuilder::http2).await;
+    let mut stream = connect(server.address(), b"P").await;
+    stream.set_nodelay(true).expect("TCP_NODELAY");
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    for piece in [&b"R"[..], b"I", b" * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings] {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        stream.write_all(piece).await.expect("sent");
+    }
+    let mut answer = [0; 9];
+    stream.read_exact(&mut answer).await.expect("an answer");
+    assert_eq!(answer[3], 4, "the server's settings");
+    let mut plain = connect(server.address(), b"P").await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let rest = UPGRADE.replacen("GET", "OST", 1);
+    plain.write_all(rest.as_bytes()).await.expect("sent");
+    let mut status = [0; 9];
+    plain.read_exact(&mut status).await.expect("an answer");
+    assert_eq!(&status, b"HTTP/1.1 ");
+}
+
 /// As on a port that speaks TLS.
 #[tokio::test]
 async fn plain_http_by_a_unix_socket_with_tls_is_told() {
