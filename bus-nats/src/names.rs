@@ -1,8 +1,12 @@
-//! What subjects and streams are called.
+//! What subjects and streams are called. All but the subject where versions hear of each other have the
+//! [version](FORMAT) in them.
 
 use std::{fmt::Write, sync::OnceLock};
 
-use wharf_hub::{History, NodeId, RoomName, SessionId, bus::Topic};
+use wharf_hub::{
+    History, NodeId, RoomName, SessionId,
+    bus::{FORMAT, Topic},
+};
 
 #[derive(Debug)]
 pub(crate) struct Names {
@@ -45,12 +49,12 @@ impl Names {
     /// Where frames of a room are heard: those that were published, and those that a stream has
     /// stored and published again.
     pub(crate) fn heard(&self, room: &RoomName) -> String {
-        format!("{}.room.{}.*", self.prefix, place(room))
+        format!("{}.{FORMAT}.room.{}.*", self.prefix, place(room))
     }
 
     /// Where those of all rooms of a bucket are heard.
     pub(crate) fn heard_of_bucket(&self, bucket: u16) -> String {
-        format!("{}.room.{bucket:03x}.*.*", self.prefix)
+        format!("{}.{FORMAT}.room.{bucket:03x}.*.*", self.prefix)
     }
 
     /// The topic of a subject that is heard.
@@ -59,8 +63,14 @@ impl Names {
         if rest.starts_with(".app.") {
             return Some(Topic::App);
         }
-        let token = rest.strip_prefix(".room.")?.split('.').nth(1)?;
+        let token = Self::own(rest)?.strip_prefix("room.")?.split('.').nth(1)?;
         RoomName::new(untoken(token)?).ok().map(Topic::Room)
+    }
+
+    /// What comes behind this version, of what comes behind the prefix.
+    fn own(rest: &str) -> Option<&str> {
+        let (version, rest) = rest.strip_prefix('.')?.split_once('.')?;
+        (version.parse() == Ok(FORMAT)).then_some(rest)
     }
 
     /// Where this node speaks to itself, to see whether the server is there.
@@ -71,59 +81,69 @@ impl Names {
 
     /// The stream of all rooms that keep so much.
     pub(crate) fn stream(&self, history: History) -> String {
-        format!("{}-rooms-{}", self.prefix, kept(history))
+        format!("{}-{FORMAT}-rooms-{}", self.prefix, kept(history))
     }
 
     /// Where frames are published to be stored.
     pub(crate) fn log(&self, history: History, room: &RoomName) -> String {
-        format!("{}.log.{}.{}", self.prefix, kept(history), place(room))
+        format!(
+            "{}.{FORMAT}.log.{}.{}",
+            self.prefix,
+            kept(history),
+            place(room)
+        )
     }
 
     /// All subjects of a stream, and where it publishes again what it has stored.
     pub(crate) fn logs(&self, history: History) -> (String, String) {
         (
-            format!("{}.log.{}.*.*", self.prefix, kept(history)),
-            format!("{}.room.$1.$2.h", self.prefix),
+            format!("{}.{FORMAT}.log.{}.*.*", self.prefix, kept(history)),
+            format!("{}.{FORMAT}.room.$1.$2.h", self.prefix),
         )
     }
 
     pub(crate) fn presence_stream(&self) -> String {
-        format!("{}-presence", self.prefix)
+        format!("{}-{FORMAT}-presence", self.prefix)
     }
 
     pub(crate) fn member(&self, room: &RoomName, session: SessionId) -> String {
         let SessionId { node, connection } = session;
-        format!("{}.who.{}.{node}.{connection:x}", self.prefix, token(room))
+        format!(
+            "{}.{FORMAT}.who.{}.{node}.{connection:x}",
+            self.prefix,
+            token(room)
+        )
     }
 
     pub(crate) fn members(&self, room: &RoomName) -> String {
-        format!("{}.who.{}.*.*", self.prefix, token(room))
+        format!("{}.{FORMAT}.who.{}.*.*", self.prefix, token(room))
     }
 
     pub(crate) fn members_of(&self, node: NodeId) -> String {
-        format!("{}.who.*.{node}.*", self.prefix)
+        format!("{}.{FORMAT}.who.*.{node}.*", self.prefix)
     }
 
     pub(crate) fn all_members(&self) -> String {
-        format!("{}.who.*.*.*", self.prefix)
+        format!("{}.{FORMAT}.who.*.*.*", self.prefix)
     }
 
     /// Whose member a subject is.
     pub(crate) fn node_of_member(&self, subject: &str) -> Option<NodeId> {
-        let rest = subject.strip_prefix(&self.prefix)?.strip_prefix(".who.")?;
+        let rest = subject.strip_prefix(&self.prefix)?;
+        let rest = Self::own(rest)?.strip_prefix("who.")?;
         rest.split('.').nth(1)?.parse().ok()
     }
 
     pub(crate) fn lease_stream(&self) -> String {
-        format!("{}-leases", self.prefix)
+        format!("{}-{FORMAT}-leases", self.prefix)
     }
 
     pub(crate) fn lease(&self, node: NodeId) -> String {
-        format!("{}.lease.{node}", self.prefix)
+        format!("{}.{FORMAT}.lease.{node}", self.prefix)
     }
 
     pub(crate) fn leases(&self) -> String {
-        format!("{}.lease.*", self.prefix)
+        format!("{}.{FORMAT}.lease.*", self.prefix)
     }
 }
 
@@ -139,12 +159,12 @@ fn kept(history: History) -> String {
 ///
 /// # fn main() -> wharf_sdk::Result<()> {
 /// let room = RoomName::new("harbour")?;
-/// assert_eq!(wharf_nats::subject("wharf", &room), "wharf.room.068.harbour.c");
+/// assert_eq!(wharf_nats::subject("wharf", &room), "wharf.1.room.068.harbour.c");
 /// # Ok(())
 /// # }
 /// ```
 pub fn subject(prefix: &str, room: &RoomName) -> String {
-    format!("{prefix}.room.{}.c", place(room))
+    format!("{prefix}.{FORMAT}.room.{}.c", place(room))
 }
 
 /// A room's bucket and name, as two tokens of a subject.
@@ -207,22 +227,58 @@ mod tests {
         for name in ["harbour", "a.b *>=", "é=3d", "x=", "=", "日本"] {
             let topic = Topic::Room(RoomName::new(name).expect("a name"));
             let subject = names.subject(&topic);
-            assert_eq!(subject.split('.').count(), 5, "{subject}");
+            assert_eq!(subject.split('.').count(), 6, "{subject}");
             assert_eq!(names.topic(&subject), Some(topic));
         }
         assert_eq!(names.topic("app.app.c"), Some(Topic::App));
         for foreign in [
             "app",
-            "app.room",
-            "app.room.fff",
-            "other.room.1.a.c",
-            "app.room.1.=z.c",
+            "app.1.room",
+            "app.1.room.fff",
+            "other.1.room.1.a.c",
+            "app.room.1.a.c",
+            "app.2.room.1.a.c",
+            "app.1.room.1.=z.c",
         ] {
             assert_eq!(names.topic(foreign), None, "{foreign}");
         }
     }
 
-    /// Nodes of other versions have the same buckets.
+    /// A node of another version finds nothing that it would have to understand.
+    #[test]
+    fn every_name_says_its_version() {
+        let names = Names::new("app".to_owned());
+        let room = RoomName::new("room").expect("a name");
+        let node = NodeId::from_u64(1);
+        let session = SessionId {
+            node,
+            connection: 1,
+        };
+        let history = History::new(1, std::time::Duration::from_secs(1));
+        let (logs, again) = names.logs(history);
+        for name in [
+            names.subject(&Topic::Room(room.clone())),
+            names.heard(&room),
+            names.heard_of_bucket(0),
+            names.stream(history),
+            names.log(history, &room),
+            logs,
+            again,
+            names.presence_stream(),
+            names.member(&room, session),
+            names.members(&room),
+            names.members_of(node),
+            names.all_members(),
+            names.lease_stream(),
+            names.lease(node),
+            names.leases(),
+        ] {
+            let version = name.split(['.', '-']).nth(1);
+            assert_eq!(version, Some(FORMAT.to_string().as_str()), "{name}");
+        }
+    }
+
+    /// Nodes of other releases have the same buckets.
     #[test]
     fn buckets_stay_what_they_are() {
         assert_eq!(bucket("harbour"), 0x068);

@@ -1,11 +1,15 @@
-//! What keys and channels are called.
+//! What keys and channels are called. All but the channel where versions hear of each other have the
+//! [version](FORMAT) in them.
 //!
 //! In a cluster, everything of a room lies on one node: rooms are spread over 128 partitions, each
 //! with a hash tag of its own, so that there are few of them to subscribe to by.
 
 use std::sync::OnceLock;
 
-use wharf_hub::{NodeId, RoomName, bus::Topic};
+use wharf_hub::{
+    NodeId, RoomName,
+    bus::{FORMAT, Topic},
+};
 
 const PARTITIONS: u32 = 128;
 
@@ -49,7 +53,7 @@ impl Names {
         }
     }
 
-    /// What everything that lies together begins with.
+    /// What the channels that lie together begin with, whatever the version.
     fn tag(&self, partition: u32) -> String {
         if self.is_cluster {
             format!("{{{}:{partition:02x}}}", self.prefix)
@@ -58,26 +62,31 @@ impl Names {
         }
     }
 
-    fn tag_of(&self, room: &str) -> String {
+    /// What everything of a version that lies together begins with.
+    fn own(&self, partition: u32) -> String {
+        format!("{}:{FORMAT}", self.tag(partition))
+    }
+
+    fn own_of(&self, room: &str) -> String {
         // FNV-1a: the same on every node and in every release.
         let hash = room.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
         });
-        self.tag(hash % PARTITIONS)
+        self.own(hash % PARTITIONS)
     }
 
     /// One tag for each partition.
     pub(crate) fn tags(&self) -> Vec<String> {
         let partitions = if self.is_cluster { PARTITIONS } else { 1 };
         (0..partitions)
-            .map(|partition| self.tag(partition))
+            .map(|partition| self.own(partition))
             .collect()
     }
 
     pub(crate) fn channel(&self, topic: &Topic) -> String {
         match topic {
             Topic::App => format!("{}:a:", self.tag(0)),
-            Topic::Room(room) => format!("{}:c:{room}", self.tag_of(room)),
+            Topic::Room(room) => format!("{}:c:{room}", self.own_of(room)),
         }
     }
 
@@ -88,36 +97,39 @@ impl Names {
         } else {
             channel.strip_prefix(&self.prefix)?
         };
-        match rest.split_at_checked(3)? {
-            (":a:", "") => Some(Topic::App),
-            (":c:", room) => RoomName::new(room).ok().map(Topic::Room),
-            _ => None,
+        if rest == ":a:" {
+            return Some(Topic::App);
         }
+        let (version, room) = rest.strip_prefix(':')?.split_once(":c:")?;
+        if version.parse() != Ok(FORMAT) {
+            return None;
+        }
+        RoomName::new(room).ok().map(Topic::Room)
     }
 
     /// Epoch and last offset of a room's history.
     pub(crate) fn head(&self, room: &RoomName) -> String {
-        format!("{}:h:{room}", self.tag_of(room))
+        format!("{}:h:{room}", self.own_of(room))
     }
 
     /// A room's history.
     pub(crate) fn stream(&self, room: &RoomName) -> String {
-        format!("{}:s:{room}", self.tag_of(room))
+        format!("{}:s:{room}", self.own_of(room))
     }
 
     /// Who is in a room: records by session.
     pub(crate) fn members(&self, room: &RoomName) -> String {
-        format!("{}:m:{room}", self.tag_of(room))
+        format!("{}:m:{room}", self.own_of(room))
     }
 
     /// In which rooms a node has members.
     pub(crate) fn rooms_of(&self, room: &RoomName, node: NodeId) -> String {
-        format!("{}:n:{node}", self.tag_of(room))
+        format!("{}:n:{node}", self.own_of(room))
     }
 
     /// Until when each node's lease is good.
     pub(crate) fn leases(&self) -> String {
-        format!("{}:leases", self.tag(0))
+        format!("{}:leases", self.own(0))
     }
 }
 
@@ -134,7 +146,32 @@ mod tests {
                 assert_eq!(names.topic(&names.channel(&topic)), Some(topic));
             }
             assert_eq!(names.topic(&names.channel(&Topic::App)), Some(Topic::App));
-            assert_eq!(names.topic("other:c:room"), None);
+            for foreign in ["other:1:c:room", "app:c:room", "app:2:c:room", "app:1:c:"] {
+                assert_eq!(names.topic(foreign), None, "{foreign}");
+            }
+        }
+    }
+
+    /// A node of another version finds nothing that it would have to understand.
+    #[test]
+    fn every_name_says_its_version() {
+        for is_cluster in [false, true] {
+            let names = Names::new("app".to_owned(), is_cluster);
+            let room = RoomName::new("room").expect("a name");
+            let node = NodeId::from_u64(1);
+            for name in [
+                names.channel(&Topic::Room(room.clone())),
+                names.head(&room),
+                names.stream(&room),
+                names.members(&room),
+                names.rooms_of(&room, node),
+                names.leases(),
+            ] {
+                let rest = name.strip_prefix(if is_cluster { "{app:" } else { "app" });
+                let rest = rest.expect("the prefix");
+                let version = rest.split(':').nth(1);
+                assert_eq!(version, Some(FORMAT.to_string().as_str()), "{name}");
+            }
         }
     }
 }

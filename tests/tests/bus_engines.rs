@@ -435,10 +435,10 @@ async fn a_history_that_others_wrote_to_begins_anew() {
         .position
         .expect("a position");
     for spoiling in [
-        &["XADD", "wharf:s:h-room", "999999-0", "t", "1", "f", "x"][..],
-        &["SET", "wharf:s:h-room", "x"],
-        &["HSET", "wharf:h:h-room", "o", "many"],
-        &["SET", "wharf:h:h-room", "x"],
+        &["XADD", "wharf:1:s:h-room", "999999-0", "t", "1", "f", "x"][..],
+        &["SET", "wharf:1:s:h-room", "x"],
+        &["HSET", "wharf:1:h:h-room", "o", "many"],
+        &["SET", "wharf:1:h:h-room", "x"],
     ] {
         redis_cli(&server, spoiling).await;
         let after = room
@@ -481,7 +481,7 @@ fn neighbours(count: usize) -> Vec<RoomName> {
     let bucket = |room: &RoomName| {
         wharf_nats::subject("wharf", room)
             .split('.')
-            .nth(2)
+            .nth(3)
             .map(str::to_owned)
     };
     let first = RoomName::new("room").expect("a name");
@@ -568,6 +568,40 @@ async fn nats_rooms_that_share_a_subscription_miss_nothing() {
         assert_eq!((stats.foreign, stats.gaps), (0, 0), "{stats:?}");
         assert_eq!(stats.bus.subscriptions, ROOMS + 1, "and the app's");
         drop(others);
+    }
+}
+
+/// Some go straight to the client, and some wait in line: no later one overtakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nats_keeps_the_order_of_what_waits() {
+    const FRAMES: usize = 12_000;
+    let arguments = ["-a", "127.0.0.1", "-p", "{port}"];
+    let server = Server::start("nats-server", "nats-server", &arguments).await;
+    let builder = Nats::builder(&format!("nats://{}", server.address));
+    let bus = builder.connect().await.expect("it is there");
+    let (heard, mut hearing) = mpsc::unbounded_channel();
+    let listener = Patient {
+        waits: Arc::default(),
+        heard,
+    };
+    bus.attach(NodeId::random(), Arc::new(listener));
+    let topic = Topic::Room(RoomName::new("room").expect("a name"));
+    let subscribing = bus.subscribe(vec![topic.clone()]);
+    subscribing.await.expect("the bus is there");
+    let mut sending = Vec::with_capacity(FRAMES);
+    for number in 0..FRAMES {
+        sending.push(bus.publish(&topic, number.to_string().into()));
+        if number % 5000 == 4999 {
+            // The line empties, and is gone around again.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    for sent in sending {
+        sent.await.expect("the bus is there");
+    }
+    for number in 0..FRAMES {
+        let frame = timeout(PATIENCE, hearing.recv()).await.expect("in time");
+        assert_eq!(frame, Some(number.to_string()));
     }
 }
 

@@ -11,6 +11,12 @@ use crate::{
     words::{History, NodeId, Position, RoomName, SessionId, Topic},
 };
 
+/// The version of what nodes say to each other and have kept. Buses put it into every name, of
+/// topics too, so that nodes of two versions run side by side and find nothing of each other that they
+/// would have to understand. Only [`Topic::App`] is one for all versions: there they hear that there
+/// are others.
+pub const FORMAT: u8 = 1;
+
 /// What a bus promises about a call: see [`Bus`].
 pub type BusFuture<T> = BoxFuture<'static, Result<T>>;
 

@@ -13,11 +13,13 @@ mod store;
 
 pub use self::{
     contract::{
-        Beat, Bus, BusCapabilities, BusEvent, BusFuture, BusListener, Entry, Members, Place, Replay,
+        Beat, Bus, BusCapabilities, BusEvent, BusFuture, BusListener, Entry, FORMAT, Members,
+        Place, Replay,
     },
     link::{check_prefix, retry_pause},
     local::LocalBus,
     standing::{BusStats, Standing},
 };
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use self::{local::Clock, store::Store};
 pub use crate::words::Topic;

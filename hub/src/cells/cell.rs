@@ -207,7 +207,7 @@ impl Cell {
                 let change = roster.and_then(|roster| roster.hear_left(session));
                 self.tell_changes(node, state, change);
             }
-            What::Gone | What::Disconnect { .. } | What::Broadcast(_) => {}
+            What::Gone | What::Here | What::Disconnect { .. } | What::Broadcast(_) => {}
         }
     }
 

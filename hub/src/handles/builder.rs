@@ -9,6 +9,7 @@ use crate::{
     ground::{HubObserver, RoomOptions, Settings},
     handles::hub::Hub,
     keep::Shared,
+    state::What,
     upkeep::{Inbound, keeper},
     words::{Event, Topic, error},
 };
@@ -34,7 +35,9 @@ impl Hub {
         let listener = Inbound::new(&shared);
         shared.node.bus.attach(shared.node.id, Arc::new(listener));
         if shared.node.is_shared() {
-            drop(shared.node.bus.subscribe(vec![Topic::App]));
+            let (node, bus) = (&shared.node, &shared.node.bus);
+            drop(bus.subscribe(vec![Topic::App]));
+            drop(bus.publish(&Topic::App, node.encode(What::Here)));
             keeper::start(&shared);
         }
         Self { shared }

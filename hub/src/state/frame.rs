@@ -6,15 +6,18 @@
 //!
 //! Numbers are big-endian. A header begins with the node that sends. A reader takes from a header
 //! what it knows and leaves the rest, so that the next release can add to it and both run side by
-//! side; what a reader cannot leave out is a new version, which older nodes count and pass over.
+//! side; what a reader cannot leave out is a new [version](FORMAT), which older nodes count and pass
+//! over.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use wharf_sdk::{ByteString, Message};
 
-use crate::words::{Member, NodeId, SessionId};
+use crate::{
+    bus::FORMAT,
+    words::{Member, NodeId, SessionId},
+};
 
 const MAGIC: [u8; 2] = *b"WF";
-const VERSION: u8 = 1;
 const PREFIX_BYTES: usize = 10;
 /// More than what stands around a payload.
 pub(crate) const OVERHEAD_BYTES: usize = 128;
@@ -41,6 +44,8 @@ pub(crate) enum What {
     Left(SessionId),
     /// A node has shut down.
     Gone,
+    /// A node has begun: so nodes of other versions hear of it.
+    Here,
     /// Everybody whose principal has this id is to be closed.
     Disconnect {
         principal: String,
@@ -61,6 +66,7 @@ impl What {
             Self::Gone => 5,
             Self::Disconnect { .. } => 6,
             Self::Broadcast(_) => 7,
+            Self::Here => 8,
         }
     }
 }
@@ -85,7 +91,7 @@ impl Frame {
             }
             What::Joined(member) | What::Changed(member) => body = member.to_record(),
             What::Left(session) => header.put_u64(session.connection),
-            What::Gone => {}
+            What::Gone | What::Here => {}
             What::Disconnect {
                 principal,
                 code,
@@ -100,7 +106,7 @@ impl Frame {
         }
         let mut frame = BytesMut::with_capacity(PREFIX_BYTES + header.len() + body.len());
         frame.put_slice(&MAGIC);
-        frame.put_u8(VERSION);
+        frame.put_u8(FORMAT);
         frame.put_u8(self.what.kind());
         frame.put_u32(0);
         frame.put_u16(u16::try_from(header.len()).unwrap_or_default());
@@ -116,7 +122,7 @@ impl Frame {
         if frame.len() < PREFIX_BYTES || frame[..2] != MAGIC {
             return Err("it is not one of Wharf's frames");
         }
-        if frame[2] != VERSION {
+        if frame[2] != FORMAT {
             return Err("its version is not spoken here");
         }
         let sum = u32::from_be_bytes([frame[4], frame[5], frame[6], frame[7]]);
@@ -173,6 +179,7 @@ impl Frame {
                 principal: String::from_utf8(body.to_vec()).ok()?,
             },
             7 => What::Broadcast(take_message(header, body)?),
+            8 => What::Here,
             _ => return None,
         };
         Some(Self { origin, what })
@@ -260,6 +267,7 @@ pub(crate) mod tests {
             What::Changed(member),
             What::Left(session),
             What::Gone,
+            What::Here,
             What::Disconnect {
                 principal: "alice".to_owned(),
                 code: 4000,
@@ -309,7 +317,7 @@ pub(crate) mod tests {
     #[test]
     fn another_version_is_passed_over() {
         let mut bytes = frames()[0].encode().to_vec();
-        bytes[2] = 2;
+        bytes[2] = FORMAT + 1;
         let read = Frame::decode(&bytes.into());
         assert_eq!(read, Err("its version is not spoken here"));
     }
@@ -320,7 +328,7 @@ pub(crate) mod tests {
             let mut bytes: Vec<u8> = u.arbitrary()?;
             if u.ratio(3, 4)? && bytes.len() > PREFIX_BYTES {
                 bytes[..3].copy_from_slice(b"WF\x01");
-                bytes[3] %= 9;
+                bytes[3] %= 10;
                 let sum = checksum(&bytes);
                 bytes[4..8].copy_from_slice(&sum.to_be_bytes());
             }

@@ -95,7 +95,10 @@ pub const BUS_ROWS: &[BusRow] = &[
             "rooms::many_rooms_come_and_go",
             "rooms::empty_rooms_are_let_go",
         ],
-        &["memory.rs::a_million_rooms_leave_nothing"],
+        &[
+            "memory.rs::a_million_rooms_leave_nothing",
+            "room_memory.rs::a_room_takes_less_than_a_kilobyte",
+        ],
     ),
     row(
         "Rooms",
@@ -117,6 +120,7 @@ pub const BUS_ROWS: &[BusRow] = &[
             "nodes.rs::a_room_that_is_left_is_heard_no_more",
             "bus_engines.rs::nats_rooms_that_share_a_subscription_miss_nothing",
             "bus_engines.rs::nats_hands_a_room_over_behind_what_has_come_for_it",
+            "bus_engines.rs::nats_keeps_the_order_of_what_waits",
         ],
     ),
     row(
@@ -153,6 +157,8 @@ pub const BUS_ROWS: &[BusRow] = &[
             "state/frame.rs::no_byte_can_be_damaged_or_lost_unnoticed",
             "state/frame.rs::another_version_is_passed_over",
             "state/frame.rs::a_later_release_may_add_to_headers",
+            "bus_versions.rs::another_version_harms_nobody_on_redis",
+            "bus_versions.rs::another_version_harms_nobody_on_nats",
             "bus_engines.rs::a_history_that_others_wrote_to_begins_anew",
         ],
     ),
@@ -172,8 +178,11 @@ pub const BUS_ROWS: &[BusRow] = &[
     ),
     row(
         "Presence",
-        "members: a snapshot, with metadata of at most 4 KiB; asking waits for no other node",
-        &["presence::snapshot_and_changes"],
+        "members: a snapshot, with ids that are unique over all nodes and metadata of at most 4 KiB; asking waits for no other node",
+        &[
+            "presence::snapshot_and_changes",
+            "presence::ids_are_unique_over_nodes",
+        ],
         &["rooms.rs::metadata_is_bounded"],
     ),
     row(
@@ -196,6 +205,7 @@ pub const BUS_ROWS: &[BusRow] = &[
         ],
         &[
             "nodes.rs::a_killed_node_leaves_no_ghosts",
+            "nodes.rs::a_node_that_only_publishes_is_not_taken_for_gone",
             "nodes.rs::nodes_that_come_back_one_after_the_other_lose_nobody",
             "nodes.rs::who_is_killed_during_an_outage_is_gone_in_time",
             "nodes.rs::who_left_during_an_outage_is_told_once",

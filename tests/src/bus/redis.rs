@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use wharf_hub::{Hub, HubBuilder, RoomName};
+use wharf_hub::{Hub, HubBuilder, RoomName, bus::FORMAT};
 use wharf_redis::Redis;
 
 use super::{
@@ -41,7 +41,7 @@ impl Kind for OverRedis {
 
     fn inject(address: SocketAddr, room: &RoomName, bytes: &[u8]) {
         let mut line = TcpStream::connect(address).expect("the server is there");
-        let channel = format!("wharf:c:{room}");
+        let channel = format!("wharf:{FORMAT}:c:{room}");
         let mut command = format!("*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n", channel.len());
         command += &format!("${}\r\n", bytes.len());
         let command = [command.as_bytes(), bytes, b"\r\n"].concat();

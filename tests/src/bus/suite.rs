@@ -96,6 +96,7 @@ macro_rules! for_each_bus_case {
             }
             presence {
                 snapshot_and_changes,
+                ids_are_unique_over_nodes,
                 ends_with_the_session,
                 node_shuts_down,
                 survives_the_engine,

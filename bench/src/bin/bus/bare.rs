@@ -20,8 +20,8 @@ use super::nodes::{Counted, count_during};
 const TOPIC: &str = "wharf-bench";
 
 /// What the hub's room is called on the bus.
-const REDIS_ROOM: &str = "wharf:c:bench";
-const NATS_ROOM: &str = "wharf.room.139.bench.c";
+const REDIS_ROOM: &str = "wharf:1:c:bench";
+const NATS_ROOM: &str = "wharf.1.room.139.bench.c";
 
 /// Longest wait for a message.
 const DEADLINE: Duration = Duration::from_secs(10);

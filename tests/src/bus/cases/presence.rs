@@ -27,6 +27,40 @@ pub async fn snapshot_and_changes(host: &dyn BusHost) {
     alice.expect_silence(Duration::from_millis(300)).await;
 }
 
+/// A session's id is one of its own on all nodes, and the one under which others see its member.
+pub async fn ids_are_unique_over_nodes(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 3).await;
+    let mut visitors = Vec::new();
+    // Sessions of the same numbers on every node.
+    for _ in 0..8 {
+        for node in &nodes {
+            visitors.push(node.visit("room", "twin").await);
+        }
+    }
+    let mut welcomed: Vec<_> = visitors
+        .iter()
+        .map(|visitor| visitor.session().to_owned())
+        .collect();
+    welcomed.sort_unstable();
+    let mut unique = welcomed.clone();
+    unique.dedup();
+    assert_eq!(unique, welcomed);
+    for visitor in &mut visitors {
+        // Until the last who came has been heard of everywhere.
+        let mut seen = Vec::new();
+        while seen.len() < welcomed.len() {
+            visitor.say(&json!({ "members": true })).await;
+            let answer = visitor.until(|text| text.get("members").is_some()).await;
+            let members = answer["members"].as_array().expect("a list").iter();
+            seen = members
+                .filter_map(|member| Some(member["session"].as_str()?.to_owned()))
+                .collect();
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, welcomed);
+    }
+}
+
 /// Whatever ends a session, its member leaves, once.
 pub async fn ends_with_the_session(host: &dyn BusHost) {
     let (_engine, nodes) = nodes(host, 2).await;
