@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use async_nats::Client;
 use bytes::Bytes;
 use futures::{FutureExt, future::ready, stream::FuturesUnordered};
 use tokio::{
@@ -22,7 +23,7 @@ use crate::{
     ears::Ears,
     error,
     history::Histories,
-    jobs::{Answer, Job},
+    jobs::{Answer, Job, Line, Turn},
     lanes::Lanes,
     names::Names,
     worker::Worker,
@@ -35,8 +36,10 @@ pub(crate) struct Link {
     names: Arc<Names>,
     timeout: Duration,
     apart: usize,
-    queue: mpsc::Sender<Job>,
-    jobs: Mutex<Option<mpsc::Receiver<Job>>>,
+    queue: mpsc::Sender<(Turn, Job)>,
+    jobs: Mutex<Option<mpsc::Receiver<(Turn, Job)>>>,
+    line: Line,
+    client: OnceLock<Client>,
     lanes: OnceLock<Lanes>,
     standing: Arc<Standing>,
 }
@@ -50,6 +53,8 @@ impl Link {
             apart,
             queue,
             jobs: Mutex::new(Some(jobs)),
+            line: Line::default(),
+            client: OnceLock::new(),
             lanes: OnceLock::new(),
             standing: Arc::default(),
         })
@@ -66,6 +71,7 @@ impl Link {
             return;
         };
         let _ = link.lanes.set(Lanes::start(MAX_WAITING));
+        let _ = link.client.set(connection.client.clone());
         let (client, names) = (connection.client.clone(), Arc::clone(&link.names));
         let worker = Worker {
             standing: Arc::downgrade(&link.standing),
@@ -81,7 +87,26 @@ impl Link {
     }
 
     pub(crate) fn publish(&self, subject: String, frame: Bytes) -> BusFuture<()> {
+        if self.publish_at_once(&subject, &frame) {
+            return ready(Ok(())).boxed();
+        }
         self.enqueue(|answer| Job::Publish(subject, frame, answer))
+    }
+
+    /// Hands a frame to the client without the worker in between, where nothing waits that would have
+    /// to go before it, and the client has room for it.
+    fn publish_at_once(&self, subject: &str, frame: &Bytes) -> bool {
+        if !self.line.is_empty() || !self.standing.is_up() {
+            return false;
+        }
+        let sending = self
+            .client
+            .get()
+            .map(|client| client.publish(subject.to_owned(), frame.clone()));
+        // Without room for it nothing has been sent.
+        sending
+            .and_then(FutureExt::now_or_never)
+            .is_some_and(|sent| sent.is_ok())
     }
 
     pub(crate) fn append(
@@ -147,7 +172,11 @@ impl Link {
             return ready(Err(error::away())).boxed();
         }
         let (answer, answering) = oneshot::channel();
-        if self.queue.try_send(job(answer)).is_err() {
+        if self
+            .queue
+            .try_send((self.line.enter(), job(answer)))
+            .is_err()
+        {
             return ready(Err(error::busy())).boxed();
         }
         async move { answering.await.unwrap_or_else(|_| Err(error::away())) }.boxed()

@@ -26,7 +26,7 @@ use crate::{
     ears::Ears,
     error,
     history::Histories,
-    jobs::{Answer, Job},
+    jobs::{Answer, Job, Turn},
 };
 
 /// How many requests are under way at once.
@@ -49,7 +49,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) async fn run(
         mut self,
-        mut jobs: mpsc::Receiver<Job>,
+        mut jobs: mpsc::Receiver<(Turn, Job)>,
         mut events: mpsc::UnboundedReceiver<Event>,
     ) {
         let Ok(echo) = self.client.subscribe(self.echo.clone()).await else {
@@ -93,14 +93,17 @@ impl Worker {
                     }
                 }
                 job = jobs.recv(), if room => match job {
-                    Some(job) => self.begin(job).await,
+                    Some((turn, job)) => {
+                        self.begin(job).await;
+                        drop(turn);
+                    }
                     None => return,
                 },
             }
         }
     }
 
-    fn go_down(&mut self, jobs: &mut mpsc::Receiver<Job>) {
+    fn go_down(&mut self, jobs: &mut mpsc::Receiver<(Turn, Job)>) {
         let standing = self.standing.upgrade();
         if !standing.is_some_and(|standing| standing.go_down()) {
             return;

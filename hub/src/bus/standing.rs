@@ -73,6 +73,11 @@ impl Standing {
         self.lock().phase = Phase::Up;
     }
 
+    /// Whether the engine is there, and everything is subscribed.
+    pub fn is_up(&self) -> bool {
+        self.lock().phase == Phase::Up
+    }
+
     /// Whether the engine is away.
     pub fn is_down(&self) -> bool {
         self.lock().phase == Phase::Down
