@@ -25,6 +25,7 @@ struct Figures {
     rooms: usize,
     connected: bool,
     subscriptions: usize,
+    gaps: u64,
 }
 
 /// Does what it is told: `join <n>` takes a seat in as many rooms that nobody else is in, `flood
@@ -59,6 +60,7 @@ pub(super) async fn many_rooms(State(hub): State<Hub>, mut socket: Socket) -> Re
                     rooms: stats.rooms,
                     connected: stats.bus.connected,
                     subscriptions: stats.bus.subscriptions,
+                    gaps: stats.gaps,
                 })?
             }
         };

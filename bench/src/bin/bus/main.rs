@@ -104,17 +104,23 @@ async fn measure_flood(engine: &Engine) -> io::Result<()> {
         let listening = listen(&nodes.far, 1).await?;
         hub.push(
             listening
-                .count(flood(&nodes.near, PUBLISHERS, FLOOD))
+                .count(
+                    &nodes.far,
+                    (PUBLISHERS * FLOOD) as u64,
+                    flood(&nodes.near, PUBLISHERS, FLOOD),
+                )
                 .await?,
         );
     }
     let show = |counts: &[nodes::Counted]| {
         let each = counts.iter().map(|counted| {
             format!(
-                "{:.0}/s ({} of {})",
+                "{:.0}/s ({} of {}, {} late, {} gaps told)",
                 counted.per_second(),
                 counted.messages,
-                PUBLISHERS * FLOOD
+                PUBLISHERS * FLOOD,
+                counted.late,
+                counted.gaps,
             )
         });
         each.collect::<Vec<_>>().join(", ")

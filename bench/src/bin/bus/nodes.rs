@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -134,8 +135,13 @@ pub(crate) async fn last_delivery(
 
 /// What arrived of a flood, and in what time.
 pub(crate) struct Counted {
+    /// Before there was silence.
     pub(crate) messages: u64,
     pub(crate) took: Duration,
+    /// After it.
+    pub(crate) late: u64,
+    /// How many gaps were told.
+    pub(crate) gaps: u64,
 }
 
 impl Counted {
@@ -165,14 +171,22 @@ pub(crate) async fn count_during(
     Ok(Counted {
         messages: last.1,
         took: last.0 - since,
+        late: 0,
+        gaps: 0,
     })
 }
 
 impl Listening {
+    /// Counts what arrives at the one socket of a node while a flood of so many messages runs. What
+    /// never comes must have been told as a gap.
     pub(crate) async fn count(
         mut self,
+        node: &ServerProcess,
+        messages: u64,
         flood: impl Future<Output = io::Result<()>>,
     ) -> io::Result<Counted> {
+        let mut asking = open(node, "/rooms").await?;
+        let gaps_before = gaps(&mut asking).await?;
         let arrived = Arc::new(AtomicU64::new(0));
         let counting = Arc::clone(&arrived);
         self.readers.spawn(async move {
@@ -180,8 +194,30 @@ impl Listening {
                 counting.fetch_add(frames as u64, Ordering::Relaxed);
             }
         });
-        count_during(flood, &arrived).await
+        let mut counted = count_during(flood, &arrived).await?;
+        let since = Instant::now();
+        while arrived.load(Ordering::Relaxed) < messages && since.elapsed() < DELIVERY_DEADLINE {
+            sleep(SILENCE).await;
+        }
+        let arrived = arrived.load(Ordering::Relaxed);
+        counted.late = arrived - counted.messages;
+        counted.gaps = gaps(&mut asking).await? - gaps_before;
+        if arrived < messages && counted.gaps == 0 {
+            return Err(io::Error::other(format!(
+                "{} of {messages} messages did not arrive, and no gap was told",
+                messages - arrived
+            )));
+        }
+        Ok(counted)
     }
+}
+
+/// How many gaps a node has told its members.
+async fn gaps(wire: &mut Wire) -> io::Result<u64> {
+    let figures: Value = serde_json::from_str(&ask(wire, "figures").await?)?;
+    figures["gaps"]
+        .as_u64()
+        .ok_or_else(|| io::Error::other("the node does not say its gaps"))
 }
 
 /// Lets a node publish, from inside: many publishers at once, each as many messages, one after the
