@@ -15,7 +15,13 @@ use crate::{
 impl Membership {
     pub(crate) fn new(stay: Stay, chair: Chair, attendance: &Arc<Attendance>) -> Arc<Self> {
         let session = chair.session;
-        let key = stay.cell.lock().chairs.insert(chair);
+        let mut state = stay.cell.lock();
+        if state.chairs.is_empty() {
+            // Many rooms have one member, and what grows by itself begins with room for four.
+            state.chairs.reserve_exact(1);
+        }
+        let key = state.chairs.insert(chair);
+        drop(state);
         stay.hub
             .node
             .figures
