@@ -4,12 +4,19 @@
 
 mod site;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use arbitrary::Unstructured;
 use tokio::time::sleep;
 use wharf_hub::{
-    Hub, RoomName,
+    Hub, HubObserver, NodeId, RoomName,
     bus::Topic,
     testing::{Engine, Faults},
 };
@@ -43,6 +50,42 @@ async fn a_room_that_is_left_is_heard_no_more() {
     drop(alice);
     sleep(Duration::from_secs(3)).await;
     assert_eq!(east.stats().bus.subscriptions, before);
+}
+
+/// A node on which nobody asks for presence has no lease that could end.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_only_publishes_is_not_taken_for_gone() {
+    #[derive(Clone, Default)]
+    struct Gone(Arc<AtomicUsize>);
+
+    impl HubObserver for Gone {
+        fn node_gone(&self, _: NodeId) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    let engine = Engine::new();
+    let gone = Gone::default();
+    let east = Node::new(Hub::builder().bus(engine.bus()).observer(gone.clone()));
+    let west = node(&engine);
+    let (_present, _) = east.join("alice", "/p-room").await;
+    let (mut alice, _) = east.join("alice", "/room?gaps=true").await;
+    let (mut bob, _) = west.join("bob", "/room").await;
+    bob.send_text("ahoy").await;
+    alice.expect_text("ahoy").await;
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(gone.0.load(Ordering::Relaxed), 0);
+    // So what it says is still known, and what is lost of it is told.
+    engine.set_faults(Faults {
+        lose: 1.0,
+        ..Faults::default()
+    });
+    bob.send_text("lost").await;
+    settle().await;
+    engine.set_faults(Faults::default());
+    bob.send_text("heard").await;
+    alice.expect_text("gap None").await;
+    alice.expect_text("heard").await;
 }
 
 #[tokio::test(start_paused = true)]

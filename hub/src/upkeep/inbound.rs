@@ -10,6 +10,7 @@ use wharf_sdk::CloseFrame;
 
 use crate::{
     bus::{BusEvent, BusListener, Place},
+    ground::Node,
     keep::Shared,
     state::{Frame, What},
     upkeep::recover,
@@ -64,10 +65,26 @@ impl BusListener for Inbound {
     }
 }
 
+/// Who has members has a lease, and is looked after. Who has not said so may have none that could
+/// end.
+fn note_sign_of_life(node: &Node, frame: &Frame) {
+    let mut others = lock(&node.others);
+    match frame.what {
+        What::Joined(_) | What::Changed(_) => {
+            others.insert(frame.origin, Instant::now());
+        }
+        _ => {
+            others
+                .entry(frame.origin)
+                .and_modify(|seen| *seen = Instant::now());
+        }
+    }
+}
+
 fn hear_frame(hub: &Arc<Shared>, topic: &Topic, frame: Frame, place: Option<Place>) {
     let is_own = frame.origin == hub.node.id;
     if !is_own && hub.node.is_shared() {
-        lock(&hub.node.others).insert(frame.origin, Instant::now());
+        note_sign_of_life(&hub.node, &frame);
     }
     match (topic, frame.what) {
         (Topic::Room(name), what) => {
@@ -77,6 +94,7 @@ fn hear_frame(hub: &Arc<Shared>, topic: &Topic, frame: Frame, place: Option<Plac
             }
         }
         (Topic::App, _) if is_own => {}
+        (Topic::App, What::Here) => {}
         (Topic::App, What::Gone) => recover::node_gone(hub, frame.origin),
         (
             Topic::App,
