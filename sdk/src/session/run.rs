@@ -53,6 +53,8 @@ pub struct Session<T: Transport> {
     sleep_waker: Option<Waker>,
     /// The last `poll_recv` was not `Pending`, so nothing will wake the task for input.
     input_unpolled: bool,
+    /// A large message is left with the peer.
+    holds_large: bool,
     /// How much may be read, and when a timer is due, when the state was last looked at.
     room: InputRoom,
     deadline: Option<Instant>,
@@ -110,6 +112,7 @@ impl<T: Transport> Session<T> {
             sleep: None,
             sleep_waker: None,
             input_unpolled: false,
+            holds_large: false,
         }
     }
 
@@ -279,6 +282,14 @@ impl<T: Transport> Session<T> {
         }
         // Looked up under this lock, since what changes the state from here on touches it.
         self.room = state.engine.input_room();
+        let holds_large = state.engine.holds_large();
+        if let Some(transport) = &mut self.transport
+            && self.holds_large != holds_large
+        {
+            transport.hold_large(holds_large);
+            self.holds_large = holds_large;
+            self.input_unpolled = true;
+        }
         self.deadline = state.engine.poll_timeout();
         let next = NextStep {
             wants_input: self.room.messages > 0 && self.transport.is_some(),

@@ -173,8 +173,9 @@ impl Socket {
             }
             return Poll::Ready(item.transpose());
         }
-        if is_through && state.engine.handle_waiting_reader(now) {
-            // It has finished what a shutdown waited for.
+        let held_large = state.engine.await_read();
+        if (is_through && state.engine.handle_waiting_reader(now)) || held_large {
+            // It has finished what a shutdown waited for, or what a large message waits for.
             shared.touch();
         }
         match &mut state.reader {

@@ -68,6 +68,8 @@ pub struct WireTransport<IO> {
     is_shut_down: bool,
     /// The other side has ended too.
     is_drained: bool,
+    /// What is missing of a large frame is left with the peer.
+    holds_large: bool,
     native: Native,
     abort: Option<fn(&IO)>,
 }
@@ -122,6 +124,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
             grown_bytes: 0,
             is_shut_down: false,
             is_drained: false,
+            holds_large: false,
             native: Native::None,
             abort: None,
         }
@@ -337,6 +340,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
             if self.decoder.must_yield() {
                 break;
             }
+            let held_bytes = self.inbound.len();
+            if self.holds_large && self.decoder.large_frame_missing(held_bytes).is_some() {
+                return Poll::Pending;
+            }
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(None);
             }
@@ -344,6 +351,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
         // A large message, or one of very many fragments: neighbours are served in between.
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    fn hold_large(&mut self, holds: bool) {
+        self.holds_large = holds;
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {

@@ -38,6 +38,12 @@ pub trait Transport: fmt::Debug {
     /// connection failed.
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>>;
 
+    /// Whether [`poll_recv`](Self::poll_recv) leaves a large message with the peer, as far as it has
+    /// not been read yet, while others may be on their way out. It may return `Pending` for it
+    /// without a wake to come: it is polled again when this changes. A transport that cannot tell
+    /// what comes goes on as ever.
+    fn hold_large(&mut self, _holds: bool) {}
+
     /// Waits until [`start_send`](Self::start_send) may be called.
     ///
     /// # Errors

@@ -49,11 +49,21 @@ impl Engine {
                     self.inbound_bytes -= message.payload_bytes();
                 }
                 self.is_at_work = true;
+                self.is_read_awaited = false;
                 Some(Some(item))
             }
             None if self.input_ended || self.has_drain_to_hear() => Some(None),
             None => None,
         }
+    }
+
+    /// There is nothing to read, and the handler waits; `true` if a large message was left with the
+    /// peer until then.
+    #[inline]
+    pub(crate) fn await_read(&mut self) -> bool {
+        let held_large = self.holds_large();
+        self.is_read_awaited = true;
+        held_large
     }
 
     /// From here on the handler's input ends with a drain, which waits until the handler has ended,

@@ -53,6 +53,8 @@ pub(crate) struct Engine {
     pub(super) ends_when_left: bool,
     /// The handler has read a message and not come back for the next.
     pub(super) is_at_work: bool,
+    /// The handler has found nothing to read, and waits.
+    pub(super) is_read_awaited: bool,
     /// What to close with once the handler is through with its message: the server is shutting
     /// down.
     pub(super) draining: Option<CloseFrame>,
@@ -112,6 +114,7 @@ impl Engine {
             reader_gone: false,
             ends_when_left: false,
             is_at_work: false,
+            is_read_awaited: false,
             draining: None,
             hears_drains: false,
             bucket: limits
@@ -146,7 +149,17 @@ impl Engine {
     /// Whether the loop should read from the transport.
     #[inline]
     pub(crate) fn wants_input(&self) -> bool {
-        !self.input_ended && !self.is_input_held() && self.stage() == Stage::Running
+        !self.input_ended && !self.is_input_full() && self.stage() == Stage::Running
+    }
+
+    /// Whether a large message is left with the peer: the handler is busy, and what was written
+    /// does not leave. What is small is read, so that pings and a close are seen.
+    #[inline]
+    pub(crate) fn holds_large(&self) -> bool {
+        !self.is_read_awaited
+            && !self.reader_gone
+            && !self.end.has_begun()
+            && self.queued_bytes() >= READ_AHEAD_BYTES
     }
 
     /// How much the loop may read before it looks again. What others do meanwhile only ends it.
@@ -172,6 +185,12 @@ impl Engine {
     /// Whether reading waits for the handler or for tokens: the peer is not to blame for silence.
     #[inline]
     pub(crate) fn is_input_held(&self) -> bool {
+        self.is_input_full() || self.holds_large()
+    }
+
+    /// Whether nothing is read.
+    #[inline]
+    fn is_input_full(&self) -> bool {
         if self.end.is_close_sent() {
             // Data is discarded from here on; only the peer's close is waited for.
             return false;
