@@ -165,7 +165,7 @@ impl ServerBuilder {
     /// Offers HTTP/2 beside HTTP/1.1: browsers then open sockets on the connection that they have,
     /// as streams of their own ([RFC 8441]). Off by default.
     ///
-    /// With [`tls`](Self::tls) it is settled in the handshake. Without, a TCP connection is HTTP/2 if
+    /// With [`tls`](Self::tls) it is settled in the handshake. Without, a connection is HTTP/2 if
     /// that is how it begins: of proxies, which know it beforehand; no browser does.
     ///
     /// A connection has at most 128 streams, and ends when it had neither a request nor a socket
