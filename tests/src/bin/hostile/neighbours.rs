@@ -30,7 +30,7 @@ pub(crate) fn run(driver: &str, duration: Duration) -> bool {
     let texts = beside(driver, duration, &Frame::text("x".repeat(100)));
     let pings = beside(driver, duration, &Frame::ping(vec![7; 100]));
     let ratio = pings.as_secs_f64() / texts.as_secs_f64();
-    let is_fair = ratio <= AT_MOST;
+    let is_fair = is_fair(texts, pings);
     println!(
         "{NAME}: p50 {:.1} ms beside {FLOODERS} who send texts, {:.1} ms beside {FLOODERS} who \
          ping: {ratio:.1} times as long, {}",
@@ -39,6 +39,10 @@ pub(crate) fn run(driver: &str, duration: Duration) -> bool {
         if is_fair { "stood" } else { "unfair" },
     );
     is_fair
+}
+
+fn is_fair(texts: Duration, pings: Duration) -> bool {
+    pings.as_secs_f64() <= AT_MOST * texts.as_secs_f64()
 }
 
 /// The median echo beside senders of this frame.
@@ -101,4 +105,16 @@ async fn read_on(reader: &mut ReadHalf<'_>) -> io::Result<Infallible> {
     let mut buffer = vec![0; 64 * 1024];
     while reader.read(&mut buffer).await? > 0 {}
     Err(io::ErrorKind::UnexpectedEof.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_times_as_long_is_borne_and_no_more() {
+        let texts = Duration::from_millis(10);
+        assert!(is_fair(texts, 3 * texts));
+        assert!(!is_fair(texts, 3 * texts + Duration::from_millis(1)));
+    }
 }
