@@ -7,6 +7,7 @@ use std::{
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, jetstream};
 use bytes::Bytes;
+use futures::StreamExt;
 use percent_encoding::percent_decode_str;
 use tokio::{sync::mpsc, time::timeout};
 use wharf_hub::bus::retry_pause;
@@ -97,4 +98,16 @@ async fn has_jetstream(client: &Client, limit: Duration) -> bool {
         Ok(Ok(answer)) => !String::from_utf8_lossy(&answer.payload).contains(r#""error":"#),
         _ => false,
     }
+}
+
+/// To the server and back: then it has taken everything that was sent before, and everything that it
+/// had sent until then has come. `None` if it does not answer in time.
+pub(crate) async fn round_trip(client: &Client, limit: Duration) -> Option<()> {
+    let inbox = client.new_inbox();
+    let going = async {
+        let mut echo = client.subscribe(inbox.clone()).await.ok()?;
+        client.publish(inbox, Bytes::new()).await.ok()?;
+        echo.next().await.map(drop)
+    };
+    timeout(limit, going).await.ok().flatten()
 }

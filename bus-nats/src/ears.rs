@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use async_nats::{Client, Message, Subscriber};
@@ -18,6 +19,7 @@ use wharf_hub::{
 };
 
 use crate::{
+    connection::round_trip,
     history::place,
     names::{Names, bucket},
 };
@@ -26,6 +28,7 @@ pub(crate) struct Ears {
     client: Client,
     names: Arc<Names>,
     listener: Arc<dyn BusListener>,
+    timeout: Duration,
     /// How many rooms of a bucket are subscribed to by themselves.
     apart: usize,
     app: Option<Ear>,
@@ -47,12 +50,14 @@ impl Ears {
         client: Client,
         names: Arc<Names>,
         listener: Arc<dyn BusListener>,
+        timeout: Duration,
         apart: usize,
     ) -> Self {
         Self {
             client,
             names,
             listener,
+            timeout,
             apart,
             app: None,
             buckets: HashMap::new(),
@@ -142,7 +147,12 @@ impl Ears {
             listener: Arc::clone(&self.listener),
             topic: room.cloned().map(Topic::Room),
         };
+        let (client, limit) = (self.client.clone(), self.timeout);
         let task = tokio::spawn(async move {
+            if !before.is_empty() {
+                // What the server sent before it knew of this subscription came for those before it.
+                let _ = round_trip(&client, limit).await;
+            }
             for ear in before {
                 ear.finish().await;
             }

@@ -79,7 +79,13 @@ impl Link {
             timeout: link.timeout,
             client: client.clone(),
             histories: Arc::clone(histories),
-            ears: Ears::new(client, names, Arc::clone(&listener), link.apart),
+            ears: Ears::new(
+                client,
+                names,
+                Arc::clone(&listener),
+                link.timeout,
+                link.apart,
+            ),
             listener,
             under_way: FuturesUnordered::new(),
         };

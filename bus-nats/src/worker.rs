@@ -23,6 +23,7 @@ use wharf_hub::{
 use wharf_sdk::Result;
 
 use crate::{
+    connection::round_trip,
     ears::Ears,
     error,
     history::Histories,
@@ -82,8 +83,7 @@ impl Worker {
                 () = sleep_until(late_at) => {
                     if echo_sent.take().is_some() {
                         // It hangs, or the connection does.
-                        self.go_down(&mut jobs);
-                        let _ = self.client.force_reconnect().await;
+                        self.hang_up(&mut jobs).await;
                         echo_at = Instant::now() + ECHO_INTERVAL;
                     } else {
                         echo_sent = Some(Instant::now());
@@ -94,13 +94,25 @@ impl Worker {
                 }
                 job = jobs.recv(), if room => match job {
                     Some((turn, job)) => {
-                        self.begin(job).await;
+                        // The client takes nothing more while it cannot get rid of what it has.
+                        let begun = timeout(self.timeout * 2, self.begin(job)).await;
                         drop(turn);
+                        if begun.is_err() {
+                            self.hang_up(&mut jobs).await;
+                            (echo_sent, echo_at) = (None, Instant::now() + ECHO_INTERVAL);
+                        }
                     }
                     None => return,
                 },
             }
         }
+    }
+
+    /// The server does not answer: it counts as away, and the client is to connect again.
+    async fn hang_up(&mut self, jobs: &mut mpsc::Receiver<(Turn, Job)>) {
+        self.go_down(jobs);
+        // A client that takes nothing does so by itself.
+        let _ = timeout(self.timeout, self.client.force_reconnect()).await;
     }
 
     fn go_down(&mut self, jobs: &mut mpsc::Receiver<(Turn, Job)>) {
@@ -192,14 +204,8 @@ impl Worker {
     fn confirm(&self, answer: Answer<()>) -> BoxFuture<'static, ()> {
         let (client, limit) = (self.client.clone(), self.timeout);
         async move {
-            let inbox = client.new_inbox();
-            let confirming = async {
-                let mut echo = client.subscribe(inbox.clone()).await.ok()?;
-                client.publish(inbox, Bytes::new()).await.ok()?;
-                echo.next().await
-            };
-            let came = timeout(limit, confirming).await.ok().flatten();
-            let _ = answer.send(came.map(drop).ok_or_else(error::away));
+            let came = round_trip(&client, limit).await;
+            let _ = answer.send(came.ok_or_else(error::away));
         }
         .boxed()
     }

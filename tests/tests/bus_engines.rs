@@ -476,6 +476,50 @@ async fn presence_leaves_nothing_in_redis() {
     assert_eq!(redis_cli(&server, &["DBSIZE"]).await, "0");
 }
 
+/// More than the client and the connection take: whoever carries it out must not wait for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nats_that_hangs_is_noticed_however_much_waits() {
+    let arguments = ["-a", "127.0.0.1", "-p", "{port}"];
+    let server = Server::start("nats-server", "nats-server", &arguments).await;
+    let builder = Nats::builder(&format!("nats://{}", server.address));
+    let bus = builder.connect().await.expect("it is there");
+    let (heard, _) = mpsc::unbounded_channel();
+    let listener = Patient {
+        waits: Arc::default(),
+        heard,
+    };
+    bus.attach(NodeId::random(), Arc::new(listener));
+    let topic = Topic::Room(RoomName::new("room").expect("a name"));
+    let up = timeout(PATIENCE, async {
+        while !bus.stats().connected {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    up.await.expect("it is there");
+    server.signal("-STOP").await;
+    let frame = bytes::Bytes::from(vec![b'x'; 16 * 1024]);
+    let waiting: Vec<_> = (0..6000)
+        .map(|_| bus.publish(&topic, frame.clone()))
+        .collect();
+    let noticed = timeout(Duration::from_secs(15), async {
+        while bus.stats().connected {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let noticed = noticed.await;
+    let refused = timeout(Duration::from_secs(1), bus.publish(&topic, "late".into())).await;
+    server.signal("-CONT").await;
+    noticed.expect("it hangs, and that is noticed");
+    refused.expect("at once").expect_err("refused");
+    drop(waiting);
+    let back = timeout(PATIENCE, async {
+        while bus.publish(&topic, "again".into()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    back.await.expect("it is there again");
+}
+
 /// Rooms of one bucket, as many as asked for.
 fn neighbours(count: usize) -> Vec<RoomName> {
     let bucket = |room: &RoomName| {

@@ -131,7 +131,7 @@ pub const BUS_ROWS: &[BusRow] = &[
             "outages::nothing_blocks_when_it_hangs",
             "partitions::the_others_go_on",
         ],
-        &[],
+        &["bus_engines.rs::nats_that_hangs_is_noticed_however_much_waits"],
     ),
     row(
         "The bus",
