@@ -19,7 +19,7 @@ use crate::{
         batch,
         clock::now,
         end::SessionEnd,
-        engine::{InputRoom, LazyDeque, Outgoing, Queued, Stage},
+        engine::{InputRoom, Outbound, Outgoing, Stage},
         handler::Handler,
         notifier::Notifier,
         seen::Direction,
@@ -59,7 +59,7 @@ pub struct Session<T: Transport> {
     room: InputRoom,
     deadline: Option<Instant>,
     /// Taken from the queue, and not by the transport yet.
-    in_hand: LazyDeque<Queued>,
+    in_hand: Outbound,
     notifier: Notifier,
 }
 
@@ -105,7 +105,7 @@ impl<T: Transport> Session<T> {
             notifier: Notifier::new(ending),
             room,
             deadline,
-            in_hand: LazyDeque::new(),
+            in_hand: Outbound::new(),
             shared,
             transport: Some(transport),
             handler,
@@ -501,7 +501,7 @@ const MAX_BATCHES: usize = 4;
 fn send<T: Transport>(
     transport: &mut T,
     shared: &Shared,
-    in_hand: &mut LazyDeque<Queued>,
+    in_hand: &mut Outbound,
     cx: &mut Context<'_>,
 ) -> Sent {
     let mut sent = Sent::default();
@@ -524,7 +524,7 @@ fn send<T: Transport>(
 fn send_all<T: Transport>(
     transport: &mut T,
     shared: &Shared,
-    in_hand: &mut LazyDeque<Queued>,
+    in_hand: &mut Outbound,
     sent: &mut Sent,
     cx: &mut Context<'_>,
 ) -> Result<bool> {
@@ -553,7 +553,7 @@ fn send_all<T: Transport>(
 }
 
 /// Takes what is sent next; `true` if there is more.
-fn take_batch(shared: &Shared, in_hand: &mut LazyDeque<Queued>) -> bool {
+fn take_batch(shared: &Shared, in_hand: &mut Outbound) -> bool {
     let mut state = shared.lock();
     let first = in_hand.len();
     let has_more = state.engine.take_batch(in_hand);
@@ -567,7 +567,7 @@ fn take_batch(shared: &Shared, in_hand: &mut LazyDeque<Queued>) -> bool {
 /// Hands over what is in hand, as far as the transport takes it.
 fn hand_over<T: Transport>(
     transport: &mut T,
-    in_hand: &mut LazyDeque<Queued>,
+    in_hand: &mut Outbound,
     sent: &mut Sent,
     cx: &mut Context<'_>,
 ) -> Poll<Result<()>> {

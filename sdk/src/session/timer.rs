@@ -42,29 +42,43 @@ const ALL: [Timer; COUNT] = [
 ];
 const COUNT: usize = 10;
 
+/// The first timers have a place in every table: most sessions have no others, most of the time.
+const COMMON: usize = 2;
+
 /// One optional deadline for each [`Timer`].
 #[derive(Debug)]
 pub(crate) struct TimerTable {
-    /// When the session began. Deadlines are kept in nanoseconds since then, in half the room of
-    /// instants.
+    /// When the session began: what [`Moment`]s are counted from.
     start: Instant,
-    deadlines: [u64; COUNT],
+    common: [Moment; COMMON],
+    /// Made when the first of them is set.
+    others: Option<Box<[Moment; COUNT - COMMON]>>,
     /// The earliest of them: asked for every turn, while they change far more rarely.
-    next: u64,
+    next: Moment,
 }
 
-/// The deadline of a timer that is not set.
-const NEVER: u64 = u64::MAX;
+/// A point in a session's time, in nanoseconds since it began: half the room of an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(u64);
 
-/// The last deadline that can be counted, five centuries behind the start. Later ones are this one.
-const LAST: u64 = NEVER - 1;
+impl Moment {
+    /// When the session begins.
+    pub(crate) const START: Self = Self(0);
+
+    /// The deadline of a timer that is not set.
+    const NEVER: Self = Self(u64::MAX);
+
+    /// The last that can be counted, five centuries behind the start. Later ones are this one.
+    const LAST: Self = Self(u64::MAX - 1);
+}
 
 impl TimerTable {
     pub(crate) fn new(start: Instant) -> Self {
         Self {
             start,
-            deadlines: [NEVER; COUNT],
-            next: NEVER,
+            common: [Moment::NEVER; COMMON],
+            others: None,
+            next: Moment::NEVER,
         }
     }
 
@@ -74,14 +88,12 @@ impl TimerTable {
     }
 
     pub(crate) fn set(&mut self, timer: Timer, deadline: Instant) {
-        self.deadlines[timer as usize] = self.since_start(deadline);
-        self.find_next();
+        self.put(timer, self.moment(deadline));
     }
 
     pub(crate) fn stop(&mut self, timer: Timer) {
         if self.is_set(timer) {
-            self.deadlines[timer as usize] = NEVER;
-            self.find_next();
+            self.put(timer, Moment::NEVER);
         }
     }
 
@@ -89,41 +101,89 @@ impl TimerTable {
         *self = Self::new(self.start);
     }
 
+    /// Gives memory back where only common timers are set.
+    pub(crate) fn shrink(&mut self) {
+        let is_unused = |others: &mut Box<[Moment; _]>| **others == [Moment::NEVER; _];
+        self.others.take_if(is_unused);
+    }
+
     pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
-        self.instant(self.deadlines[timer as usize])
+        self.deadline_at(self.place(timer))
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.deadlines[timer as usize] != NEVER
+        self.place(timer) != Moment::NEVER
     }
 
     /// The earliest deadline.
+    #[inline]
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.instant(self.next)
+        self.deadline_at(self.next)
     }
 
     /// Stops and returns a timer whose deadline has passed.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Timer> {
         // A deadline later than can be counted never comes: it would be set and due again for ever.
-        let now = self.since_start(now).min(LAST - 1);
-        let due = |timer: &Timer| self.deadlines[*timer as usize] <= now;
+        let now = self.moment(now);
+        let due = |timer: &Timer| self.place(*timer) <= now && self.place(*timer) < Moment::LAST;
         let timer = ALL.into_iter().find(due)?;
         self.stop(timer);
         Some(timer)
     }
 
-    fn find_next(&mut self) {
-        self.next = self.deadlines.into_iter().min().unwrap_or(NEVER);
+    /// An instant in the session's time.
+    #[inline]
+    pub(crate) fn moment(&self, at: Instant) -> Moment {
+        let since = at.saturating_duration_since(self.start);
+        let seconds = since.as_secs().saturating_mul(1_000_000_000);
+        let nanos = seconds.saturating_add(u64::from(since.subsec_nanos()));
+        Moment(nanos).min(Moment::LAST)
     }
 
-    fn since_start(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.start).as_nanos();
-        u64::try_from(since).map_or(LAST, |since| since.min(LAST))
+    /// The other way round.
+    #[inline]
+    pub(crate) fn instant(&self, moment: Moment) -> Instant {
+        self.start + Duration::from_nanos(moment.0)
     }
 
-    fn instant(&self, since_start: u64) -> Option<Instant> {
-        let since = Duration::from_nanos(since_start);
-        (since_start != NEVER).then(|| self.start + since)
+    #[inline]
+    fn place(&self, timer: Timer) -> Moment {
+        let at = timer as usize;
+        match self.common.get(at) {
+            Some(deadline) => *deadline,
+            None => match &self.others {
+                Some(others) => others[at - COMMON],
+                None => Moment::NEVER,
+            },
+        }
+    }
+
+    fn put(&mut self, timer: Timer, deadline: Moment) {
+        let at = timer as usize;
+        let before = self.place(timer);
+        match self.common.get_mut(at) {
+            Some(place) => *place = deadline,
+            None => {
+                let others = &mut self.others;
+                let others = others.get_or_insert_with(|| Box::new([Moment::NEVER; _]));
+                others[at - COMMON] = deadline;
+            }
+        }
+        if deadline <= self.next {
+            self.next = deadline;
+        } else if before == self.next {
+            self.next = self.earliest();
+        }
+    }
+
+    fn earliest(&self) -> Moment {
+        let others = self.others.as_deref().into_iter().flatten();
+        let all = self.common.iter().chain(others);
+        all.copied().min().unwrap_or(Moment::NEVER)
+    }
+
+    fn deadline_at(&self, moment: Moment) -> Option<Instant> {
+        (moment != Moment::NEVER).then(|| self.instant(moment))
     }
 }
 
@@ -155,6 +215,21 @@ mod tests {
         assert_eq!(table.expire(start + centuries), None);
         table.set(Timer::Heartbeat, start + Duration::from_secs(1));
         assert_eq!(table.expire(start + centuries), Some(Timer::Heartbeat));
+    }
+
+    #[test]
+    fn the_room_of_rare_timers_is_given_back_when_none_is_set() {
+        let now = Instant::now();
+        let mut table = TimerTable::new(now);
+        table.set(Timer::Pong, now);
+        table.set(Timer::Write, now);
+        table.shrink();
+        assert!(table.is_set(Timer::Write));
+        table.stop(Timer::Write);
+        assert!(table.others.is_some());
+        table.shrink();
+        assert!(table.others.is_none() && table.is_set(Timer::Pong));
+        assert_eq!(table.next(), Some(now));
     }
 
     #[test]

@@ -42,11 +42,11 @@ impl Engine {
     /// there is nothing yet.
     #[inline]
     pub(crate) fn read(&mut self) -> Option<Option<Result<Message>>> {
-        self.compact_inbound = self.compact_inbound.saturating_sub(1);
         match self.inbound.pop_front() {
             Some(item) => {
-                if let Ok(message) = &item {
-                    self.inbound_bytes -= message.payload_bytes();
+                if let Some(known) = self.inbound.beside_mut() {
+                    known.bytes -= item.as_ref().map_or(0, Message::payload_bytes);
+                    known.compact = known.compact.saturating_sub(1);
                 }
                 self.is_at_work = true;
                 self.is_read_awaited = false;
@@ -72,11 +72,6 @@ impl Engine {
         self.hears_drains = true;
     }
 
-    /// Whether the server shuts down and waits for the handler.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.is_some()
-    }
-
     /// Queues a message under the route's slow-client policy, or the given one. Where others wait
     /// for room before it, there is none for it. The clock is read only when a refusal begins the
     /// end.
@@ -97,18 +92,18 @@ impl Engine {
         if !is_behind_others {
             let has_room = match policy {
                 SlowClient::Wait => self.has_room_for_patient(bytes),
-                _ => self.queue.has_room(bytes, behind),
+                _ => self.queue.has_room(&self.limits, bytes, behind),
             };
             if has_room {
                 self.queue.push(message, !policy.drops());
                 return Ok(Admission::Done);
             }
             if !policy.drops()
-                && !self.queue.has_room(bytes, behind)
-                && self.queue.can_make_room(bytes, behind)
+                && !self.queue.has_room(&self.limits, bytes, behind)
+                && self.queue.can_make_room(&self.limits, bytes, behind)
             {
                 // It goes before what was sent with less care.
-                let removed = self.queue.make_room(bytes, behind);
+                let removed = self.queue.make_room(&self.limits, bytes, behind);
                 self.count_removed(removed);
                 self.queue.push(message, true);
                 return Ok(Admission::Done);
@@ -129,7 +124,10 @@ impl Engine {
             self.queue.discard(message);
             return Err(refusal);
         }
-        if self.queue.has_place(key, message.payload_bytes()) {
+        if self
+            .queue
+            .has_place(&self.limits, key, message.payload_bytes())
+        {
             let removed = self.queue.push_latest(message, key.clone());
             self.count_removed(removed);
             return Ok(Admission::Done);
@@ -153,14 +151,14 @@ impl Engine {
         self.check_write(message.message(), &now)?;
         let bytes = message.payload_bytes();
         let behind = self.unsent_bytes;
-        if !is_behind_others && self.queue.has_room(bytes, behind) {
+        if !is_behind_others && self.queue.has_room(&self.limits, bytes, behind) {
             let stays = !self.limits.slow_client.drops();
             self.queue.push(Outgoing::Shared(message.clone()), stays);
             return Ok(Delivery::Queued);
         }
         match self.limits.slow_client {
-            SlowClient::DropOldest if self.queue.can_make_room(bytes, behind) => {
-                let removed = self.queue.make_room(bytes, behind);
+            SlowClient::DropOldest if self.queue.can_make_room(&self.limits, bytes, behind) => {
+                let removed = self.queue.make_room(&self.limits, bytes, behind);
                 let dropped = removed.messages;
                 self.count_removed(removed);
                 self.queue.push(Outgoing::Shared(message.clone()), false);
@@ -219,7 +217,7 @@ impl Engine {
     pub(crate) fn leave(&mut self, now: impl Fn() -> Instant) {
         self.reader_gone = true;
         self.drop_inbound();
-        if self.draining.is_some() {
+        if self.is_draining() {
             self.handle_waiting_reader(&now);
         }
         if self.ends_when_left {
@@ -231,12 +229,14 @@ impl Engine {
 
     /// What was dropped since the last call.
     pub(crate) fn take_gap(&mut self) -> Removed {
-        std::mem::take(&mut self.gap)
+        let rare = self.rare.as_mut();
+        rare.map_or_else(Removed::default, |rare| std::mem::take(&mut rare.gap))
     }
 
     /// Whether messages were dropped since [`take_gap`](Self::take_gap).
     pub(crate) fn has_gap(&self) -> bool {
-        self.gap.messages > 0
+        let rare = self.rare.as_deref();
+        rare.is_some_and(|rare| rare.gap.messages > 0)
     }
 
     /// Whether a message of this size that waits for room would be queued, or refused, now.
@@ -249,7 +249,7 @@ impl Engine {
     fn has_room_for_patient(&self, payload_bytes: usize) -> bool {
         let max_bytes = self.limits.patient_queue_bytes;
         self.queue
-            .has_room_within(max_bytes, payload_bytes, self.unsent_bytes)
+            .has_room_within(&self.limits, max_bytes, payload_bytes, self.unsent_bytes)
     }
 
     /// Whether writing is over.
@@ -272,8 +272,12 @@ impl Engine {
                 self.queue.discard(message);
                 return Err(backpressure());
             }
-            SlowClient::DropOldest if self.queue.can_make_room(bytes, self.unsent_bytes) => {
-                let removed = self.queue.make_room(bytes, self.unsent_bytes);
+            SlowClient::DropOldest
+                if self
+                    .queue
+                    .can_make_room(&self.limits, bytes, self.unsent_bytes) =>
+            {
+                let removed = self.queue.make_room(&self.limits, bytes, self.unsent_bytes);
                 self.count_removed(removed);
                 self.queue.push(message, false);
             }
@@ -296,8 +300,7 @@ impl Engine {
     /// Closes a session whose peer reads too slowly.
     fn close_for_slowness(&mut self, now: impl Fn() -> Instant) -> Error {
         let frame = CloseFrame::cut(CloseCode::TRY_AGAIN, "the send queue is full");
-        self.failures
-            .push_back(backpressure().in_phase(Phase::Session));
+        self.note_failure(backpressure().in_phase(Phase::Session));
         self.begin_close(frame, Initiator::Server, now());
         // One message too many is one failure; the next writer hears that it is closed.
         self.end.refuse_writes();
@@ -332,7 +335,7 @@ impl Engine {
             )
         };
         let frame = CloseFrame::cut(CloseCode::TOO_BIG, "the server's message is too big");
-        self.failures.push_back(error().in_phase(Phase::Handler));
+        self.note_failure(error().in_phase(Phase::Handler));
         self.begin_close(frame, Initiator::Server, now);
         self.end.refuse_writes();
         error()
@@ -346,9 +349,13 @@ impl Engine {
     }
 
     fn count_removed(&mut self, removed: Removed) {
-        self.counts.messages_dropped += removed.messages;
-        self.gap.messages += removed.messages;
-        self.gap.bytes += removed.bytes;
+        if removed == Removed::default() {
+            return;
+        }
+        let rare = self.rare();
+        rare.messages_dropped += removed.messages;
+        rare.gap.messages += removed.messages;
+        rare.gap.bytes += removed.bytes;
     }
 }
 

@@ -19,8 +19,6 @@ pub(crate) enum Stage {
 pub(super) struct End {
     /// Set by whatever ends the session first.
     pub(super) begun: Option<Box<Begun>>,
-    /// The frame to send once the queue is empty; the inner `None` is an empty close.
-    pub(super) queued: Option<Option<CloseFrame>>,
     pub(super) refuses_writes: bool,
     pub(super) is_close_sent: bool,
     pub(super) peer_closed: bool,
@@ -36,14 +34,32 @@ pub(super) struct Begun {
     pub(super) code: CloseCode,
     pub(super) reason: ByteString,
     pub(super) initiator: Initiator,
+    /// The frame to send once the queue is empty; the inner `None` is an empty close.
+    queued: Option<Option<CloseFrame>>,
 }
 
 impl End {
-    pub(super) fn begin(&mut self, code: CloseCode, reason: ByteString, initiator: Initiator) {
+    /// Without a close frame: the connection is dropped.
+    pub(super) fn begin(&mut self, initiator: Initiator) {
+        self.begun = Some(Box::new(Begun {
+            code: CloseCode::ABNORMAL,
+            reason: ByteString::new(),
+            initiator,
+            queued: None,
+        }));
+    }
+
+    /// With a close frame to send; `None` is an empty one.
+    pub(super) fn begin_with(&mut self, frame: Option<CloseFrame>, initiator: Initiator) {
+        let (code, reason) = match &frame {
+            Some(frame) => (frame.code(), frame.reason().clone()),
+            None => (CloseCode::NO_STATUS, ByteString::new()),
+        };
         self.begun = Some(Box::new(Begun {
             code,
             reason,
             initiator,
+            queued: Some(frame),
         }));
     }
 
@@ -51,8 +67,10 @@ impl End {
         self.begun.is_some()
     }
 
+    #[inline]
     pub(super) fn is_close_queued(&self) -> bool {
-        self.queued.is_some()
+        let begun = self.begun.as_deref();
+        begun.is_some_and(|begun| begun.queued.is_some())
     }
 
     pub(super) fn is_close_sent(&self) -> bool {
@@ -77,7 +95,7 @@ impl End {
     }
 
     pub(super) fn take_close(&mut self) -> Option<Option<CloseFrame>> {
-        let frame = self.queued.take()?;
+        let frame = self.begun.as_mut()?.queued.take()?;
         self.is_close_sent = true;
         Some(frame)
     }

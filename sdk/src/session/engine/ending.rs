@@ -15,7 +15,7 @@ const LINGER: Duration = Duration::from_secs(1);
 impl Engine {
     /// Whether the end has begun, by whomever.
     pub(crate) fn is_closing(&self) -> bool {
-        self.end.has_begun() || self.draining.is_some()
+        self.end.has_begun() || self.is_draining()
     }
 
     /// Whether the close handshake is over, or the connection is.
@@ -48,10 +48,8 @@ impl Engine {
         if self.end.has_begun() {
             return self.queue.discard(Message::Close(Some(frame)));
         }
-        self.draining = None;
-        self.end
-            .begin(frame.code(), frame.reason().clone(), initiator);
-        self.end.queued = Some(Some(frame));
+        self.take_drain();
+        self.end.begin_with(Some(frame), initiator);
         self.deliver_stalled();
         self.timers.stop_all();
         self.timers
@@ -72,13 +70,8 @@ impl Engine {
         if self.end.has_begun() {
             return;
         }
-        self.draining = None;
-        let (code, reason) = match &frame {
-            Some(frame) => (frame.code(), frame.reason().clone()),
-            None => (CloseCode::NO_STATUS, ByteString::new()),
-        };
-        self.end.begin(code, reason, Initiator::Peer);
-        self.end.queued = Some(frame);
+        self.take_drain();
+        self.end.begin_with(frame, Initiator::Peer);
         self.timers.stop_all();
         self.timers
             .set(Timer::Close, now + self.limits.close_timeout);
@@ -94,10 +87,9 @@ impl Engine {
             return self.handle_transport_closed();
         }
         if !self.end.has_begun() {
-            let reason = ByteString::new();
-            self.end.begin(CloseCode::ABNORMAL, reason, initiator);
+            self.end.begin(initiator);
         }
-        self.draining = None;
+        self.take_drain();
         self.heartbeat.is_due = false;
         self.end.is_aborted = true;
         self.end_input();

@@ -23,7 +23,7 @@ impl Engine {
             // Somebody else ended the session while this was being read.
             return self.queue.discard(message);
         }
-        self.heard_at = now;
+        self.heard_at = self.timers.moment(now);
         match message {
             Message::Ping(payload) => {
                 // A close that waits behind data does not stop pongs; one that left does.
@@ -47,17 +47,17 @@ impl Engine {
     /// The peer broke the protocol, or a limit that its frames are checked against.
     pub(crate) fn handle_violation(&mut self, error: Error, now: Instant) {
         let frame = CloseFrame::cut(error.kind().close_code(), error.message());
-        self.failures.push_back(error.in_phase(Phase::Session));
+        self.note_failure(error.in_phase(Phase::Session));
         self.begin_fail(frame, now);
     }
 
     /// Something failed that the session goes on after. Observers are told at its next turn; of
     /// what no turn comes for, only so much is kept, and the rest returned.
     pub(crate) fn report(&mut self, error: Error) -> Option<Error> {
-        if self.failures.len() >= MAX_REPORTED {
+        if self.rare().failures.len() >= MAX_REPORTED {
             return Some(error);
         }
-        self.failures.push_back(error.in_phase(Phase::Handler));
+        self.note_failure(error.in_phase(Phase::Handler));
         None
     }
 
@@ -79,10 +79,12 @@ impl Engine {
     /// What the transport was handed since the last call takes `taken_bytes` on the wire, and
     /// `unsent_bytes` are stuck in it.
     pub(crate) fn handle_flush(&mut self, taken_bytes: u64, unsent_bytes: usize, now: Instant) {
-        self.taken_bytes += taken_bytes;
         self.unsent_bytes = unsent_bytes;
         if !self.tells_traffic {
-            self.counts.wire_bytes_out = self.taken_bytes.saturating_sub(unsent_bytes as u64);
+            let rare = self.rare();
+            rare.taken_bytes += taken_bytes;
+            let left_bytes = rare.taken_bytes.saturating_sub(unsent_bytes as u64);
+            self.counts.wire_bytes_out = left_bytes;
         }
         if self.end.has_begun() {
             // From here on the close deadline rules.
@@ -98,8 +100,10 @@ impl Engine {
         }
         // What the peer took of the connection, not of what it makes of it.
         let sent = self.counts.wire_bytes_out;
-        if !self.timers.is_set(Timer::Write) || sent >= self.sent_mark + PROGRESS_BYTES {
-            self.sent_mark = sent;
+        let is_set = self.timers.is_set(Timer::Write);
+        let rare = self.rare();
+        if !is_set || sent >= rare.sent_mark + PROGRESS_BYTES {
+            rare.sent_mark = sent;
             self.timers
                 .set(Timer::Write, now + self.limits.write_deadline);
         }
@@ -113,8 +117,8 @@ impl Engine {
                 Timer::Pong => self.miss_pong(unfinished, now),
                 Timer::Idle => self.idle(unfinished, now),
                 Timer::Rate => {
-                    if let Some(message) = self.stalled.take() {
-                        self.admit(*message, now);
+                    if let Some(message) = self.take_stalled() {
+                        self.admit(message, now);
                     }
                 }
                 Timer::FirstMessage => self.expire(
@@ -159,12 +163,12 @@ impl Engine {
     ) {
         let has_failed = failure.is_some();
         if let Some(failure) = failure {
-            self.failures.push_back(failure.in_phase(Phase::Handler));
+            self.note_failure(failure.in_phase(Phase::Handler));
         }
         self.reader_gone = true;
         self.drop_inbound();
         self.discard_stalled();
-        match self.draining.take() {
+        match self.take_drain() {
             // It is through with its message, which is what the shutdown waited for.
             Some(drained) if !has_failed => {
                 self.begin_close(drained, Initiator::Server, now);
@@ -176,14 +180,14 @@ impl Engine {
     /// The server shuts down: the handler may finish the message that it is at, and no other is
     /// delivered.
     pub(crate) fn handle_drain(&mut self, frame: CloseFrame, now: Instant) {
-        if self.end.has_begun() || self.draining.is_some() {
+        if self.is_closing() {
             return;
         }
         let hears = self.hears_drains && !self.reader_gone;
         if !self.is_at_work() && !hears {
             return self.begin_close(frame, Initiator::Server, now);
         }
-        self.draining = Some(frame);
+        self.rare().draining = Some(frame);
         self.deliver_stalled();
         for timer in [Timer::Idle, Timer::FirstMessage, Timer::Rate] {
             self.timers.stop(timer);
@@ -198,7 +202,7 @@ impl Engine {
     /// The handler waits for a message and there is none; `true` if that is the end.
     pub(crate) fn handle_waiting_reader(&mut self, now: impl Fn() -> Instant) -> bool {
         self.is_at_work = false;
-        match self.draining.take() {
+        match self.take_drain() {
             Some(frame) => {
                 self.begin_close(frame, Initiator::Server, now());
                 true
@@ -209,14 +213,14 @@ impl Engine {
 
     /// The application's code panicked where the session ran it.
     pub(crate) fn handle_panic(&mut self, error: Error, now: Instant) {
-        self.failures.push_back(error.in_phase(Phase::Session));
+        self.note_failure(error.in_phase(Phase::Session));
         let frame = CloseFrame::cut(CloseCode::INTERNAL, "");
         self.begin_close(frame, Initiator::Server, now);
     }
 
-    /// Something of the application's failed, and the session goes on.
+    /// Something failed: observers are told at the session's next turn.
     pub(crate) fn note_failure(&mut self, error: Error) {
-        self.failures.push_back(error);
+        self.rare().failures.push_back(error);
     }
 
     /// The server wants the session to end: a shutdown, a disconnect.
@@ -258,15 +262,16 @@ impl Engine {
 
     /// Takes a data or unknown message through the rate limit.
     fn admit(&mut self, message: Message, now: Instant) {
-        if self.end.is_close_sent() || self.draining.is_some() {
+        if self.end.is_close_sent() || self.is_draining() {
             // Only the peer's close is waited for, or the handler; what comes before is counted and
             // discarded.
             self.count_in(&message);
             return self.queue.discard(message);
         }
         self.timers.stop(Timer::FirstMessage);
-        self.data_at = now;
-        if let Some(bucket) = &mut self.bucket
+        self.data_at = self.timers.moment(now);
+        if let Some(rare) = &mut self.rare
+            && let Some(bucket) = &mut rare.bucket
             && let Err(refilled) = bucket.take(message.payload_bytes(), now)
             // At the end there is nothing left to slow down.
             && !(bucket.policy() == RatePolicy::Wait && self.end.has_begun())
@@ -274,7 +279,7 @@ impl Engine {
             let error = rate_limited();
             match bucket.policy() {
                 RatePolicy::Wait => {
-                    self.stalled = Some(Box::new(message));
+                    rare.stalled = Some(message);
                     self.timers.set(Timer::Rate, refilled);
                 }
                 RatePolicy::Error => self.deliver(Err(error)),
@@ -282,7 +287,7 @@ impl Engine {
                 RatePolicy::Close if self.end.has_begun() => {}
                 RatePolicy::Close => {
                     let frame = CloseFrame::cut(CloseCode::POLICY, error.message());
-                    self.failures.push_back(error.in_phase(Phase::Session));
+                    self.note_failure(error.in_phase(Phase::Session));
                     self.begin_close(frame, Initiator::Server, now);
                 }
             }
@@ -302,10 +307,8 @@ impl Engine {
         if self.reader_gone || self.input_ended || self.end.is_close_sent() {
             return self.discard_inbound(item.ok());
         }
-        if let Ok(message) = &item {
-            self.inbound_bytes += message.payload_bytes();
-        }
-        self.inbound.push_back(item);
+        let bytes = item.as_ref().map_or(0, Message::payload_bytes);
+        self.inbound.push(item).bytes += bytes;
     }
 
     fn deliver_control(&mut self, message: Message) {
@@ -322,23 +325,21 @@ impl Engine {
 
     /// Delivers the message that waits for tokens: they do not matter any more.
     pub(super) fn deliver_stalled(&mut self) {
-        if let Some(message) = self.stalled.take() {
+        if let Some(message) = self.take_stalled() {
             self.count_in(&message);
-            self.deliver(Ok(*message));
+            self.deliver(Ok(message));
         }
     }
 
     pub(super) fn discard_stalled(&mut self) {
-        let stalled = self.stalled.take();
-        self.discard_inbound(stalled.map(|message| *message));
+        let stalled = self.take_stalled();
+        self.discard_inbound(stalled);
     }
 
     pub(super) fn drop_inbound(&mut self) {
         for item in std::mem::take(&mut self.inbound) {
             self.discard_inbound(item.ok());
         }
-        self.inbound_bytes = 0;
-        self.compact_inbound = 0;
     }
 
     fn idle(&mut self, unfinished: Unfinished, now: Instant) {
@@ -346,12 +347,13 @@ impl Engine {
             return;
         };
         // As with the heartbeat, data does not move the deadline.
-        if self.data_at + idle > now {
+        let idle_at = self.timers.instant(self.data_at) + idle;
+        if idle_at > now {
             // What is under way now began after it.
-            self.idle_mark.forget();
-            return self.timers.set(Timer::Idle, self.data_at + idle);
+            self.mark(|rare| &mut rare.idle_mark, Unfinished::default());
+            return self.timers.set(Timer::Idle, idle_at);
         }
-        let mark = self.idle_mark.replace(unfinished);
+        let mark = self.mark(|rare| &mut rare.idle_mark, unfinished);
         if self.is_input_held() || has_advanced(mark, unfinished, idle) {
             return self.timers.set(Timer::Idle, now + idle);
         }
@@ -371,7 +373,7 @@ impl Engine {
 
     fn fail_timeout(&mut self, name: &'static str, message: &'static str) {
         let error = Error::new(ErrorKind::Timeout, name, message);
-        self.failures.push_back(error.in_phase(Phase::Session));
+        self.note_failure(error.in_phase(Phase::Session));
     }
 }
 

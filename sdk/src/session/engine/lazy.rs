@@ -5,15 +5,18 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-/// A queue behind a pointer, made when something is first put in.
+/// A queue behind a pointer, made when something is first put in. `B` is what is known of it beside
+/// what is in it.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::box_collection,
-    reason = "most sessions have nothing in most queues"
-)]
-pub(crate) struct LazyDeque<T>(Option<Box<VecDeque<T>>>);
+pub(crate) struct LazyDeque<T, B = ()>(Option<Box<Made<T, B>>>);
 
-impl<T> LazyDeque<T> {
+#[derive(Debug, Clone)]
+struct Made<T, B> {
+    queue: VecDeque<T>,
+    beside: B,
+}
+
+impl<T, B: Default> LazyDeque<T, B> {
     pub(crate) const fn new() -> Self {
         Self(None)
     }
@@ -25,55 +28,91 @@ impl<T> LazyDeque<T> {
 
     /// Like the queue's own, and makes none.
     pub(crate) fn pop_front(&mut self) -> Option<T> {
-        self.0.as_mut()?.pop_front()
+        self.0.as_mut()?.queue.pop_front()
     }
 
     /// Like the queue's own, and makes none.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.0.iter_mut().flat_map(|queue| queue.iter_mut())
+        self.0.iter_mut().flat_map(|made| made.queue.iter_mut())
+    }
+
+    /// What is known beside: the default, where there is no queue.
+    #[inline]
+    pub(crate) fn beside(&self) -> B
+    where
+        B: Copy,
+    {
+        match &self.0 {
+            Some(made) => made.beside,
+            None => B::default(),
+        }
+    }
+
+    /// The same, to be changed, if there is a queue.
+    #[inline]
+    pub(crate) fn beside_mut(&mut self) -> Option<&mut B> {
+        self.0.as_mut().map(|made| &mut made.beside)
+    }
+
+    /// Puts something in, and says what is known beside, to be changed.
+    #[inline]
+    pub(crate) fn push(&mut self, item: T) -> &mut B {
+        let made = self.made();
+        made.queue.push_back(item);
+        &mut made.beside
     }
 
     /// Gives memory back beyond what this many items need; all of it, if it is for none and there
     /// are none.
     pub(crate) fn shrink_to(&mut self, items: usize) {
-        if let Some(queue) = &mut self.0 {
-            if items == 0 && queue.is_empty() {
+        if let Some(made) = &mut self.0 {
+            if items == 0 && made.queue.is_empty() {
                 self.0 = None;
             } else {
-                queue.shrink_to(items);
+                made.queue.shrink_to(items);
             }
         }
     }
+
+    #[inline]
+    fn made(&mut self) -> &mut Made<T, B> {
+        self.0.get_or_insert_with(|| {
+            Box::new(Made {
+                queue: VecDeque::new(),
+                beside: B::default(),
+            })
+        })
+    }
 }
 
-impl<T> Default for LazyDeque<T> {
+impl<T, B: Default> Default for LazyDeque<T, B> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: 'static> Deref for LazyDeque<T> {
+impl<T: 'static, B> Deref for LazyDeque<T, B> {
     type Target = VecDeque<T>;
 
     fn deref(&self) -> &VecDeque<T> {
         match &self.0 {
-            Some(queue) => queue,
+            Some(made) => &made.queue,
             None => const { &VecDeque::new() },
         }
     }
 }
 
-impl<T: 'static> DerefMut for LazyDeque<T> {
+impl<T: 'static, B: Default> DerefMut for LazyDeque<T, B> {
     fn deref_mut(&mut self) -> &mut VecDeque<T> {
-        self.0.get_or_insert_default()
+        &mut self.made().queue
     }
 }
 
-impl<T> IntoIterator for LazyDeque<T> {
+impl<T, B> IntoIterator for LazyDeque<T, B> {
     type Item = T;
     type IntoIter = std::iter::Flatten<std::option::IntoIter<VecDeque<T>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.map(|queue| *queue).into_iter().flatten()
+        self.0.map(|made| made.queue).into_iter().flatten()
     }
 }

@@ -23,6 +23,7 @@ mod progress;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 mod queue;
+mod rare;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,6 @@ pub(crate) use self::{
     end::Stage,
     lazy::LazyDeque,
     outgoing::Outgoing,
-    queue::{Queued, Removed},
+    queue::{Outbound, Removed},
     state::{Engine, InputRoom},
 };

@@ -35,18 +35,18 @@ impl Engine {
         let Some(interval) = self.limits.heartbeat_interval else {
             return;
         };
-        if self.heard_at + interval > now {
+        let silent_at = self.timers.instant(self.heard_at) + interval;
+        if silent_at > now {
             // What is under way now began, or at least went on, after it.
-            self.heartbeat.mark.forget();
-            return self.timers.set(Timer::Heartbeat, self.heard_at + interval);
+            self.mark(|rare| &mut rare.silence_mark, Unfinished::default());
+            return self.timers.set(Timer::Heartbeat, silent_at);
         }
-        let mark = self.heartbeat.mark.replace(unfinished);
+        let mark = self.mark(|rare| &mut rare.silence_mark, unfinished);
         if has_advanced(mark, unfinished, interval) {
             return self.await_silence(now);
         }
         self.sleep();
-        self.heartbeat.serial += 1;
-        self.heartbeat.is_due = true;
+        self.heartbeat.beat();
         if self.is_input_held() {
             // The handler does not read, so the pong cannot be either, and its clock must not run.
             // The ping still finds out whether there is a peer.
@@ -74,7 +74,7 @@ impl Engine {
         if let Ping::Leaving(end) = self.heartbeat.ping
             && (self.counts.wire_bytes_out >= end || self.unsent_bytes == 0)
         {
-            self.heartbeat.ping = Ping::SentAt(now);
+            self.heartbeat.ping = Ping::SentAt(self.timers.moment(now));
             self.timers
                 .set(Timer::Pong, now + self.limits.heartbeat_timeout);
         }
@@ -89,7 +89,9 @@ impl Engine {
             // It left with the first bytes of a buffer that is not empty yet.
             Ping::Unsent | Ping::Leaving(_) => {}
             Ping::SentAt(sent) => {
-                self.heartbeat.round_trip = Some(now.saturating_duration_since(sent));
+                let sent = self.timers.instant(sent);
+                let round_trip = now.saturating_duration_since(sent);
+                self.heartbeat.set_round_trip(round_trip);
             }
         }
         self.heartbeat.ping = Ping::None;
@@ -99,7 +101,7 @@ impl Engine {
 
     /// No pong in time.
     pub(super) fn miss_pong(&mut self, unfinished: Unfinished, now: Instant) {
-        let mark = self.heartbeat.mark.replace(unfinished);
+        let mark = self.mark(|rare| &mut rare.silence_mark, unfinished);
         // A message that has been under way since the ping keeps its pong back; behind one that is
         // complete there was room.
         let is_behind = match self.heartbeat.ping {
@@ -113,7 +115,7 @@ impl Engine {
                 .timers
                 .set(Timer::Pong, now + self.limits.heartbeat_timeout);
         }
-        self.failures.push_back(
+        self.note_failure(
             Error::new(
                 ErrorKind::Timeout,
                 "WHARF_HEARTBEAT_TIMEOUT",

@@ -3,27 +3,26 @@
 
 use std::time::Duration;
 
+use super::{rare::Rare, state::Engine};
 use crate::wire::Unfinished;
 
 /// A message that arrives at this rate is under way. Slower than that is silence: a peer that sends
 /// a byte now and then holds no connection.
 const SLOWEST_BYTES_PER_SECOND: u128 = 512;
 
-/// What a timer last saw of a message under way. Mostly there is none, and no box.
-#[derive(Debug, Default)]
-pub(super) struct Mark(Option<Box<Unfinished>>);
-
-impl Mark {
-    /// Remembers this instead of what it was.
-    pub(super) fn replace(&mut self, unfinished: Unfinished) -> Unfinished {
+impl Engine {
+    /// Remembers what a timer sees of a message under way, and says what it last saw.
+    pub(super) fn mark(
+        &mut self,
+        of_timer: impl Fn(&mut Rare) -> &mut Unfinished,
+        unfinished: Unfinished,
+    ) -> Unfinished {
         let is_under_way = unfinished != Unfinished::default();
-        let next = is_under_way.then(|| Box::new(unfinished));
-        std::mem::replace(&mut self.0, next).map_or_else(Unfinished::default, |before| *before)
-    }
-
-    /// There was none, or it is over.
-    pub(super) fn forget(&mut self) {
-        self.0 = None;
+        if self.rare.is_none() && !is_under_way {
+            // Mostly there is none.
+            return Unfinished::default();
+        }
+        std::mem::replace(of_timer(self.rare()), unfinished)
     }
 }
 

@@ -3,7 +3,7 @@
 use bytestring::ByteString;
 
 use super::{lazy::LazyDeque, outgoing::Outgoing};
-use crate::message::Message;
+use crate::{message::Message, policy::Limits};
 
 /// Unsent answers to pings beyond this many: the oldest are dropped, since answering the latest
 /// ping is enough ([RFC 6455 §5.5.3](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.3)).
@@ -12,25 +12,43 @@ const MAX_CONTROL: usize = 32;
 /// How many keys may have their latest value waiting, in places of their own beside the queue's.
 pub(super) const MAX_KEYS: usize = 64;
 
-/// A bounded queue of messages on their way out.
-#[derive(Debug)]
+/// A bounded queue of messages on their way out. Its bounds are the route's.
+#[derive(Debug, Default)]
 pub(crate) struct SendQueue {
-    max_bytes: usize,
-    max_messages: usize,
-    data: LazyDeque<Queued>,
-    bytes: usize,
-    /// The part of `data` that has keys. It takes no room from the rest, and may be as large.
-    keyed: Tally,
-    /// The part of the rest that stays.
-    kept: Tally,
-    control: LazyDeque<Message>,
-    /// How many of `data` and `control`, from the front, own a compact copy of their payload
-    /// instead of pinning a read buffer.
-    compact_data: usize,
-    compact_control: usize,
+    data: Outbound,
+    control: LazyDeque<Message, Compact>,
     /// What was dropped. Payloads may run the application's code when they are, so that happens
     /// behind the lock under which the queue is changed.
     discarded: LazyDeque<Outgoing>,
+}
+
+/// Data on its way out.
+pub(crate) type Outbound = LazyDeque<Queued, Waiting>;
+
+/// What is known of the data that waits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Waiting {
+    bytes: usize,
+    /// The part that has keys. It takes no room from the rest, and may be as large.
+    keyed: Tally,
+    /// The part of the rest that stays.
+    kept: Tally,
+    compact: Compact,
+}
+
+/// How many messages of a list, from the front, own a compact copy of their payload instead of
+/// pinning a read buffer.
+#[derive(Debug, Clone, Copy, Default)]
+struct Compact(usize);
+
+impl Compact {
+    /// One that was in this place is gone.
+    #[inline]
+    fn lose(&mut self, at: usize) {
+        if at < self.0 {
+            self.0 -= 1;
+        }
+    }
 }
 
 /// A message on its way out.
@@ -78,6 +96,19 @@ impl Tally {
         self.messages -= 1;
         self.bytes -= bytes;
     }
+
+    /// Whether one more message of this size fits beside these.
+    #[inline]
+    fn leaves_room(
+        self,
+        limits: &Limits,
+        max_bytes: usize,
+        payload_bytes: usize,
+        behind_bytes: usize,
+    ) -> bool {
+        let bytes = self.bytes.saturating_add(behind_bytes);
+        self.messages < limits.queue_messages && bytes.saturating_add(payload_bytes) <= max_bytes
+    }
 }
 
 /// What was removed to make room.
@@ -88,21 +119,6 @@ pub(crate) struct Removed {
 }
 
 impl SendQueue {
-    pub(crate) fn new(max_bytes: usize, max_messages: usize) -> Self {
-        Self {
-            max_bytes,
-            max_messages,
-            data: LazyDeque::new(),
-            bytes: 0,
-            keyed: Tally::default(),
-            kept: Tally::default(),
-            control: LazyDeque::new(),
-            compact_data: 0,
-            compact_control: 0,
-            discarded: LazyDeque::new(),
-        }
-    }
-
     /// Keeps what is not sent until it can be dropped.
     pub(crate) fn discard(&mut self, message: impl Into<Outgoing>) {
         self.discarded.push_back(message.into());
@@ -123,8 +139,9 @@ impl SendQueue {
     }
 
     /// Their payload bytes.
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.data.beside().bytes
     }
 
     #[inline]
@@ -140,24 +157,31 @@ impl SendQueue {
     /// Whether one more message of this size fits, when `behind_bytes` have left the queue but not
     /// the process. One that is larger than the whole queue fits when there is nothing else.
     #[inline]
-    pub(crate) fn has_room(&self, payload_bytes: usize, behind_bytes: usize) -> bool {
-        self.has_room_within(self.max_bytes, payload_bytes, behind_bytes)
+    pub(crate) fn has_room(
+        &self,
+        limits: &Limits,
+        payload_bytes: usize,
+        behind_bytes: usize,
+    ) -> bool {
+        self.has_room_within(limits, limits.queue_bytes, payload_bytes, behind_bytes)
     }
 
     /// The same, were the queue of this size.
     #[inline]
     pub(crate) fn has_room_within(
         &self,
+        limits: &Limits,
         max_bytes: usize,
         payload_bytes: usize,
         behind_bytes: usize,
     ) -> bool {
+        let known = self.data.beside();
         let waiting = Tally {
-            messages: self.data.len() - self.keyed.messages,
-            bytes: self.bytes - self.keyed.bytes,
+            messages: self.data.len() - known.keyed.messages,
+            bytes: known.bytes - known.keyed.bytes,
         };
         (self.data.is_empty() && behind_bytes == 0)
-            || self.has_room_beside(waiting, max_bytes, payload_bytes, behind_bytes)
+            || waiting.leaves_room(limits, max_bytes, payload_bytes, behind_bytes)
     }
 
     /// Queues a message; one that does not stay may be dropped to make room.
@@ -176,11 +200,14 @@ impl SendQueue {
         };
         let entry = &mut self.data[at];
         let old_bytes = entry.message.payload_bytes();
-        self.bytes = self.bytes - old_bytes + message.payload_bytes();
-        self.keyed.bytes = self.keyed.bytes - old_bytes + message.payload_bytes();
+        let new_bytes = message.payload_bytes();
         let replaced = std::mem::replace(&mut entry.message, message);
         self.discarded.push_back(replaced);
-        self.compact_data = self.compact_data.min(at);
+        if let Some(known) = self.data.beside_mut() {
+            known.bytes = known.bytes - old_bytes + new_bytes;
+            known.keyed.bytes = known.keyed.bytes - old_bytes + new_bytes;
+            known.compact.0 = known.compact.0.min(at);
+        }
         Removed {
             messages: 1,
             bytes: old_bytes as u64,
@@ -189,28 +216,44 @@ impl SendQueue {
 
     /// Whether the latest value of a key has a place. Keys have places of their own, whatever else
     /// waits: one always has, and up to [`MAX_KEYS`] as far as their bytes go.
-    pub(crate) fn has_place(&self, key: &ByteString, payload_bytes: usize) -> bool {
-        let mut others = self.keyed;
+    pub(crate) fn has_place(
+        &self,
+        limits: &Limits,
+        key: &ByteString,
+        payload_bytes: usize,
+    ) -> bool {
+        let mut others = self.data.beside().keyed;
         if let Some(at) = self.position_of(key) {
             others.take(self.data[at].message.payload_bytes());
         }
         others.messages == 0
             || (others.messages < MAX_KEYS
-                && others.bytes.saturating_add(payload_bytes) <= self.max_bytes)
+                && others.bytes.saturating_add(payload_bytes) <= limits.queue_bytes)
     }
 
     /// Whether a message of this size would fit if all that may be dropped were.
-    pub(crate) fn can_make_room(&self, payload_bytes: usize, behind_bytes: usize) -> bool {
-        let keeps_none = self.keyed.messages + self.kept.messages == 0;
+    pub(crate) fn can_make_room(
+        &self,
+        limits: &Limits,
+        payload_bytes: usize,
+        behind_bytes: usize,
+    ) -> bool {
+        let Waiting { keyed, kept, .. } = self.data.beside();
+        let keeps_none = keyed.messages + kept.messages == 0;
         (keeps_none && behind_bytes == 0)
-            || self.has_room_beside(self.kept, self.max_bytes, payload_bytes, behind_bytes)
+            || kept.leaves_room(limits, limits.queue_bytes, payload_bytes, behind_bytes)
     }
 
     /// Drops the oldest messages that may be dropped until one of this size fits.
-    pub(crate) fn make_room(&mut self, payload_bytes: usize, behind_bytes: usize) -> Removed {
+    pub(crate) fn make_room(
+        &mut self,
+        limits: &Limits,
+        payload_bytes: usize,
+        behind_bytes: usize,
+    ) -> Removed {
         let mut removed = Removed::default();
         let mut at = 0;
-        while !self.has_room(payload_bytes, behind_bytes) {
+        while !self.has_room(limits, payload_bytes, behind_bytes) {
             // From where the last one was: before it, all stay.
             let loose = |entry: &Queued| entry.place == Place::Loose;
             let Some(next) = self.data.iter().skip(at).position(loose) else {
@@ -220,11 +263,11 @@ impl SendQueue {
             let Some(entry) = self.data.remove(at) else {
                 break;
             };
-            if at < self.compact_data {
-                self.compact_data -= 1;
-            }
             let bytes = entry.message.payload_bytes();
-            self.bytes -= bytes;
+            if let Some(known) = self.data.beside_mut() {
+                known.bytes -= bytes;
+                known.compact.lose(at);
+            }
             removed.messages += 1;
             removed.bytes += bytes as u64;
             self.discarded.push_back(entry.message);
@@ -239,39 +282,42 @@ impl SendQueue {
             let oldest = self.control.iter().position(is_pong).unwrap_or_default();
             let dropped = self.control.remove(oldest);
             self.discarded.extend(dropped.map(Outgoing::Own));
-            if oldest < self.compact_control {
-                self.compact_control -= 1;
+            if let Some(compact) = self.control.beside_mut() {
+                compact.lose(oldest);
             }
         }
         self.control.push_back(message);
     }
 
     pub(crate) fn pop_control(&mut self) -> Option<Message> {
-        self.compact_control = self.compact_control.saturating_sub(1);
+        self.control.beside_mut()?.lose(0);
         self.control.pop_front()
     }
 
     pub(crate) fn pop_data(&mut self) -> Option<Queued> {
         let entry = self.data.pop_front()?;
         let bytes = entry.message.payload_bytes();
-        self.bytes -= bytes;
+        let known = self.data.beside_mut()?;
+        known.bytes -= bytes;
         match entry.place {
             Place::Loose => {}
-            Place::Kept => self.kept.take(bytes),
-            Place::Keyed(_) => self.keyed.take(bytes),
+            Place::Kept => known.kept.take(bytes),
+            Place::Keyed(_) => known.keyed.take(bytes),
         }
-        self.compact_data = self.compact_data.saturating_sub(1);
+        known.compact.lose(0);
         Some(entry)
     }
 
     /// Lets the list of all data go, in exchange for an empty one.
-    pub(crate) fn take_data(&mut self, empty: &mut LazyDeque<Queued>) {
+    pub(crate) fn take_data(&mut self, empty: &mut Outbound) {
+        if let Some(known) = self.data.beside_mut() {
+            *known = Waiting::default();
+        }
         std::mem::swap(&mut self.data, empty);
-        self.forget_data();
     }
 
     /// Takes the list back, empty, unless it has another by now.
-    pub(crate) fn give_back(&mut self, empty: LazyDeque<Queued>) {
+    pub(crate) fn give_back(&mut self, empty: Outbound) {
         if !self.data.is_made() {
             self.data = empty;
         }
@@ -287,37 +333,36 @@ impl SendQueue {
         for message in unsent {
             self.discarded.push_back(message);
         }
-        self.forget_data();
-        self.compact_control = 0;
     }
 
     /// Whether [`rest`](Self::rest) has something to do.
     pub(crate) fn wants_rest(&self, messages: usize) -> bool {
         self.is_oversized(messages)
-            || self.compact_data < self.data.len()
-            || self.compact_control < self.control.len()
+            || self.data.beside().compact.0 < self.data.len()
+            || self.control.beside().0 < self.control.len()
     }
 
     /// Gives memory back beyond what this many messages need, and what waiting messages hold
     /// beside themselves.
     pub(crate) fn rest(&mut self, messages: usize) {
-        let added = self.data.iter_mut().skip(self.compact_data);
+        let added = self.data.beside().compact.0;
+        let added = self.data.iter_mut().skip(added);
         added.for_each(|entry| entry.message.compact());
-        self.compact_data = self.data.len();
-        let added = self.control.iter_mut().skip(self.compact_control);
+        let waiting = self.data.len();
+        if let Some(known) = self.data.beside_mut() {
+            known.compact.0 = waiting;
+        }
+        let added = self.control.beside().0;
+        let added = self.control.iter_mut().skip(added);
         added.for_each(Message::compact);
-        self.compact_control = self.control.len();
+        let waiting = self.control.len();
+        if let Some(compact) = self.control.beside_mut() {
+            compact.0 = waiting;
+        }
         if self.is_oversized(messages) {
             self.data.shrink_to(messages);
         }
         self.control.shrink_to(messages);
-    }
-
-    fn forget_data(&mut self) {
-        self.bytes = 0;
-        self.keyed = Tally::default();
-        self.kept = Tally::default();
-        self.compact_data = 0;
     }
 
     /// Whether a burst has left much more room than this many messages need.
@@ -325,26 +370,10 @@ impl SendQueue {
         self.data.is_empty() && self.data.capacity() > 2 * messages
     }
 
-    #[inline]
-    fn has_room_beside(
-        &self,
-        waiting: Tally,
-        max_bytes: usize,
-        payload_bytes: usize,
-        behind_bytes: usize,
-    ) -> bool {
-        waiting.messages < self.max_messages
-            && waiting
-                .bytes
-                .saturating_add(behind_bytes)
-                .saturating_add(payload_bytes)
-                <= max_bytes
-    }
-
     fn position_of(&self, key: &ByteString) -> Option<usize> {
         let is_of_key =
             |entry: &Queued| matches!(&entry.place, Place::Keyed(other) if **other == *key);
-        match self.keyed.messages {
+        match self.data.beside().keyed.messages {
             // Most queues have no keys: nothing to look through.
             0 => None,
             _ => self.data.iter().position(is_of_key),
@@ -354,13 +383,15 @@ impl SendQueue {
     #[inline]
     fn push_entry(&mut self, message: Outgoing, place: Place) {
         let bytes = message.payload_bytes();
-        self.bytes += bytes;
-        match place {
-            Place::Loose => {}
-            Place::Kept => self.kept.add(bytes),
-            Place::Keyed(_) => self.keyed.add(bytes),
+        let is_kept = place == Place::Kept;
+        let is_keyed = matches!(place, Place::Keyed(_));
+        let known = self.data.push(Queued { message, place });
+        known.bytes += bytes;
+        if is_kept {
+            known.kept.add(bytes);
+        } else if is_keyed {
+            known.keyed.add(bytes);
         }
-        self.data.push_back(Queued { message, place });
     }
 }
 
@@ -368,8 +399,12 @@ impl SendQueue {
 mod tests {
     use super::*;
 
-    fn queue() -> SendQueue {
-        SendQueue::new(10, 3)
+    fn limits() -> Limits {
+        Limits {
+            queue_bytes: 10,
+            queue_messages: 3,
+            ..Limits::default()
+        }
     }
 
     fn next(queue: &mut SendQueue) -> Option<Outgoing> {
@@ -378,31 +413,34 @@ mod tests {
 
     #[test]
     fn the_message_being_added_counts() {
-        let mut queue = queue();
+        let (limits, mut queue) = (&limits(), SendQueue::default());
         queue.push(Message::text("12345"), false);
-        assert!(queue.has_room(5, 0));
-        assert!(!queue.has_room(6, 0));
-        assert!(!queue.has_room(5, 1), "bytes behind the queue count too");
+        assert!(queue.has_room(limits, 5, 0));
+        assert!(!queue.has_room(limits, 6, 0));
+        assert!(
+            !queue.has_room(limits, 5, 1),
+            "bytes behind the queue count too"
+        );
         queue.push(Message::text(""), false);
         queue.push(Message::text(""), false);
-        assert!(!queue.has_room(0, 0), "messages count too");
+        assert!(!queue.has_room(limits, 0, 0), "messages count too");
     }
 
     #[test]
     fn a_message_over_the_whole_queue_goes_alone() {
-        let mut queue = queue();
-        assert!(queue.has_room(1000, 0));
+        let (limits, mut queue) = (&limits(), SendQueue::default());
+        assert!(queue.has_room(limits, 1000, 0));
         queue.push(Message::text(""), false);
-        assert!(!queue.has_room(1000, 0));
+        assert!(!queue.has_room(limits, 1000, 0));
     }
 
     #[test]
     fn dropping_the_oldest_keeps_the_order_and_counts() {
-        let mut queue = queue();
+        let (limits, mut queue) = (&limits(), SendQueue::default());
         for text in ["1111", "2222", "33"] {
             queue.push(Message::text(text), false);
         }
-        let removed = queue.make_room(4, 0);
+        let removed = queue.make_room(limits, 4, 0);
         assert_eq!((removed.messages, removed.bytes), (1, 4));
         queue.push(Message::text("4444"), false);
         assert_eq!(next(&mut queue), Some(Message::text("2222").into()));
@@ -411,7 +449,7 @@ mod tests {
 
     #[test]
     fn the_latest_of_a_key_takes_the_place_of_the_one_before() {
-        let mut queue = queue();
+        let mut queue = SendQueue::default();
         queue.push_latest(Message::text("a1"), "a".into());
         queue.push_latest(Message::text("b1"), "b".into());
         assert_eq!(
@@ -424,41 +462,51 @@ mod tests {
 
     #[test]
     fn what_stays_is_not_dropped_to_make_room() {
-        let mut queue = queue();
+        let (limits, mut queue) = (&limits(), SendQueue::default());
         queue.push(Message::text("loose"), false);
         queue.push(Message::text("kept"), true);
-        assert!(queue.can_make_room(6, 0) && !queue.can_make_room(7, 0));
-        assert_eq!(queue.make_room(6, 0).messages, 1);
+        assert!(queue.can_make_room(limits, 6, 0) && !queue.can_make_room(limits, 7, 0));
+        assert_eq!(queue.make_room(limits, 6, 0).messages, 1);
         queue.push(Message::text("kept 2"), true);
-        assert!(!queue.can_make_room(1, 0));
-        assert_eq!(queue.make_room(1, 0).messages, 0);
+        assert!(!queue.can_make_room(limits, 1, 0));
+        assert_eq!(queue.make_room(limits, 1, 0).messages, 0);
         assert_eq!(next(&mut queue), Some(Message::text("kept").into()));
         assert_eq!(next(&mut queue), Some(Message::text("kept 2").into()));
-        assert!(queue.has_room(10, 0), "what has left counts no more");
+        assert!(
+            queue.has_room(limits, 10, 0),
+            "what has left counts no more"
+        );
     }
 
     #[test]
     fn keys_have_places_of_their_own() {
-        let mut queue = queue();
+        let (limits, mut queue) = (&limits(), SendQueue::default());
         queue.push(Message::text("1234567890"), true);
-        assert!(!queue.has_room(1, 0) && queue.has_place(&"a".into(), 1000));
+        assert!(!queue.has_room(limits, 1, 0) && queue.has_place(limits, &"a".into(), 1000));
         queue.push_latest(Message::text("a"), "a".into());
-        assert!(queue.has_place(&"b".into(), 9) && !queue.has_place(&"b".into(), 10));
         assert!(
-            queue.has_place(&"a".into(), 1000),
+            queue.has_place(limits, &"b".into(), 9) && !queue.has_place(limits, &"b".into(), 10)
+        );
+        assert!(
+            queue.has_place(limits, &"a".into(), 1000),
             "alone it may be any size"
         );
         for key in 1..MAX_KEYS {
             queue.push_latest(Message::text(""), key.to_string().into());
         }
-        assert!(!queue.has_place(&"b".into(), 0) && queue.has_place(&"a".into(), 1));
+        assert!(
+            !queue.has_place(limits, &"b".into(), 0) && queue.has_place(limits, &"a".into(), 1)
+        );
         assert_eq!(next(&mut queue), Some(Message::text("1234567890").into()));
-        assert!(queue.has_room(10, 0), "keys take no room from the rest");
+        assert!(
+            queue.has_room(limits, 10, 0),
+            "keys take no room from the rest"
+        );
     }
 
     #[test]
     fn a_ping_flood_costs_a_fixed_number_of_answers() {
-        let mut queue = queue();
+        let mut queue = SendQueue::default();
         for n in 0..1000u32 {
             queue.push_control(Message::Pong(n.to_be_bytes().to_vec().into()));
         }

@@ -11,13 +11,13 @@ use super::{
     heartbeat::Heartbeat,
     lazy::LazyDeque,
     outgoing::Outgoing,
-    progress::Mark,
-    queue::{Removed, SendQueue},
+    queue::SendQueue,
+    rare::Rare,
 };
 use crate::{
     message::{CloseFrame, Error, Message, Result},
     policy::{Bucket, Limits},
-    session::timer::{Timer, TimerTable},
+    session::timer::{Moment, Timer, TimerTable},
 };
 
 /// How many messages are read ahead of the handler, so that pings and a close behind them are
@@ -40,11 +40,7 @@ pub(crate) struct Engine {
     /// The transport counts what goes over the connection.
     pub(super) tells_traffic: bool,
 
-    pub(super) inbound: LazyDeque<Result<Message>>,
-    pub(super) inbound_bytes: usize,
-    /// How many of them, from the front, own a compact copy of their payload instead of pinning a
-    /// read buffer.
-    pub(super) compact_inbound: usize,
+    pub(super) inbound: LazyDeque<Result<Message>, ReadAhead>,
     /// Nothing more will be pushed to `inbound`.
     pub(super) input_ended: bool,
     /// Nobody will read: data is discarded.
@@ -55,34 +51,29 @@ pub(crate) struct Engine {
     pub(super) is_at_work: bool,
     /// The handler has found nothing to read, and waits.
     pub(super) is_read_awaited: bool,
-    /// What to close with once the handler is through with its message: the server is shutting
-    /// down.
-    pub(super) draining: Option<CloseFrame>,
     /// A drain ends the handler's input, and waits until it is through: it has something to say.
     pub(super) hears_drains: bool,
-    pub(super) bucket: Option<Box<Bucket>>,
-    /// The message that waits for tokens.
-    pub(super) stalled: Option<Box<Message>>,
     /// When something last came from the peer.
-    pub(super) heard_at: Instant,
+    pub(super) heard_at: Moment,
     /// When a data message last came.
-    pub(super) data_at: Instant,
-    /// What the idle timer last saw of a message under way.
-    pub(super) idle_mark: Mark,
+    pub(super) data_at: Moment,
 
     pub(super) queue: SendQueue,
     /// Bytes that were taken from the queue and have not left the process.
     pub(super) unsent_bytes: usize,
-    /// Bytes that the transport was handed, as they go over the wire.
-    pub(super) taken_bytes: u64,
-    /// How much had been sent when the write deadline was last set.
-    pub(super) sent_mark: u64,
-    pub(super) gap: Removed,
-
-    /// For observers, in order.
-    pub(super) failures: LazyDeque<Error>,
     /// The handler outlived its connection for too long.
     pub(super) grace_over: bool,
+    /// `None` until some of it is needed.
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What is known of the messages that are read ahead.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ReadAhead {
+    pub(super) bytes: usize,
+    /// How many of them, from the front, own a compact copy of their payload instead of pinning a
+    /// read buffer.
+    pub(super) compact: usize,
 }
 
 impl Engine {
@@ -108,29 +99,23 @@ impl Engine {
             counts: Counts::default(),
             tells_traffic: false,
             inbound: LazyDeque::new(),
-            inbound_bytes: 0,
-            compact_inbound: 0,
             input_ended: false,
             reader_gone: false,
             ends_when_left: false,
             is_at_work: false,
             is_read_awaited: false,
-            draining: None,
             hears_drains: false,
-            bucket: limits
-                .rate_limit
-                .map(|limit| Box::new(Bucket::new(limit, now))),
-            stalled: None,
-            heard_at: now,
-            data_at: now,
-            idle_mark: Mark::default(),
-            queue: SendQueue::new(limits.queue_bytes, limits.queue_messages),
+            heard_at: Moment::START,
+            data_at: Moment::START,
+            queue: SendQueue::default(),
             unsent_bytes: 0,
-            taken_bytes: 0,
-            sent_mark: 0,
-            gap: Removed::default(),
-            failures: LazyDeque::new(),
             grace_over: false,
+            rare: limits.rate_limit.map(|limit| {
+                Box::new(Rare {
+                    bucket: Some(Bucket::new(limit, now)),
+                    ..Rare::default()
+                })
+            }),
             limits,
         }
     }
@@ -171,10 +156,11 @@ impl Engine {
         let ahead = READ_AHEAD_MESSAGES
             .saturating_sub(self.inbound.len())
             .max(1);
-        let bytes = READ_AHEAD_BYTES.saturating_sub(self.inbound_bytes).max(1);
+        let held_bytes = self.inbound.beside().bytes;
+        let bytes = READ_AHEAD_BYTES.saturating_sub(held_bytes).max(1);
         InputRoom {
             // The one that is over the rate holds back what is behind it.
-            messages: at_most_u16(match &self.bucket {
+            messages: at_most_u16(match self.bucket() {
                 Some(bucket) => bucket.messages_at_once(READ_AHEAD_BYTES).min(ahead),
                 None => ahead,
             }),
@@ -195,9 +181,9 @@ impl Engine {
             // Data is discarded from here on; only the peer's close is waited for.
             return false;
         }
-        self.stalled.is_some()
-            || self.inbound.len() >= READ_AHEAD_MESSAGES
-            || self.inbound_bytes >= READ_AHEAD_BYTES
+        self.inbound.len() >= READ_AHEAD_MESSAGES
+            || self.inbound.beside().bytes >= READ_AHEAD_BYTES
+            || self.has_stalled()
     }
 
     /// Whether `read` has something to return.
@@ -208,7 +194,39 @@ impl Engine {
 
     /// Whether a drain is what ends the handler's input.
     pub(super) fn has_drain_to_hear(&self) -> bool {
-        self.hears_drains && self.draining.is_some()
+        self.hears_drains && self.is_draining()
+    }
+
+    /// What is rarely needed, to be changed.
+    #[inline]
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Whether a message waits for tokens.
+    pub(super) fn has_stalled(&self) -> bool {
+        let rare = self.rare.as_deref();
+        rare.is_some_and(|rare| rare.stalled.is_some())
+    }
+
+    pub(super) fn take_stalled(&mut self) -> Option<Message> {
+        self.rare.as_mut()?.stalled.take()
+    }
+
+    /// Whether the server shuts down and waits for the handler.
+    #[inline]
+    pub(crate) fn is_draining(&self) -> bool {
+        let rare = self.rare.as_deref();
+        rare.is_some_and(|rare| rare.draining.is_some())
+    }
+
+    /// What the server wants to close with, which waited for the handler.
+    pub(super) fn take_drain(&mut self) -> Option<CloseFrame> {
+        self.rare.as_mut()?.draining.take()
+    }
+
+    fn bucket(&self) -> Option<&Bucket> {
+        self.rare.as_ref()?.bucket.as_ref()
     }
 
     /// Keeps a message that is not sent until it can be dropped.
@@ -241,12 +259,14 @@ impl Engine {
 
     /// Errors to tell the observers, in order.
     pub(crate) fn take_failures(&mut self) -> LazyDeque<Error> {
-        std::mem::take(&mut self.failures)
+        let rare = self.rare.as_mut();
+        rare.map_or_else(LazyDeque::new, |rare| std::mem::take(&mut rare.failures))
     }
 
     #[inline]
     pub(crate) fn has_failures(&self) -> bool {
-        !self.failures.is_empty()
+        let rare = self.rare.as_deref();
+        rare.is_some_and(|rare| !rare.failures.is_empty())
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -254,8 +274,10 @@ impl Engine {
             true => self.counts.wire_bytes_in,
             false => self.counts.bytes_in,
         };
+        let rare = self.rare.as_deref();
         Counts {
             wire_bytes_in,
+            messages_dropped: rare.map_or(0, |rare| rare.messages_dropped),
             ..self.counts
         }
     }
@@ -278,22 +300,28 @@ impl Engine {
     /// Whether [`rest`](Self::rest) has something to give back.
     #[inline]
     pub(crate) fn wants_rest(&self) -> bool {
-        self.queue.wants_rest(READ_AHEAD_MESSAGES) || self.compact_inbound < self.inbound.len()
+        self.queue.wants_rest(READ_AHEAD_MESSAGES)
+            || self.inbound.beside().compact < self.inbound.len()
     }
 
     /// Gives memory back that only a burst needed, and lets what waits stop holding the buffers
     /// that it was read into.
     pub(crate) fn rest(&mut self) {
         self.queue.rest(READ_AHEAD_MESSAGES);
-        let added = self.inbound.iter_mut().skip(self.compact_inbound);
+        let added = self.inbound.beside().compact;
+        let added = self.inbound.iter_mut().skip(added);
         added.flatten().for_each(Message::compact);
-        self.compact_inbound = self.inbound.len();
+        let held = self.inbound.len();
+        if let Some(known) = self.inbound.beside_mut() {
+            known.compact = held;
+        }
     }
 
     /// Gives all memory back: nothing has happened for a while.
     pub(super) fn sleep(&mut self) {
         self.inbound.shrink_to(0);
         self.queue.rest(0);
+        self.timers.shrink();
     }
 }
 

@@ -1,6 +1,10 @@
 //! What leaves next.
 
-use super::{heartbeat::Ping, lazy::LazyDeque, queue::Queued, state::Engine};
+use super::{
+    heartbeat::Ping,
+    queue::{Outbound, Queued},
+    state::Engine,
+};
 use crate::message::Message;
 
 /// How many messages and payload bytes are taken at a time. What waits in the queue meanwhile can
@@ -11,7 +15,7 @@ const BATCH_BYTES: usize = 64 * 1024;
 impl Engine {
     /// Puts what is sent next behind what is in hand; `true` if there is more. It counts as unsent
     /// until [`handle_flush`](Self::handle_flush) says what became of it.
-    pub(crate) fn take_batch(&mut self, in_hand: &mut LazyDeque<Queued>) -> bool {
+    pub(crate) fn take_batch(&mut self, in_hand: &mut Outbound) -> bool {
         if self.end.is_close_sent() || self.end.is_aborted() {
             return false;
         }
@@ -43,7 +47,7 @@ impl Engine {
 
     /// Takes the empty list back, for what is written next. While a ping is out, nothing has been
     /// for a while: then it is let go, as everything was before the ping.
-    pub(crate) fn give_back(&mut self, in_hand: LazyDeque<Queued>) {
+    pub(crate) fn give_back(&mut self, in_hand: Outbound) {
         if self.heartbeat.ping == Ping::None {
             self.queue.give_back(in_hand);
         }

@@ -96,13 +96,13 @@ impl Promises {
         if !was_open || !(is_data || self.limits.control_frames) {
             return;
         }
-        if is_data && engine.draining.is_some() {
+        if is_data && engine.is_draining() {
             assert!(self.drains, "a message was dropped in silence");
             return;
         }
         // A rate limit may put an error in its place, or close instead; which, its own tests say.
         let known = self.inbound.len();
-        let held = engine.inbound.len() + usize::from(engine.stalled.is_some());
+        let held = engine.inbound.len() + usize::from(engine.has_stalled());
         if held > known {
             let is_error = engine.inbound.back().is_some_and(Result::is_err);
             self.inbound.push_back((!is_error).then(|| message.clone()));
@@ -119,7 +119,7 @@ impl Promises {
         match read {
             None => {
                 assert!(!self.read_ended, "the end was taken back");
-                let waits = usize::from(engine.stalled.is_some());
+                let waits = usize::from(engine.has_stalled());
                 assert_eq!(
                     self.inbound.len(),
                     waits,
@@ -335,7 +335,7 @@ impl Promises {
             return;
         }
         let is_set = |timer| engine.timers.is_set(timer);
-        if engine.draining.is_some() {
+        if engine.is_draining() {
             // The shutdown has a deadline.
             return;
         }
@@ -353,7 +353,7 @@ impl Promises {
         }
         assert_eq!(is_set(Timer::Idle), limits.idle_timeout.is_some());
         assert_eq!(is_set(Timer::MaxAge), limits.max_age.is_some());
-        assert_eq!(is_set(Timer::Rate), engine.stalled.is_some());
+        assert_eq!(is_set(Timer::Rate), engine.has_stalled());
     }
 
     /// What holds once the session is over.
@@ -389,7 +389,11 @@ impl Promises {
 
         let inbound = engine.inbound.iter().flatten();
         let bytes: usize = inbound.map(Message::payload_bytes).sum();
-        assert_eq!(engine.inbound_bytes, bytes, "the read-ahead miscounts");
+        assert_eq!(
+            engine.inbound.beside().bytes,
+            bytes,
+            "the read-ahead miscounts"
+        );
         let last = engine.inbound.back();
         let last_bytes = last.and_then(|item| item.as_ref().ok());
         let before_last = bytes - last_bytes.map_or(0, Message::payload_bytes);
