@@ -115,9 +115,9 @@ fn opened(
 fn dial_span(session: &SessionInfo) -> tracing::Span {
     tracing::info_span!(
         "dial",
-        connection = %session.id,
-        route = &*session.route,
-        driver = session.driver,
+        connection = %session.id(),
+        route = session.route(),
+        driver = session.driver(),
     )
 }
 
@@ -126,11 +126,11 @@ fn session_span(session: &SessionInfo) -> tracing::Span {
     tracing::info_span!(
         parent: None,
         "session",
-        connection = %session.id,
-        route = &*session.route,
-        driver = session.driver,
-        peer = session.peer.map(tracing::field::display),
-        subprotocol = session.subprotocol.as_deref(),
+        connection = %session.id(),
+        route = session.route(),
+        driver = session.driver(),
+        peer = session.peer().map(tracing::field::display),
+        subprotocol = session.subprotocol(),
     )
 }
 

@@ -64,6 +64,7 @@ impl MessageBody for HandoverBody {
         let Some((link, seat)) = this.lender.take() else {
             return Poll::Pending;
         };
+        let seat = seat.settle();
         if let Some(upgrade) = this.upgrade.take() {
             let early = std::mem::take(&mut this.early).freeze();
             match link {

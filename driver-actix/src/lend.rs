@@ -229,7 +229,6 @@ impl Lender {
         }
         let held = state.held.take()?;
         state.stage = Stage::Lent;
-        held.1.occupy(Occupation::Socket);
         Some(held)
     }
 

@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use wharf_sdk::driver::serve::Seat;
+use wharf_sdk::driver::serve::{Seat, SocketSeat};
 
 /// A connection that a session can run over: it can be dropped at once, and holds a seat.
 pub(crate) trait Carried: AsyncRead + AsyncWrite + Unpin + Send + 'static {
@@ -28,17 +28,34 @@ pub(crate) trait Carried: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 
 /// An accepted connection in its seat among all of them.
 #[derive(Debug)]
-pub(crate) struct Seated {
+pub(crate) struct Seated<S = Seat> {
     pub(crate) stream: Stream,
-    pub(crate) seat: Seat,
+    pub(crate) seat: S,
 }
 
-impl Carried for Seated {
-    fn abort(&self) {
+impl Seated {
+    /// The same for the rest of its life, as a socket.
+    pub(crate) fn settle(self) -> Seated<SocketSeat> {
+        Seated {
+            stream: self.stream,
+            seat: self.seat.settle(),
+        }
+    }
+}
+
+impl<S> Seated<S> {
+    /// Has the system forget what is unsent.
+    pub(crate) fn abort(&self) {
         // A Unix socket has nothing unsent: it is in the peer's buffer, or was not taken.
         if let Stream::Tcp(stream) = &self.stream {
             let _ = stream.set_zero_linger();
         }
+    }
+}
+
+impl Carried for Seated {
+    fn abort(&self) {
+        self.abort();
     }
 
     fn seat(&self) -> &Seat {
@@ -82,7 +99,7 @@ macro_rules! forward {
     };
 }
 
-impl AsyncRead for Seated {
+impl<S: Unpin> AsyncRead for Seated<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -92,7 +109,7 @@ impl AsyncRead for Seated {
     }
 }
 
-impl AsyncWrite for Seated {
+impl<S: Unpin> AsyncWrite for Seated<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -22,12 +22,18 @@ use crate::{
 /// can drop it with what is unsent, TLS or not.
 pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade, driver: Driver) {
     let upgraded = match into_carried::<Seated>(upgraded) {
-        Ok(connection) => return start(connection, upgrade, driver),
+        Ok((io, early)) => {
+            let connection = Connection::new(io.settle()).with_abort(Seated::abort);
+            return start(connection.with_early(early), upgrade, driver);
+        }
         Err(upgraded) => upgraded,
     };
     #[cfg(feature = "tls")]
     let upgraded = match into_carried::<crate::tls::TlsStream>(upgraded) {
-        Ok(connection) => return start(connection, upgrade, driver),
+        Ok((io, early)) => {
+            let connection = Connection::new(io).with_abort(Carried::abort);
+            return start(connection.with_early(early), upgrade, driver);
+        }
         Err(upgraded) => upgraded,
     };
     #[cfg(feature = "http2")]
@@ -45,13 +51,11 @@ pub(crate) fn run(upgraded: Upgraded, upgrade: Upgrade, driver: Driver) {
 }
 
 /// A connection of Wharf's own server, with what was read of it already.
-fn into_carried<IO: Carried>(upgraded: Upgraded) -> Result<Connection<IO>, Upgraded> {
+fn into_carried<IO: Carried>(upgraded: Upgraded) -> Result<(IO, Bytes), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<Bounded<IO>>>()?;
     let io = parts.io.into_inner().into_inner();
     io.seat().occupy(Occupation::Socket);
-    Ok(Connection::new(io)
-        .with_early(parts.read_buf)
-        .with_abort(IO::abort))
+    Ok((io, parts.read_buf))
 }
 
 /// The TCP connection of somebody else's server, or of one like `axum::serve`, which wraps it.

@@ -28,7 +28,7 @@ impl Followed {
     /// Looks on at a session from now on, if it is there.
     pub(crate) fn begin(app: &AppHandle, id: &str, contents: Option<&Contents>) -> Option<Self> {
         let session = app.session(id.parse().ok()?)?;
-        let pattern = &session.info().pattern;
+        let pattern = session.info().pattern();
         let bytes = contents.map_or(0, |contents| contents.bytes_of(pattern));
         Some(Self {
             id: session.id(),

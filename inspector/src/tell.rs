@@ -53,9 +53,9 @@ impl Tell {
 fn of(event: &'static str, session: &SessionInfo) -> Value {
     json!({
         "event": event,
-        "id": session.id.to_string(),
-        "route": &*session.route,
-        "principal": session.principal.as_deref(),
+        "id": session.id().to_string(),
+        "route": session.route(),
+        "principal": session.principal(),
     })
 }
 

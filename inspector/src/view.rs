@@ -77,7 +77,7 @@ impl View {
         }
         let info = session.info();
         let has = |text: &str| text.contains(&*self.filter);
-        has(&info.route) || info.principal.as_deref().is_some_and(has) || has(&info.id.to_string())
+        has(info.route()) || info.principal().is_some_and(has) || has(&info.id().to_string())
     }
 
     fn order(&self, a: &Seen, b: &Seen) -> Ordering {
@@ -95,12 +95,12 @@ impl View {
         let (left, right) = (a.0.info(), b.0.info());
         let (l, r) = (&a.1, &b.1);
         match self.sort {
-            Column::Id => left.id.cmp(&right.id),
-            Column::Route => left.route.cmp(&right.route),
-            Column::Peer => left.peer.cmp(&right.peer),
-            Column::Principal => left.principal.cmp(&right.principal),
-            Column::Subprotocol => left.subprotocol.cmp(&right.subprotocol),
-            Column::AgeMs => right.since.cmp(&left.since),
+            Column::Id => left.id().cmp(&right.id()),
+            Column::Route => left.route().cmp(right.route()),
+            Column::Peer => left.peer().cmp(&right.peer()),
+            Column::Principal => left.principal().cmp(&right.principal()),
+            Column::Subprotocol => left.subprotocol().cmp(&right.subprotocol()),
+            Column::AgeMs => right.since().cmp(&left.since()),
             Column::RoundTripMs => l.round_trip.cmp(&r.round_trip),
             Column::MessagesIn => l.counts.messages_in.cmp(&r.counts.messages_in),
             Column::MessagesOut => l.counts.messages_out.cmp(&r.counts.messages_out),
@@ -116,12 +116,12 @@ impl View {
 pub(crate) fn row((session, figures): &Seen) -> Value {
     let (info, counts) = (session.info(), &figures.counts);
     json!({
-        "id": info.id.to_string(),
-        "route": &*info.route,
-        "peer": info.peer.map(|peer| peer.to_string()),
-        "principal": info.principal.as_deref(),
-        "subprotocol": info.subprotocol.as_deref(),
-        "age_ms": millis(info.since.elapsed().unwrap_or_default()),
+        "id": info.id().to_string(),
+        "route": info.route(),
+        "peer": info.peer().map(|peer| peer.to_string()),
+        "principal": info.principal(),
+        "subprotocol": info.subprotocol(),
+        "age_ms": millis(info.since().elapsed().unwrap_or_default()),
         "round_trip_ms": figures.round_trip.map(|time| time.as_secs_f64() * 1000.0),
         "messages_in": counts.messages_in,
         "messages_out": counts.messages_out,

@@ -85,7 +85,7 @@ pub(crate) async fn run(
     let hello = json!({
         "kind": "hello",
         "who": &*principal.id,
-        "driver": socket.info().driver,
+        "driver": socket.info().driver(),
         "actions": &*watch.actions,
     });
     socket.write(hello.to_string()).await?;

@@ -48,10 +48,6 @@ struct Faulty {
 }
 
 impl Transport for Faulty {
-    fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
-    }
-
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         loop {
             let came = self.inner.poll_recv(cx);
@@ -146,7 +142,7 @@ impl Host for FaultyHost {
             app,
             driver: CAPABILITIES.driver,
             wrap: move |io, upgrade: &wharf_sdk::driver::Upgrade| Faulty {
-                inner: WireTransport::new(io, &Bytes::new(), upgrade.limits().into(), CAPABILITIES),
+                inner: WireTransport::new(io, &Bytes::new(), upgrade.limits().into()),
                 fault,
                 ahead: VecDeque::new(),
             },

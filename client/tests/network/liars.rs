@@ -16,7 +16,7 @@ async fn an_honest_server_is_heard() {
     let mut socket = wharf_client::connect(format!("ws://{address}/"))
         .await
         .unwrap();
-    assert_eq!(socket.info().peer, Some(address));
+    assert_eq!(socket.info().peer(), Some(address));
     // It came with the 101.
     assert_eq!(socket.read().await.unwrap(), Some("hello".into()));
     assert_eq!(socket.read().await.unwrap(), None);

@@ -255,7 +255,7 @@ impl Join {
         let roster = state.roster.as_mut()?;
         let member = Member::new(
             membership.session,
-            self.sender.info().principal.clone(),
+            self.sender.info().shared_principal(),
             std::mem::take(&mut self.metadata),
         );
         let change = roster.put(member.clone());

@@ -64,7 +64,7 @@ impl Shared {
         let mut closed = 0;
         for attendance in self.attendances.values() {
             let sender = &attendance.sender;
-            if sender.info().principal.as_deref() == Some(principal)
+            if sender.info().principal() == Some(principal)
                 && !sender.is_closing()
                 && sender
                     .start_close(frame.code(), frame.reason().clone())

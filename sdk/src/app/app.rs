@@ -75,6 +75,10 @@ impl AppInner {
 }
 
 impl SessionHooks for AppInner {
+    fn registry(&self) -> Option<&Registry> {
+        Some(&self.registry)
+    }
+
     fn upgraded(&self, info: &SessionInfo) {
         self.observers.upgraded(info);
     }

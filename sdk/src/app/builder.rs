@@ -24,7 +24,7 @@ use crate::{
     message::{Error, Result},
     policy::{AuthRule, Configure, Policy},
     request::{Principal, TrustedProxies},
-    session::{Caps, Registry, RouteCount},
+    session::{Caps, Registry, RouteCount, Ways},
 };
 
 /// How many are told at a time, by sockets, that the caps have no place for one.
@@ -287,6 +287,7 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
         limits: Arc::new(limits),
         mounted: Mutex::new(Arc::clone(&pattern)),
         pattern,
+        ways: Ways::default(),
         name: route.name,
         group: group.map(str::to_owned),
         tags: common.tags,

@@ -17,7 +17,7 @@ use crate::{
     handler::{AnyHandler, MessageStack, channel::EventSnapshot},
     policy::{AuthRule, Limits, PrincipalCap},
     request::Context,
-    session::RouteCount,
+    session::{RouteCount, Ways},
 };
 
 /// What answers a plain request.
@@ -53,6 +53,7 @@ pub(crate) struct RouteEntry {
     pub(crate) event_streams: bool,
     pub(crate) principal_cap: Option<PrincipalCap>,
     pub(crate) count: Arc<RouteCount>,
+    pub(crate) ways: Ways,
     #[cfg(feature = "asyncapi")]
     pub(crate) described: Described,
 }

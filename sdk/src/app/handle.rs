@@ -63,7 +63,7 @@ impl AppHandle {
     /// # use wharf_sdk::{AppHandle, Sender};
     /// fn in_the_lobby(handle: &AppHandle) -> Vec<Sender> {
     ///     let mut sessions = handle.sessions();
-    ///     sessions.retain(|session| &*session.info().pattern == "/lobby");
+    ///     sessions.retain(|session| session.info().pattern() == "/lobby");
     ///     sessions
     /// }
     /// # let _ = in_the_lobby;

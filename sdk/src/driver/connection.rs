@@ -13,7 +13,7 @@ use crate::{
     driver::serve,
     policy::{DeflateParams, Limits},
     session::Session,
-    wire::{Capabilities, NativeFactory, Role, WireTransport},
+    wire::{NativeFactory, Role, WireTransport},
 };
 
 /// How long a driver waits for its framework to hand a connection over behind the 101.
@@ -68,15 +68,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     pub(super) fn into_transport(
         self,
         role: Role,
-        driver: &'static str,
         limits: &Limits,
         deflate: Option<&DeflateParams>,
         subprotocol: Option<&str>,
     ) -> WireTransport<IO> {
-        let capabilities = Capabilities::wire(driver).with_abort(self.abort.is_some());
         let mut transport =
-            WireTransport::in_role(role, self.io, &self.early, limits.into(), capabilities)
-                .with_deflate(deflate);
+            WireTransport::in_role(role, self.io, &self.early, limits.into()).with_deflate(deflate);
         if let Some(abort) = self.abort {
             transport = transport.with_abort(abort);
         }
@@ -114,7 +111,6 @@ impl Upgrade {
     {
         let transport = connection.into_transport(
             Role::Server,
-            self.driver(),
             self.limits(),
             self.deflate(),
             self.subprotocol(),

@@ -1,10 +1,6 @@
 //! The seam from the other side: a client hands over the connection that it has opened.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,7 +12,9 @@ use crate::{
     message::{CloseCode, CloseFrame, CloseOutcome, ConnectionId, Error, Result},
     policy::{DeflateParams, Limits},
     request::{Context, UpgradeRequest},
-    session::{Counts, Guards, Session, SessionHooks, SessionInfo, SessionParts, Socket},
+    session::{
+        Counts, Guards, Registry, Session, SessionHooks, SessionInfo, SessionParts, Socket, Way,
+    },
     wire::{MaskKeys, Role, WireTransport},
 };
 
@@ -48,20 +46,14 @@ impl Dialling {
     /// A connection to `target`, which is what observers and logs see as its route.
     pub fn new(target: impl Into<Arc<str>>) -> Self {
         let target = target.into();
+        let way = Way {
+            pattern: Arc::clone(&target),
+            route: target,
+            method: "GET",
+            driver: "client",
+        };
         Self {
-            info: SessionInfo {
-                id: ConnectionId::next(),
-                method: "GET",
-                path: Arc::clone(&target),
-                request_id: None,
-                pattern: Arc::clone(&target),
-                route: target,
-                driver: "client",
-                peer: None,
-                subprotocol: None,
-                principal: None,
-                since: SystemTime::now(),
-            },
+            info: SessionInfo::new(ConnectionId::next(), Arc::new(way)),
             observers: DialObservers::default(),
         }
     }
@@ -81,7 +73,7 @@ impl Dialling {
     /// Nothing came of it: tells the observers. The status is the server's or, where it answered
     /// nothing, the error's own.
     pub fn rejected(&self, request: UpgradeRequest, error: &Error) {
-        let driver = self.info.driver;
+        let driver = self.info.driver();
         let context = Context::new(request, None, driver, None, Arc::default());
         let context = context.dialled(&self.info);
         let DialObservers(observers) = &self.observers;
@@ -92,10 +84,7 @@ impl Dialling {
     pub fn answered(self, limits: Arc<Limits>, keys: MaskKeys) -> Dialled {
         Dialled {
             limits,
-            info: SessionInfo {
-                since: SystemTime::now(),
-                ..self.info
-            },
+            info: self.info.begun(),
             observers: self.observers,
             keys,
             deflate: None,
@@ -120,14 +109,14 @@ impl Dialled {
     /// The server's address.
     #[must_use]
     pub fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
-        self.info.peer = peer;
+        self.info = self.info.with_peer(peer);
         self
     }
 
     /// The subprotocol that the server selected.
     #[must_use]
     pub fn with_subprotocol(mut self, subprotocol: Option<&str>) -> Self {
-        self.info.subprotocol = subprotocol.map(Into::into);
+        self.info = self.info.with_subprotocol(subprotocol.map(Into::into));
         self
     }
 
@@ -173,7 +162,7 @@ impl Dialled {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let context = Context::new(request, self.info.peer, self.info.driver, None, state);
+        let context = Context::new(request, self.info.peer(), self.info.driver(), None, state);
         let context = context.dialled(&self.info);
         let prepared = handler.prepare(&context).await?;
         drop(context);
@@ -187,16 +176,14 @@ impl Dialled {
     {
         let transport = connection.into_transport(
             Role::Client(self.keys),
-            self.info.driver,
             &self.limits,
             self.deflate.as_ref(),
-            self.info.subprotocol.as_deref(),
+            self.info.subprotocol(),
         );
         let parts = SessionParts {
             info: self.info,
             limits: self.limits,
             hooks: self.observers.0,
-            registry: None,
             expires_in: None,
             slot: None,
             newest_wins: None,
@@ -208,6 +195,10 @@ impl Dialled {
 
 /// What a session asks for where there is no app: the observers' own methods of these names.
 impl SessionHooks for Observers {
+    fn registry(&self) -> Option<&Registry> {
+        None
+    }
+
     fn upgraded(&self, info: &SessionInfo) {
         self.upgraded(info);
     }

@@ -153,12 +153,12 @@ pub trait WebSocketExt: WebSocket {
 
     /// The connection's id.
     fn id(&self) -> ConnectionId {
-        self.info().id
+        self.info().id()
     }
 
     /// The selected subprotocol.
     fn subprotocol(&self) -> Option<&str> {
-        self.info().subprotocol.as_deref()
+        self.info().subprotocol()
     }
 
     /// What was dropped since the last call, if anything was.

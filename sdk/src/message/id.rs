@@ -25,7 +25,11 @@ use crate::message::error::{Error, ErrorKind};
 /// # Ok::<(), wharf_sdk::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(u128);
+pub struct ConnectionId {
+    // Two numbers, since one would have to begin at every second word.
+    high: u64,
+    low: u64,
+}
 
 /// Crockford's base 32: sorted as ASCII is, without i, l, o and u.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -46,17 +50,24 @@ impl ConnectionId {
         let grow = |last: u64| Some(by_clock.max(last + 1));
         let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow);
         let stamp = by_clock.max(last.unwrap_or_default() + 1);
-        Self(u128::from(stamp) << NODE_BITS | u128::from(node()))
+        Self::from_u128(u128::from(stamp) << NODE_BITS | u128::from(node()))
     }
 
     /// The number.
     pub fn as_u128(self) -> u128 {
-        self.0
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+
+    fn from_u128(id: u128) -> Self {
+        Self {
+            high: (id >> 64) as u64,
+            low: id as u64,
+        }
     }
 
     /// What is left of it within its process: still unique there.
     pub fn as_u64(self) -> u64 {
-        (self.0 >> NODE_BITS) as u64
+        (self.as_u128() >> NODE_BITS) as u64
     }
 }
 
@@ -70,7 +81,7 @@ impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; LENGTH];
         for (at, digit) in text.iter_mut().rev().enumerate() {
-            *digit = DIGITS[(self.0 >> (5 * at)) as usize & 31];
+            *digit = DIGITS[(self.as_u128() >> (5 * at)) as usize & 31];
         }
         f.pad(std::str::from_utf8(&text).unwrap_or_default())
     }
@@ -86,7 +97,7 @@ impl FromStr for ConnectionId {
             LENGTH => text.bytes().try_fold(0, add),
             _ => None,
         };
-        id.map(Self).ok_or_else(|| {
+        id.map(Self::from_u128).ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidInput,
                 "WHARF_CONNECTION_ID",

@@ -102,11 +102,11 @@ impl Context {
 
     /// The same as a client knows it: of this session, or of the one that it tried to get.
     pub(crate) fn dialled(mut self, session: &SessionInfo) -> Self {
-        Arc::make_mut(&mut self.received).id = session.id;
+        Arc::make_mut(&mut self.received).id = session.id();
         let learned = self.edit();
-        learned.route = Some(Arc::clone(&session.route));
-        learned.pattern = Some(Arc::clone(&session.pattern));
-        learned.subprotocol.clone_from(&session.subprotocol);
+        learned.route = Some(session.shared_route());
+        learned.pattern = Some(session.shared_pattern());
+        learned.subprotocol = session.subprotocol().map(Into::into);
         self
     }
 

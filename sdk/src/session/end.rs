@@ -3,12 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    clock::now,
-    engine::Counts,
-    guards::Guards,
-    hooks::SessionHooks,
-    registry::{Enrolled, Slot},
-    shared::Shared,
+    clock::now, engine::Counts, guards::Guards, hooks::SessionHooks, registry::Slot, shared::Shared,
 };
 use crate::message::{CloseFrame, CloseOutcome, Error, Phase};
 
@@ -16,19 +11,15 @@ use crate::message::{CloseFrame, CloseOutcome, Error, Phase};
 pub(crate) struct SessionEnd {
     hooks: Arc<dyn SessionHooks>,
     guards: Guards,
-    _counted: (Option<Enrolled>, Option<Slot>),
+    _slot: Option<Slot>,
 }
 
 impl SessionEnd {
-    pub(crate) fn new(
-        hooks: Arc<dyn SessionHooks>,
-        guards: Guards,
-        counted: (Option<Enrolled>, Option<Slot>),
-    ) -> Self {
+    pub(crate) fn new(hooks: Arc<dyn SessionHooks>, guards: Guards, slot: Option<Slot>) -> Self {
         Self {
             hooks,
             guards,
-            _counted: counted,
+            _slot: slot,
         }
     }
 
@@ -53,5 +44,8 @@ impl SessionEnd {
         let started = shared.lock().engine.started();
         let duration = now().saturating_duration_since(started);
         self.hooks.closed(&shared.info, outcome, duration, counts);
+        if let Some(registry) = self.hooks.registry() {
+            registry.strike(shared);
+        }
     }
 }

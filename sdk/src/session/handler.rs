@@ -15,38 +15,42 @@ pub(crate) type Start = Box<dyn FnOnce(Socket) -> BoxFuture<'static, Result<()>>
 
 /// A session's handler, as far as it has come.
 pub(super) enum Handler {
-    /// Not called yet.
-    Prepared(Start),
     Running(BoxFuture<'static, Result<()>>),
-    /// It has ended; or the socket is in somebody else's hands.
-    Gone,
+    /// Not called yet. Boxed, so that the future beside it is all that there is room for. `None` once
+    /// it has ended, or where the socket is in somebody else's hands.
+    Idle(Option<Box<Start>>),
 }
 
 impl Handler {
     pub(super) fn new(start: Start) -> Self {
-        Self::Prepared(start)
+        Self::Idle(Some(Box::new(start)))
+    }
+
+    /// The socket is in somebody else's hands.
+    pub(super) fn elsewhere() -> Self {
+        Self::Idle(None)
     }
 
     pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Self::Gone)
+        matches!(self, Self::Idle(None))
     }
 
     /// Polls it, and calls it before the first time: inside the session, which catches its panics
     /// from the first line on. Never called once it is gone.
     pub(super) fn poll(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if let Self::Prepared(_) = self
-            && let Self::Prepared(start) = std::mem::replace(self, Self::Gone)
+        if let Self::Idle(start) = self
+            && let Some(start) = start.take()
         {
             *self = Self::Running(start(Socket::new(Arc::clone(shared))));
         }
         match self {
             Self::Running(future) => future.as_mut().poll(cx),
-            Self::Prepared(_) | Self::Gone => Poll::Ready(Ok(())),
+            Self::Idle(_) => Poll::Ready(Ok(())),
         }
     }
 
     /// Takes it out of the session, to be dropped.
     pub(super) fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::Gone)
+        std::mem::replace(self, Self::Idle(None))
     }
 }

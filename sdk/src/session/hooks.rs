@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{engine::Counts, info::SessionInfo};
+use super::{engine::Counts, info::SessionInfo, registry::Registry};
 use crate::message::{CloseFrame, CloseOutcome, Error};
 
 /// Who is told what happens in a session, and what becomes of a handler's error. The app.
 pub(crate) trait SessionHooks: Send + Sync {
+    /// Where an app finds its sessions; a client's are found by nobody.
+    fn registry(&self) -> Option<&Registry>;
+
     /// The session begins.
     fn upgraded(&self, info: &SessionInfo);
 

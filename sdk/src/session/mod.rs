@@ -36,6 +36,7 @@ pub(crate) use self::{
     around::Around,
     guards::Guards,
     hooks::SessionHooks,
+    info::{Way, Ways},
     registry::{Caps, Registry, RouteCount, Slot},
     start::SessionParts,
 };

@@ -2,26 +2,24 @@
 
 use std::{sync::Arc, task::Waker};
 
-use futures::task::waker_ref;
-
 use crate::{
     message::{CloseCode, CloseFrame, CloseOutcome, Error},
     session::{
         end::SessionEnd,
         engine::Counts,
-        shared::{Line, Locked, Shared, State},
+        shared::{Line, Locked, Reader, Shared, State},
     },
 };
 
 pub(super) struct Notifier {
     /// `None` once the end is told.
-    ending: Option<SessionEnd>,
+    ending: Option<Box<SessionEnd>>,
 }
 
 impl Notifier {
     pub(super) fn new(ending: SessionEnd) -> Self {
         Self {
-            ending: Some(ending),
+            ending: Some(Box::new(ending)),
         }
     }
 
@@ -102,14 +100,15 @@ impl Notifier {
 /// Whom to wake because there is something to read. The handler itself needs no waker: it is polled
 /// next.
 fn take_waiting_reader(shared: &Arc<Shared>, state: &mut State) -> Option<Waker> {
-    if !state.is_reader_waiting || !state.engine.is_readable() {
+    if state.reader == Reader::None || !state.engine.is_readable() {
         return None;
     }
-    state.is_reader_waiting = false;
-    let reader = state.reader.as_ref()?;
-    if reader.will_wake(&waker_ref(shared)) {
-        shared.bell.call_handler_next();
-        return None;
+    match std::mem::take(&mut state.reader) {
+        Reader::None => None,
+        Reader::Handler => {
+            shared.bell.call_handler_next();
+            None
+        }
+        Reader::Elsewhere => state.reader_elsewhere(),
     }
-    Some(reader.clone())
 }

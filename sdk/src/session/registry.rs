@@ -1,8 +1,10 @@
 //! All sessions of an app: counted, capped, found again, and ended together.
 
 use std::{
+    borrow::Borrow,
     collections::{HashMap, HashSet},
     fmt,
+    hash::{Hash, Hasher},
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, Once, PoisonError,
@@ -38,13 +40,37 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct Sessions {
-    by_id: HashMap<ConnectionId, Arc<Shared>>,
+    by_id: HashSet<ById>,
     by_principal: HashMap<Arc<str>, HashSet<ConnectionId>>,
     /// How many there have been, and of those that have ended, how many with both close frames.
     enrolled: usize,
     closed: usize,
     /// What a shutdown under way closes with, and what had ended before it.
     draining: Option<Draining>,
+}
+
+/// A session, found by its id, which it has in itself.
+#[derive(Debug)]
+struct ById(Arc<Shared>);
+
+impl Borrow<ConnectionId> for ById {
+    fn borrow(&self) -> &ConnectionId {
+        self.0.info.id_ref()
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.info.id() == other.0.info.id()
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.info.id().hash(state);
+    }
 }
 
 #[derive(Debug)]
@@ -56,18 +82,18 @@ struct Draining {
 
 impl Sessions {
     fn insert(&mut self, shared: &Arc<Shared>) {
-        let id = shared.info.id;
+        let id = shared.info.id();
         self.enrolled += 1;
-        self.by_id.insert(id, Arc::clone(shared));
-        if let Some(principal) = &shared.info.principal {
-            let ids = self.by_principal.entry(Arc::clone(principal));
+        self.by_id.insert(ById(Arc::clone(shared)));
+        if let Some(principal) = shared.info.shared_principal() {
+            let ids = self.by_principal.entry(principal);
             ids.or_default().insert(id);
         }
     }
 
     fn remove(&mut self, id: ConnectionId) -> Option<Arc<Shared>> {
-        let shared = self.by_id.remove(&id)?;
-        if let Some(principal) = &shared.info.principal
+        let ById(shared) = self.by_id.take(&id)?;
+        if let Some(principal) = shared.info.principal()
             && let Some(ids) = self.by_principal.get_mut(principal)
         {
             ids.remove(&id);
@@ -80,7 +106,17 @@ impl Sessions {
 
     fn of_principal(&self, principal: &str) -> Vec<Arc<Shared>> {
         let ids = self.by_principal.get(principal).into_iter().flatten();
-        ids.filter_map(|id| self.by_id.get(id).cloned()).collect()
+        ids.filter_map(|id| self.get(*id)).collect()
+    }
+
+    fn get(&self, id: ConnectionId) -> Option<Arc<Shared>> {
+        let ById(shared) = self.by_id.get(&id)?;
+        Some(Arc::clone(shared))
+    }
+
+    fn all(&self) -> Vec<Arc<Shared>> {
+        let sessions = self.by_id.iter();
+        sessions.map(|ById(shared)| Arc::clone(shared)).collect()
     }
 }
 
@@ -241,7 +277,7 @@ impl Registry {
         Ok(slot)
     }
 
-    pub(super) fn enroll(self: &Arc<Self>, shared: &Arc<Shared>) -> Enrolled {
+    pub(super) fn enroll(&self, shared: &Arc<Shared>) {
         let frame = {
             let mut sessions = lock(&self.sessions);
             sessions.insert(shared);
@@ -252,10 +288,17 @@ impl Registry {
             // Its handshake was under way when the shutdown began.
             drain(shared, &frame);
         }
-        Enrolled {
-            registry: Arc::clone(self),
-            shared: Arc::clone(shared),
-        }
+    }
+
+    /// A session has ended.
+    pub(super) fn strike(&self, shared: &Shared) {
+        let is_closed = is_closed(shared);
+        let mut sessions = lock(&self.sessions);
+        sessions.closed += usize::from(is_closed);
+        let removed = sessions.remove(shared.info.id());
+        drop(sessions);
+        // Nothing is dropped while the map is locked.
+        drop(removed);
     }
 
     /// All sessions that are live now.
@@ -266,28 +309,28 @@ impl Registry {
 
     /// One session.
     pub(crate) fn session(&self, id: ConnectionId) -> Option<Sender> {
-        let shared = lock(&self.sessions).by_id.get(&id).cloned();
+        let shared = lock(&self.sessions).get(id);
         shared.map(Sender::new)
     }
 
     /// A principal's sessions, the oldest first.
     pub(crate) fn sessions_of(&self, principal: &str) -> Vec<Sender> {
         let mut sessions = lock(&self.sessions).of_principal(principal);
-        sessions.sort_by_key(|shared| shared.info.id);
+        sessions.sort_by_key(|shared| shared.info.id());
         sessions.into_iter().map(Sender::new).collect()
     }
 
     /// Closes the oldest sessions of a principal on a route, so that at most `max` stay.
     pub(super) fn close_oldest(&self, info: &SessionInfo, max: usize, frame: &CloseFrame) {
-        let Some(principal) = &info.principal else {
+        let Some(principal) = info.principal() else {
             return;
         };
         let mut sessions = lock(&self.sessions).of_principal(principal);
         // One that is closing already gives its place up.
         sessions.retain(|shared| {
-            shared.info.pattern == info.pattern && !shared.lock().engine.is_closing()
+            shared.info.pattern() == info.pattern() && !shared.lock().engine.is_closing()
         });
-        sessions.sort_by_key(|shared| shared.info.id);
+        sessions.sort_by_key(|shared| shared.info.id());
         let beyond = sessions.len().saturating_sub(max);
         for shared in &sessions[..beyond] {
             shared
@@ -361,7 +404,7 @@ impl Registry {
     }
 
     fn snapshot(&self) -> Vec<Arc<Shared>> {
-        lock(&self.sessions).by_id.values().cloned().collect()
+        lock(&self.sessions).all()
     }
 
     /// From here on no connection is taken. Of two shutdowns, the first one's account goes on.
@@ -377,7 +420,7 @@ impl Registry {
             ended_before,
             closed_before,
         });
-        sessions.by_id.values().cloned().collect()
+        sessions.all()
     }
 
     fn finish_draining(&self) -> ShutdownReport {
@@ -525,24 +568,6 @@ impl fmt::Debug for Slot {
         f.debug_struct("Slot")
             .field("peer", &self.peer)
             .finish_non_exhaustive()
-    }
-}
-
-/// A session's entry; dropped, it is removed.
-pub(crate) struct Enrolled {
-    registry: Arc<Registry>,
-    shared: Arc<Shared>,
-}
-
-impl Drop for Enrolled {
-    fn drop(&mut self) {
-        let is_closed = is_closed(&self.shared);
-        let mut sessions = lock(&self.registry.sessions);
-        sessions.closed += usize::from(is_closed);
-        let removed = sessions.remove(self.shared.info.id);
-        drop(sessions);
-        // Nothing is dropped while the map is locked.
-        drop(removed);
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -49,18 +49,27 @@ pub struct Session<T: Transport> {
     handler: Handler,
     /// It may fire early: deadlines mostly move on, and are not worth a reset.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whom `sleep` wakes; `None` once it has fired.
-    sleep_waker: Option<Waker>,
+    alarm: Alarm,
     /// The last `poll_recv` was not `Pending`, so nothing will wake the task for input.
     input_unpolled: bool,
     /// A large message is left with the peer.
     holds_large: bool,
-    /// How much may be read, and when a timer is due, when the state was last looked at.
+    /// How much may be read, when the state was last looked at.
     room: InputRoom,
-    deadline: Option<Instant>,
     /// Taken from the queue, and not by the transport yet.
     in_hand: Outbound,
     notifier: Notifier,
+}
+
+/// Whether a timer may be due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alarm {
+    /// Perhaps: the state has to be looked at.
+    Rings,
+    /// When `sleep` says so, at the earliest.
+    Set,
+    /// No timer is set.
+    Off,
 }
 
 /// What a session may still do before it yields.
@@ -97,20 +106,16 @@ impl<T: Transport> Session<T> {
         handler: Handler,
         ending: SessionEnd,
     ) -> Self {
-        let (room, deadline) = {
-            let state = shared.lock();
-            (state.engine.input_room(), state.engine.poll_timeout())
-        };
+        let room = shared.lock().engine.input_room();
         Self {
             notifier: Notifier::new(ending),
             room,
-            deadline,
             in_hand: Outbound::new(),
             shared,
             transport: Some(transport),
             handler,
             sleep: None,
-            sleep_waker: None,
+            alarm: Alarm::Rings,
             input_unpolled: false,
             holds_large: false,
         }
@@ -122,13 +127,12 @@ impl<T: Transport> Session<T> {
         let mut has_news = is_touched;
         loop {
             let end = self.receive(cx, &mut batch, turn);
-            let is_due = self.deadline.is_some_and(|deadline| deadline <= now);
-            has_news |= !batch.is_empty() || end.is_some() || is_due;
+            has_news |= !batch.is_empty() || end.is_some() || self.may_be_due(now);
             if !has_news {
                 break;
             }
             let mut state = self.shared.lock();
-            if let Some(taps) = &state.taps {
+            if let Some(taps) = state.taps() {
                 taps.see(Direction::In, batch.iter());
             }
             let engine = &mut state.engine;
@@ -290,11 +294,11 @@ impl<T: Transport> Session<T> {
             self.holds_large = holds_large;
             self.input_unpolled = true;
         }
-        self.deadline = state.engine.poll_timeout();
         let next = NextStep {
             wants_input: self.room.messages > 0 && self.transport.is_some(),
             wants_output: sent.is_unfinished && self.transport.is_some(),
             wants_rest: state.engine.wants_rest(),
+            deadline: state.engine.poll_timeout(),
         };
         self.notifier.tell(&self.shared, state);
         if let Some(transport) = dropped {
@@ -379,32 +383,41 @@ impl<T: Transport> Session<T> {
         outcome
     }
 
-    /// Sleeps until the next deadline; `true` if it has passed already.
-    fn sleep(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>, now: Instant) -> bool {
+    fn may_be_due(&self, now: Instant) -> bool {
+        match (self.alarm, &self.sleep) {
+            (Alarm::Rings, _) => true,
+            (Alarm::Set, Some(sleep)) => sleep.deadline().into_std() <= now,
+            (Alarm::Set, None) | (Alarm::Off, _) => false,
+        }
+    }
+
+    /// Sleeps until the deadline; `true` if it has passed already.
+    fn sleep(&mut self, deadline: Option<Instant>, now: Instant) -> bool {
         let Some(deadline) = deadline else {
+            self.alarm = Alarm::Off;
             return false;
         };
         let deadline = tokio::time::Instant::from_std(deadline);
-        match (&mut self.sleep, &self.sleep_waker) {
-            (Some(sleep), Some(waker)) if sleep.deadline() <= deadline => {
-                if sleep.deadline().into_std() > now && waker.will_wake(cx.waker()) {
+        match &mut self.sleep {
+            Some(sleep) if self.alarm == Alarm::Set && sleep.deadline() <= deadline => {
+                if sleep.deadline().into_std() > now {
                     // It cannot have fired when this round began, and when it does it wakes us.
                     return false;
                 }
             }
-            (Some(sleep), _) => sleep.as_mut().reset(deadline),
-            (None, _) => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline))),
+            Some(sleep) => sleep.as_mut().reset(deadline),
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline))),
         }
+        // By the handler's waker, which wakes this session in whatever task it is: a turn of the
+        // handler's for nothing costs less than to remember another waker.
+        let waker = waker_ref(&self.shared);
+        let mut cx = Context::from_waker(&waker);
         // Outside of the task's budget: without any left, the timer would not be set.
-        let fired = self
-            .sleep
-            .as_mut()
-            .is_some_and(|sleep| pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready());
-        if fired {
-            self.sleep_waker = None;
-        } else {
-            self.sleep_waker = Some(cx.waker().clone());
-        }
+        let fired = self.sleep.as_mut().is_some_and(|sleep| {
+            let sleep = pin!(unconstrained(sleep.as_mut()));
+            sleep.poll(&mut cx).is_ready()
+        });
+        self.alarm = if fired { Alarm::Rings } else { Alarm::Set };
         fired
     }
 }
@@ -415,6 +428,8 @@ struct NextStep {
     wants_output: bool,
     /// The engine has memory to give back.
     wants_rest: bool,
+    /// When a timer is due.
+    deadline: Option<Instant>,
 }
 
 impl<T: Transport + Unpin> Future for Session<T> {
@@ -446,7 +461,7 @@ impl<T: Transport + Unpin> Future for Session<T> {
             wants_rest = next.wants_rest;
             is_at_rest = !((next.wants_input && this.input_unpolled)
                 || next.wants_output
-                || this.sleep(cx, this.deadline, now)
+                || this.sleep(next.deadline, now)
                 || !this.shared.bell.leave());
             if is_at_rest {
                 break;
@@ -557,7 +572,7 @@ fn take_batch(shared: &Shared, in_hand: &mut Outbound) -> bool {
     let mut state = shared.lock();
     let first = in_hand.len();
     let has_more = state.engine.take_batch(in_hand);
-    if let Some(taps) = &state.taps {
+    if let Some(taps) = state.taps() {
         let taken = in_hand.range(first..);
         taps.see(Direction::Out, taken.map(|next| next.message.message()));
     }

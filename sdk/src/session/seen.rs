@@ -46,7 +46,7 @@ pub struct Passed {
     pub start: Bytes,
 }
 
-/// A session's taps. Most sessions have none, and no box.
+/// A session's taps.
 #[derive(Debug, Default)]
 pub(super) struct Taps(Vec<Arc<Seen>>);
 

@@ -352,7 +352,7 @@ impl Sender {
 
     /// The connection's id.
     pub fn id(&self) -> ConnectionId {
-        self.shared.info.id
+        self.shared.info.id()
     }
 
     pub(super) fn start_send(

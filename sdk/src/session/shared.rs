@@ -6,7 +6,7 @@ use std::{
     task::Waker,
 };
 
-use futures::task::ArcWake;
+use futures::task::{ArcWake, waker_ref};
 
 use crate::{
     message::{Message, Phase, Result, SharedMessage, catch},
@@ -33,20 +33,30 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) engine: Engine,
-    /// Who waits in `read`. Kept, so that a waiting reader costs no clone a message.
-    pub(crate) reader: Option<Waker>,
-    pub(crate) is_reader_waiting: bool,
+    pub(crate) reader: Reader,
     /// Those who wait for the end have heard that it has begun; that it is over.
     pub(super) told_closing: bool,
     pub(super) told_closed: bool,
-    /// Made by whoever is the first to wait for something else than a message.
+    /// Made by whoever is the first to wait for something else than the handler for a message, or to
+    /// look on.
     waiting: Option<Box<Waiting>>,
-    /// Who looks on.
-    pub(super) taps: Option<Box<Taps>>,
+}
+
+/// Who waits in `read`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Reader {
+    #[default]
+    None,
+    /// The handler, as nearly always: it needs no waker, for the session polls it.
+    Handler,
+    /// A task, or something within the handler that has a waker of its own.
+    Elsewhere,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
+    /// For a message, where that is not the handler. Kept, so that it costs no clone a message.
+    reader: Option<Waker>,
     /// For room in the send queue.
     writers: Waiters,
     /// For everything written to have left.
@@ -56,6 +66,8 @@ struct Waiting {
     /// For messages to be dropped.
     gap_watchers: Waiters,
     native: NativeRequest,
+    /// Who looks on.
+    taps: Taps,
 }
 
 /// What can be waited for, beside a message.
@@ -110,6 +122,37 @@ impl State {
 
     pub(crate) fn set_native(&mut self, native: NativeRequest) {
         self.waiting.get_or_insert_default().native = native;
+    }
+
+    /// The reader waits for a message.
+    #[inline]
+    pub(crate) fn await_message(&mut self, shared: &Arc<Shared>, waker: &Waker) {
+        if waker.will_wake(&waker_ref(shared)) {
+            self.reader = Reader::Handler;
+            return;
+        }
+        self.reader = Reader::Elsewhere;
+        let waiting = self.waiting.get_or_insert_default();
+        match &mut waiting.reader {
+            Some(reader) => reader.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    /// Whom to wake, where that is not the handler.
+    pub(crate) fn reader_elsewhere(&self) -> Option<Waker> {
+        self.waiting.as_ref()?.reader.clone()
+    }
+
+    /// Those who look on, if anybody does.
+    #[inline]
+    pub(super) fn taps(&self) -> Option<&Taps> {
+        let taps = &self.waiting.as_ref()?.taps;
+        (!taps.is_empty()).then_some(taps)
+    }
+
+    pub(super) fn taps_mut(&mut self) -> &mut Taps {
+        &mut self.waiting.get_or_insert_default().taps
     }
 
     /// Queues a message, behind those that wait for room.
@@ -290,12 +333,10 @@ impl Shared {
         Self {
             state: Mutex::new(State {
                 engine,
-                reader: None,
-                is_reader_waiting: false,
+                reader: Reader::None,
                 told_closing: false,
                 told_closed: false,
                 waiting: None,
-                taps: None,
             }),
             info,
             limits,
@@ -322,11 +363,12 @@ impl Shared {
         self.bell.touch();
     }
 
-    /// Lets go of every waker: the handler's own would keep this alive for ever, and the task's
-    /// would keep the task's memory for as long as somebody holds a sender.
+    /// Lets go of every waker: one that was made of the handler's own would keep this alive for
+    /// ever, and the task's would keep the task's memory for as long as somebody holds a sender.
     pub(crate) fn let_go(&self) {
         let mut state = self.lock();
-        let reader = state.reader.take();
+        let waiting = state.waiting.as_mut();
+        let reader = waiting.and_then(|waiting| waiting.reader.take());
         let native = state.take_native();
         let lines = [Line::Room, Line::Flush, Line::End, Line::Gap];
         let waiting: Vec<_> = lines

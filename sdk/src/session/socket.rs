@@ -25,7 +25,7 @@ use crate::{
         info::SessionInfo,
         line,
         sender::Sender,
-        shared::{Line, NativeRequest, Shared},
+        shared::{Line, NativeRequest, Reader, Shared},
         waiters::Ticket,
         writing::Unsent,
     },
@@ -178,11 +178,7 @@ impl Socket {
             // It has finished what a shutdown waited for, or what a large message waits for.
             shared.touch();
         }
-        match &mut state.reader {
-            Some(reader) => reader.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        state.is_reader_waiting = true;
+        state.await_message(shared, cx.waker());
         Poll::Pending
     }
 
@@ -347,7 +343,7 @@ impl Socket {
 
     /// The selected subprotocol.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.info().subprotocol.as_deref()
+        self.info().subprotocol()
     }
 
     /// What is known of the session.
@@ -362,7 +358,7 @@ impl Socket {
 
     /// The connection's id.
     pub fn id(&self) -> ConnectionId {
-        self.info().id
+        self.info().id()
     }
 
     /// The time between the last heartbeat ping and its pong.
@@ -410,7 +406,7 @@ impl Socket {
     /// Queues what the sink has taken.
     fn poll_outgoing(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
         match &mut self.extra {
-            Some(extra) => extra.outgoing.poll(self.sender.shared(), cx),
+            Some(extra) => extra.outgoing.poll(self.sender.shared(), None, cx),
             None => Poll::Ready(Ok(())),
         }
     }
@@ -487,7 +483,7 @@ impl Future for Writing<'_> {
             ready!(poll_proceed(cx)).made_progress();
             ready!(this.socket.poll_before_write(cx))?;
         }
-        this.unsent.poll(this.socket.shared(), cx)
+        this.unsent.poll(this.socket.shared(), None, cx)
     }
 }
 
@@ -517,7 +513,7 @@ impl Drop for Socket {
         }
         let mut state = self.shared().lock();
         state.engine.leave(now);
-        state.is_reader_waiting = false;
+        state.reader = Reader::None;
         drop(state);
         self.shared().touch();
     }

@@ -10,7 +10,7 @@ use super::{
     handler::{Handler, Start},
     hooks::SessionHooks,
     info::SessionInfo,
-    registry::{Registry, Slot},
+    registry::Slot,
     run::Session,
     shared::Shared,
     socket::Socket,
@@ -26,8 +26,6 @@ pub(crate) struct SessionParts {
     pub(crate) info: SessionInfo,
     pub(crate) limits: Arc<Limits>,
     pub(crate) hooks: Arc<dyn SessionHooks>,
-    /// Where an app finds its sessions; a client's are found by nobody.
-    pub(crate) registry: Option<Arc<Registry>>,
     /// How long the principal's credential is still good.
     pub(crate) expires_in: Option<Duration>,
     pub(crate) slot: Option<Slot>,
@@ -50,7 +48,10 @@ impl SessionParts {
         let engine = self.engine().ending_when_left();
         let (shared, end) = self.begin(engine);
         let socket = Socket::new(Arc::clone(&shared));
-        (Session::new(shared, transport, Handler::Gone, end), socket)
+        (
+            Session::new(shared, transport, Handler::elsewhere(), end),
+            socket,
+        )
     }
 
     fn engine(&self) -> Engine {
@@ -61,16 +62,14 @@ impl SessionParts {
 
     fn begin(self, engine: Engine) -> (Arc<Shared>, SessionEnd) {
         let shared = Arc::new(Shared::new(engine, self.info, self.limits));
-        let enrolled = self.registry.map(|registry| {
-            let enrolled = registry.enroll(&shared);
+        if let Some(registry) = self.hooks.registry() {
+            registry.enroll(&shared);
             // Behind the enrolment: of two that come at once, each sees the other.
             if let Some((max, frame)) = &self.newest_wins {
                 registry.close_oldest(&shared.info, *max, frame);
             }
-            enrolled
-        });
-        let counted = (enrolled, self.slot);
-        let end = SessionEnd::new(self.hooks, self.guards, counted);
+        }
+        let end = SessionEnd::new(self.hooks, self.guards, self.slot);
         end.tell_upgraded(&shared);
         (shared, end)
     }

@@ -25,8 +25,7 @@ impl Sender {
         let seen = Arc::new(Seen::new(content_bytes));
         let shared = Arc::clone(self.shared());
         let mut state = shared.lock();
-        let taps = state.taps.get_or_insert_default();
-        taps.add(&seen);
+        state.taps_mut().add(&seen);
         drop(state);
         Tap { shared, seen }
     }
@@ -42,19 +41,14 @@ impl Tap {
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        let taps = state.taps.take().and_then(|mut taps| {
-            taps.remove(&self.seen);
-            (!taps.is_empty()).then_some(taps)
-        });
-        state.taps = taps;
+        self.shared.lock().taps_mut().remove(&self.seen);
     }
 }
 
 impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap")
-            .field("session", &self.shared.info.id)
+            .field("session", &self.shared.info.id())
             .finish_non_exhaustive()
     }
 }

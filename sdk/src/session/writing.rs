@@ -26,16 +26,14 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
     message: Option<Message>,
-    /// The message's own, in place of the route's.
-    policy: Option<SlowClient>,
-    ticket: Option<Ticket>,
+    /// Boxed, since mostly there is room.
+    ticket: Option<Box<Ticket>>,
 }
 
 impl Unsent {
     pub(super) fn new(message: Message) -> Self {
         Self {
             message: Some(message),
-            policy: None,
             ticket: None,
         }
     }
@@ -50,13 +48,20 @@ impl Unsent {
         self.ticket.is_some()
     }
 
-    /// Queues the message, or waits for room.
-    pub(super) fn poll(&mut self, shared: &Shared, cx: &Context<'_>) -> Poll<Result<()>> {
+    /// Queues the message, or waits for room. The policy is the message's own, in place of the
+    /// route's.
+    pub(super) fn poll(
+        &mut self,
+        shared: &Shared,
+        policy: Option<SlowClient>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<()>> {
         let Some(message) = self.message.take() else {
             return Poll::Ready(Ok(()));
         };
         let mut state = shared.lock();
-        let admission = state.write_in_turn(message, self.policy, &mut self.ticket, cx.waker());
+        let mut ticket = self.ticket.take().map(|ticket| *ticket);
+        let admission = state.write_in_turn(message, policy, &mut ticket, cx.waker());
         let next = state.call_writer();
         drop(state);
         if let Some(next) = next {
@@ -64,6 +69,7 @@ impl Unsent {
         }
         if let Ok(Admission::Wait(message)) = admission {
             self.message = Some(message);
+            self.ticket = ticket.map(Box::new);
             return Poll::Pending;
         }
         // A refusal may have begun the end.
@@ -74,7 +80,7 @@ impl Unsent {
     /// Gives up its place, for it may be dropped.
     pub(super) fn give_up(&mut self, shared: &Shared) {
         if let Some(ticket) = self.ticket.take() {
-            line::give_up(shared, Line::Room, ticket);
+            line::give_up(shared, Line::Room, *ticket);
         }
     }
 }
@@ -84,15 +90,17 @@ impl Unsent {
 pub(super) struct Sending<'a> {
     shared: &'a Shared,
     unsent: Unsent,
+    policy: Option<SlowClient>,
 }
 
 impl<'a> Sending<'a> {
     pub(super) fn new(shared: &'a Shared, message: Message, policy: Option<SlowClient>) -> Self {
-        let unsent = Unsent {
+        let unsent = Unsent::new(message);
+        Self {
+            shared,
+            unsent,
             policy,
-            ..Unsent::new(message)
-        };
-        Self { shared, unsent }
+        }
     }
 }
 
@@ -105,7 +113,7 @@ impl Future for Sending<'_> {
             // Who sends in a loop without ever waiting yields now and then.
             ready!(poll_proceed(cx)).made_progress();
         }
-        this.unsent.poll(this.shared, cx)
+        this.unsent.poll(this.shared, this.policy, cx)
     }
 }
 

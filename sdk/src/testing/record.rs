@@ -71,7 +71,7 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn upgraded(&self, session: &SessionInfo) {
-        self.push(Event::Upgraded(session.route.to_string()));
+        self.push(Event::Upgraded(session.route().to_string()));
     }
 
     fn rejected(&self, rejection: &Rejection<'_>) {
@@ -82,14 +82,14 @@ impl Observer for Recorder {
 
     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
         self.push(Event::Closed(
-            session.route.to_string(),
+            session.route().to_string(),
             closed.outcome.clone(),
         ));
     }
 
     fn failed(&self, session: &SessionInfo, error: &Error) {
         self.push(Event::Failed(
-            session.route.to_string(),
+            session.route().to_string(),
             error.code().to_owned(),
         ));
     }

@@ -27,7 +27,7 @@ use crate::{
         native::NativeSocket,
         outbox::Outbox,
         role::Role,
-        transport::{Capabilities, Traffic, Transport, Unfinished},
+        transport::{Traffic, Transport, Unfinished},
     },
 };
 
@@ -55,7 +55,6 @@ pub type NativeFactory =
 /// Speaks WebSocket over any byte stream: what drivers that carry bytes hand to a session.
 pub struct WireTransport<IO> {
     io: IO,
-    capabilities: Capabilities,
     decoder: Decoder,
     inbound: BytesMut,
     outbox: Outbox,
@@ -77,12 +76,16 @@ pub struct WireTransport<IO> {
 /// The way to the framework's socket; boxed, since nearly no connection asks for it.
 enum Native {
     None,
-    Factory(NativeFactory, Option<Box<str>>),
-    Building(
-        Box<Bridge>,
-        BoxFuture<'static, Result<Box<dyn NativeSocket>>>,
-    ),
+    Factory(NativeFactory),
+    /// With the selected subprotocol.
+    FactoryFor(Box<(NativeFactory, String)>),
+    Building(Box<Building>),
     Open(Box<Bridge>),
+}
+
+struct Building {
+    bridge: Box<Bridge>,
+    native: BoxFuture<'static, Result<Box<dyn NativeSocket>>>,
 }
 
 struct Bridge {
@@ -101,22 +104,15 @@ struct Bridge {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
     /// Wraps a connection right after its 101; `early` are bytes that came with the request.
-    pub fn new(io: IO, early: &Bytes, limits: WireLimits, capabilities: Capabilities) -> Self {
-        Self::in_role(Role::Server, io, early, limits, capabilities)
+    pub fn new(io: IO, early: &Bytes, limits: WireLimits) -> Self {
+        Self::in_role(Role::Server, io, early, limits)
     }
 
     /// Wraps one side of a connection right after its 101; `early` are bytes of the other side's
     /// that have been read already.
-    pub fn in_role(
-        role: Role,
-        io: IO,
-        early: &Bytes,
-        limits: WireLimits,
-        capabilities: Capabilities,
-    ) -> Self {
+    pub fn in_role(role: Role, io: IO, early: &Bytes, limits: WireLimits) -> Self {
         Self {
             io,
-            capabilities,
             decoder: Decoder::for_role(role, limits),
             inbound: BytesMut::from(&early[..]),
             outbox: Outbox::new(role),
@@ -133,8 +129,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
     /// Makes the framework's socket reachable.
     #[must_use]
     pub fn with_native(mut self, factory: NativeFactory, subprotocol: Option<String>) -> Self {
-        self.capabilities.native = true;
-        self.native = Native::Factory(factory, subprotocol.map(String::into_boxed_str));
+        self.native = match subprotocol {
+            None => Native::Factory(factory),
+            Some(subprotocol) => Native::FactoryFor(Box::new((factory, subprotocol))),
+        };
         self
     }
 
@@ -220,7 +218,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
     /// Serves the native socket: takes what it wrote, passes on what it waits for. Pending while
     /// it has more to read than it has taken.
     fn poll_bridge(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        let (Native::Open(bridge) | Native::Building(bridge, _)) = &mut self.native else {
+        let Some(bridge) = self.native.bridge_mut() else {
             return Poll::Ready(Ok(()));
         };
         bridge.take_written(cx, &mut self.outbox);
@@ -276,19 +274,48 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
 }
 
 impl Native {
+    fn build(factory: NativeFactory, subprotocol: Option<String>) -> Self {
+        let (pipe, end) = bridge::pipe();
+        let bridge = Box::new(Bridge {
+            end,
+            pass_bytes: 0,
+            passes_message: false,
+            takes_next: false,
+            passed_bytes: 0,
+            passed: Unfinished::default(),
+        });
+        let native = factory(pipe, subprotocol);
+        Self::Building(Box::new(Building { bridge, native }))
+    }
+
     /// Whether there is a native socket, or soon will be.
     #[inline]
     fn is_made(&self) -> bool {
-        matches!(self, Self::Building(..) | Self::Open(_))
+        matches!(self, Self::Building(_) | Self::Open(_))
+    }
+
+    /// The way to the native socket that there is, or soon will be.
+    fn bridge(&self) -> Option<&Bridge> {
+        match self {
+            Self::Building(building) => Some(&building.bridge),
+            Self::Open(bridge) => Some(bridge),
+            Self::None | Self::Factory(_) | Self::FactoryFor(_) => None,
+        }
+    }
+
+    fn bridge_mut(&mut self) -> Option<&mut Bridge> {
+        match self {
+            Self::Building(building) => Some(&mut building.bridge),
+            Self::Open(bridge) => Some(bridge),
+            Self::None | Self::Factory(_) | Self::FactoryFor(_) => None,
+        }
     }
 
     /// Passes on a decoded message that the native socket waits for; returns any other.
     #[inline]
     fn keep(&mut self, message: Message) -> Option<Message> {
-        match self {
-            Self::Building(bridge, _) | Self::Open(bridge) if bridge.takes_next => {
-                bridge.keep(message)
-            }
+        match self.bridge_mut() {
+            Some(bridge) if bridge.takes_next => bridge.keep(message),
             _ => Some(message),
         }
     }
@@ -321,10 +348,6 @@ impl Bridge {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
-    fn capabilities(&self) -> Capabilities {
-        self.capabilities
-    }
-
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         for _ in 0..MAX_READS {
             if self.native.is_made() {
@@ -436,7 +459,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
 
     fn unfinished(&self) -> Unfinished {
         let mut unfinished = self.decoder.unfinished(self.inbound.len());
-        if let Native::Open(bridge) | Native::Building(bridge, _) = &self.native {
+        if let Some(bridge) = self.native.bridge() {
             // The session does not see the messages that the native socket gets.
             unfinished.bytes += bridge.passed.bytes;
             unfinished.fragments += bridge.passed.fragments;
@@ -460,25 +483,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Transport for WireTransport<IO> {
     fn poll_native(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn NativeSocket>>> {
         loop {
             match std::mem::replace(&mut self.native, Native::None) {
-                Native::Factory(factory, subprotocol) => {
-                    let (pipe, end) = bridge::pipe();
-                    let bridge = Box::new(Bridge {
-                        end,
-                        pass_bytes: 0,
-                        passes_message: false,
-                        takes_next: false,
-                        passed_bytes: 0,
-                        passed: Unfinished::default(),
-                    });
-                    self.native =
-                        Native::Building(bridge, factory(pipe, subprotocol.map(String::from)));
+                Native::Factory(factory) => self.native = Native::build(factory, None),
+                Native::FactoryFor(wanted) => {
+                    let (factory, subprotocol) = *wanted;
+                    self.native = Native::build(factory, Some(subprotocol));
                 }
-                Native::Building(bridge, mut building) => {
-                    let Poll::Ready(native) = building.as_mut().poll(cx) else {
-                        self.native = Native::Building(bridge, building);
+                Native::Building(mut building) => {
+                    let Poll::Ready(native) = building.native.as_mut().poll(cx) else {
+                        self.native = Native::Building(building);
                         return Poll::Pending;
                     };
-                    self.native = Native::Open(bridge);
+                    self.native = Native::Open(building.bridge);
                     return Poll::Ready(native);
                 }
                 taken @ (Native::Open(_) | Native::None) => {
@@ -505,7 +520,6 @@ impl<IO> Drop for WireTransport<IO> {
 impl<IO> std::fmt::Debug for WireTransport<IO> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WireTransport")
-            .field("driver", &self.capabilities.driver)
             .field("unsent_bytes", &self.outbox.len())
             .finish_non_exhaustive()
     }

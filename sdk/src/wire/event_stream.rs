@@ -17,10 +17,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
 
-use super::{
-    native::NativeSocket,
-    transport::{Capabilities, Transport},
-};
+use super::{native::NativeSocket, transport::Transport};
 use crate::message::{Error, ErrorKind, Message, Result};
 
 /// With this much waiting to be taken, the session is asked to wait.
@@ -29,7 +26,6 @@ const HIGH_WATER_BYTES: usize = 64 * 1024;
 /// The session's side.
 pub(crate) struct EventStream {
     shared: Arc<Mutex<Shared>>,
-    capabilities: Capabilities,
     /// The last event's id.
     last_id: u64,
     is_closed: bool,
@@ -57,14 +53,13 @@ struct Shared {
 
 impl EventStream {
     /// Makes both sides; ids go on behind `last_id`.
-    pub(crate) fn new(driver: &'static str, last_id: u64) -> (Self, EventStreamBody) {
+    pub(crate) fn new(last_id: u64) -> (Self, EventStreamBody) {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let body = EventStreamBody {
             shared: Arc::clone(&shared),
         };
         let transport = Self {
             shared,
-            capabilities: Capabilities::wire(driver).with_abort(false),
             last_id,
             is_closed: false,
         };
@@ -91,10 +86,6 @@ impl EventStream {
 }
 
 impl Transport for EventStream {
-    fn capabilities(&self) -> Capabilities {
-        self.capabilities
-    }
-
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         let mut shared = lock(&self.shared);
         if let Some(answer) = shared.answers.pop_front() {
@@ -271,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_answers_for_the_peer() {
-        let (mut transport, mut body) = EventStream::new("memory", 0);
+        let (mut transport, mut body) = EventStream::new(0);
         let cx = &mut Context::from_waker(Waker::noop());
         transport
             .start_send(Message::Ping(Bytes::from_static(b"p")))

@@ -26,9 +26,6 @@ use crate::{
 /// - A method that returns `Pending` has arranged for `cx` to be woken. Every method may be called
 ///   again after any `Pending`, and dropping the transport at any point drops the connection.
 pub trait Transport: fmt::Debug {
-    /// What this transport can do. Constant over its life.
-    fn capabilities(&self) -> Capabilities;
-
     /// The next message from the peer; `None` when the peer's side has ended.
     ///
     /// # Errors
@@ -133,7 +130,7 @@ pub struct Unfinished {
     pub fragments: u64,
 }
 
-/// What a transport can do. Behaviour never depends on a driver's name, only on these.
+/// What a driver's transports can do. Behaviour never depends on a driver's name, only on these.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {

@@ -101,12 +101,12 @@ pub async fn details(host: &dyn Host) {
     struct Noting(Notes);
     impl Observer for Noting {
         fn upgraded(&self, session: &SessionInfo) {
-            assert!(session.peer.is_some_and(|peer| peer.ip().is_loopback()));
-            assert!(!session.driver.is_empty());
-            let protocol = session.subprotocol.as_deref().unwrap_or("none");
-            let principal = session.principal.as_deref().unwrap_or("none");
+            assert!(session.peer().is_some_and(|peer| peer.ip().is_loopback()));
+            assert!(!session.driver().is_empty());
+            let protocol = session.subprotocol().unwrap_or("none");
+            let principal = session.principal().unwrap_or("none");
             self.0
-                .add(format!("{} {protocol} {principal}", session.pattern));
+                .add(format!("{} {protocol} {principal}", session.pattern()));
         }
 
         fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
@@ -114,7 +114,7 @@ pub async fn details(host: &dyn Host) {
             let counts = closed.counts;
             self.0.add(format!(
                 "{} in {} of {} bytes, out {} of {} bytes, {} dropped",
-                session.pattern,
+                session.pattern(),
                 counts.messages_in,
                 counts.bytes_in,
                 counts.messages_out,
@@ -162,7 +162,7 @@ pub async fn failures_in_full(host: &dyn Host) {
             let phase = error.phase().map_or("none", Phase::as_str);
             let context: Vec<_> = error.context().collect();
             self.0
-                .add(format!("{} {} {}", session.pattern, error.kind(), phase));
+                .add(format!("{} {} {}", session.pattern(), error.kind(), phase));
             self.0.add(error);
             self.0.add(error.cause_chain());
             self.0.add(format!("{context:?} {}", error.is_expected()));
@@ -201,7 +201,7 @@ pub async fn routes_as_mounted(host: &dyn Host) {
     impl Observer for Noting {
         fn upgraded(&self, session: &SessionInfo) {
             self.0
-                .add(format!("{} ({})", session.route, session.pattern));
+                .add(format!("{} ({})", session.route(), session.pattern()));
         }
 
         fn rejected(&self, rejection: &Rejection<'_>) {

@@ -35,7 +35,7 @@ pub async fn every_method(host: &dyn Host) {
     async fn serve(notes: Notes, socket: &mut dyn WebSocket) -> Result<()> {
         let sender = socket.sender();
         assert_eq!(socket.id(), sender.id());
-        assert_eq!(&*socket.info().pattern, "/dyn");
+        assert_eq!(socket.info().pattern(), "/dyn");
         assert_eq!(socket.limits().queue_messages, 4);
         assert_eq!(socket.subprotocol(), None);
         assert!(!socket.is_closing());
@@ -156,7 +156,7 @@ pub async fn however_it_is_taken(host: &dyn Host) {
 pub async fn typed(host: &dyn Host) {
     async fn double(socket: Box<dyn WebSocket>) -> Result<()> {
         let mut numbers: Typed<u32, u32, Json, _> = Typed::over(socket);
-        assert_eq!(&*numbers.info().pattern, "/double");
+        assert_eq!(numbers.info().pattern(), "/double");
         assert_eq!(numbers.id(), numbers.sender().sender().id());
         assert!(numbers.take_gap().is_none());
         let closing = numbers.closing();

@@ -488,7 +488,7 @@ pub async fn sessions_by_name(host: &dyn Host) {
     let mut routes: Vec<_> = handle
         .sessions()
         .iter()
-        .map(|session| session.info().pattern.to_string())
+        .map(|session| session.info().pattern().to_string())
         .collect();
     routes.sort();
     assert_eq!(routes.len(), 3);

@@ -181,7 +181,7 @@ impl Page {
 
 impl Observer for Ledger {
     fn upgraded(&self, session: &SessionInfo) {
-        self.tell(session.id, &Told::Upgraded(&session.pattern));
+        self.tell(session.id(), &Told::Upgraded(session.pattern()));
     }
 
     fn rejected(&self, rejection: &Rejection<'_>) {
@@ -190,11 +190,11 @@ impl Observer for Ledger {
     }
 
     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
-        self.tell(session.id, &Told::Closed(closed));
+        self.tell(session.id(), &Told::Closed(closed));
     }
 
     fn failed(&self, session: &SessionInfo, error: &Error) {
-        self.tell(session.id, &Told::Failed(error));
+        self.tell(session.id(), &Told::Failed(error));
     }
 }
 

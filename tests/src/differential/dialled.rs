@@ -179,7 +179,7 @@ struct Watcher {
 
 impl Observer for Watcher {
     fn upgraded(&self, session: &SessionInfo) {
-        assert!(session.route.ends_with(self.path), "{}", session.route);
+        assert!(session.route().ends_with(self.path), "{}", session.route());
         self.page.hear(&Told::Upgraded(self.path));
     }
 

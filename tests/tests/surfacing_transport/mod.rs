@@ -30,16 +30,12 @@ impl Surfacing {
     pub(crate) fn new(io: DuplexStream, upgrade: &Upgrade) -> Self {
         let limits = upgrade.limits();
         let (sieve, unnamed) = Sieve::new(io, limits.max_message_bytes);
-        let named = WireTransport::new(sieve, &Bytes::new(), limits.into(), CAPABILITIES);
+        let named = WireTransport::new(sieve, &Bytes::new(), limits.into());
         Self { named, unnamed }
     }
 }
 
 impl Transport for Surfacing {
-    fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
-    }
-
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         match self.named.poll_recv(cx) {
             // What came before it has been yielded: the sieve stops in front of it.

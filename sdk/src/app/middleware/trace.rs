@@ -60,12 +60,12 @@ pub(crate) fn session_span(context: &Context, session: &SessionInfo) -> Option<S
     let span = tracing::info_span!(
         parent: None,
         "session",
-        connection = %session.id,
-        route = &*session.route,
-        driver = session.driver,
-        peer = session.peer.map(tracing::field::display),
-        subprotocol = session.subprotocol.as_deref(),
-        principal = session.principal.as_deref(),
+        connection = %session.id(),
+        route = session.route(),
+        driver = session.driver(),
+        peer = session.peer().map(tracing::field::display),
+        subprotocol = session.subprotocol(),
+        principal = session.principal(),
         request_id = context.extension::<RequestId>().map(|id| &*id.0),
     );
     if let Some(upgrade) = upgrade {

@@ -41,8 +41,8 @@ impl Middleware for HandlerTime {
 pub(crate) fn handler_histogram(context: &Context, session: &SessionInfo) -> Option<Histogram> {
     let Timing(name) = context.extension()?;
     let labels = [
-        ("route", session.route.to_string()),
-        ("driver", session.driver.to_owned()),
+        ("route", session.route().to_string()),
+        ("driver", session.driver().to_owned()),
     ];
     Some(histogram!(name.to_string(), &labels))
 }

@@ -23,11 +23,11 @@ pub struct Log;
 impl Observer for Log {
     fn upgraded(&self, session: &SessionInfo) {
         tracing::info!(
-            connection = %session.id,
-            route = &*session.route,
-            driver = session.driver,
-            peer = session.peer.map(tracing::field::display),
-            subprotocol = session.subprotocol.as_deref(),
+            connection = %session.id(),
+            route = session.route(),
+            driver = session.driver(),
+            peer = session.peer().map(tracing::field::display),
+            subprotocol = session.subprotocol(),
             "upgraded"
         );
     }
@@ -57,8 +57,8 @@ impl Observer for Log {
 
     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
         tracing::info!(
-            connection = %session.id,
-            route = &*session.route,
+            connection = %session.id(),
+            route = session.route(),
             code = closed.outcome.code.as_u16(),
             clean = closed.outcome.clean,
             initiator = closed.outcome.initiator.as_str(),
@@ -84,22 +84,22 @@ impl Observer for Log {
         let phase = error.phase().map(tracing::field::display);
         if error.is_expected() {
             tracing::debug!(
-                connection = %session.id,
-                route = &*session.route,
-                method = session.method,
-                path = &*session.path,
-                request = session.request_id.as_deref(),
+                connection = %session.id(),
+                route = session.route(),
+                method = session.method(),
+                path = session.path(),
+                request = session.request_id(),
                 code = error.code(),
                 phase,
                 "failed"
             );
         } else {
             tracing::error!(
-                connection = %session.id,
-                route = &*session.route,
-                method = session.method,
-                path = &*session.path,
-                request = session.request_id.as_deref(),
+                connection = %session.id(),
+                route = session.route(),
+                method = session.method(),
+                path = session.path(),
+                request = session.request_id(),
                 code = error.code(),
                 phase,
                 cause = error.cause_chain(),

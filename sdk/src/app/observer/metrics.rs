@@ -98,7 +98,7 @@ impl Metrics {
         for session in app.sessions() {
             let info = session.info();
             // One that has ended meanwhile was added whole.
-            let Some(sampled) = told.live.get_mut(&info.id) else {
+            let Some(sampled) = told.live.get_mut(&info.id()) else {
                 continue;
             };
             let figures = session.figures();
@@ -111,7 +111,7 @@ impl Metrics {
                         .record(round_trip.as_secs_f64());
                 }
             }
-            let place = (Arc::clone(&info.route), info.driver);
+            let place = (info.shared_route(), info.driver());
             let waiting = told.queues.entry(place).or_default();
             waiting.bytes += figures.queue_bytes;
             waiting.max = waiting.max.max(figures.queue_bytes);
@@ -177,14 +177,14 @@ impl Metrics {
 
 fn of(session: &SessionInfo) -> [(&'static str, String); 2] {
     [
-        ("route", session.route.to_string()),
-        ("driver", session.driver.to_owned()),
+        ("route", session.route().to_string()),
+        ("driver", session.driver().to_owned()),
     ]
 }
 
 impl Observer for Metrics {
     fn upgraded(&self, session: &SessionInfo) {
-        self.told().live.insert(session.id, Sampled::default());
+        self.told().live.insert(session.id(), Sampled::default());
         counter!(self.name("upgrades_total"), &of(session)).increment(1);
         gauge!(self.name("sessions"), &of(session)).increment(1.0);
     }
@@ -201,7 +201,7 @@ impl Observer for Metrics {
     }
 
     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
-        let sampled = self.told().live.remove(&session.id).unwrap_or_default();
+        let sampled = self.told().live.remove(&session.id()).unwrap_or_default();
         self.add(session, &sampled.counts, &closed.counts);
         gauge!(self.name("sessions"), &of(session)).decrement(1.0);
         let [route, driver] = of(session);

@@ -45,7 +45,7 @@ use crate::{
 ///     }
 ///
 ///     fn closed(&self, session: &SessionInfo, closed: &Closed<'_>) {
-///         println!("{} stayed {:?} on {}", session.id, closed.duration, session.route);
+///         println!("{} stayed {:?} on {}", session.id(), closed.duration, session.route());
 ///     }
 /// }
 ///

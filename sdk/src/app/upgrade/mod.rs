@@ -33,7 +33,7 @@ use crate::{
     message::{BoxError, Error, ErrorKind, Phase, Result},
     policy::{DeflateParams, Limits, parse_extensions, parse_offers},
     request::{Context, UpgradeRequest},
-    session::{Session, SessionInfo, SessionParts, Slot},
+    session::{Session, SessionInfo, SessionParts, Slot, Way},
     wire::{EventStream, EventStreamBody, Transport},
 };
 
@@ -82,12 +82,12 @@ impl Upgrade {
 
     /// The driver's name.
     pub fn driver(&self) -> &'static str {
-        self.parts.info.driver
+        self.parts.info.driver()
     }
 
     /// The selected subprotocol.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.parts.info.subprotocol.as_deref()
+        self.parts.info.subprotocol()
     }
 
     /// How messages are compressed, as the 101 says: what the transport is built with.
@@ -138,7 +138,7 @@ impl Upgrade {
     /// Runs the session on a task of its own; what it sends is the body.
     fn into_event_stream(self) -> Response<EventStreamBody> {
         let last_id = event_stream::last_id(&self.context);
-        let (transport, body) = EventStream::new(self.driver(), last_id);
+        let (transport, body) = EventStream::new(last_id);
         let mut response = Response::new(body);
         response.headers_mut().clone_from(self.response.headers());
         tokio::spawn(self.start(transport).map(drop));
@@ -492,30 +492,24 @@ fn session_parts(
     slot: Option<Slot>,
 ) -> SessionParts {
     let principal = context.principal();
-    SessionParts {
-        info: SessionInfo {
-            id: context.id(),
-            route: Arc::clone(context.shared_route().unwrap_or(&route.pattern)),
-            pattern: Arc::clone(&route.pattern),
-            method: match context.method() {
-                &Method::CONNECT => "CONNECT",
-                _ => "GET",
-            },
-            path: match context.path() == &*route.pattern {
-                // Most routes have no parameters, and their sessions one path.
-                true => Arc::clone(&route.pattern),
-                false => context.path().into(),
-            },
-            request_id: context.extension().map(|id: &RequestId| Arc::clone(&id.0)),
-            driver: context.driver(),
-            peer: context.peer(),
-            subprotocol: context.selected_subprotocol(),
-            principal: principal.map(|principal| Arc::clone(&principal.id)),
-            since: SystemTime::now(),
+    let way = route.ways.get_or_add(Way {
+        route: Arc::clone(context.shared_route().unwrap_or(&route.pattern)),
+        pattern: Arc::clone(&route.pattern),
+        method: match context.method() {
+            &Method::CONNECT => "CONNECT",
+            _ => "GET",
         },
+        driver: context.driver(),
+    });
+    SessionParts {
+        info: SessionInfo::new(context.id(), way)
+            .with_path(context.path())
+            .with_request_id(context.extension().map(|id: &RequestId| Arc::clone(&id.0)))
+            .with_peer(context.peer())
+            .with_subprotocol(context.selected_subprotocol())
+            .with_principal(principal.map(|principal| Arc::clone(&principal.id))),
         limits: Arc::clone(&route.limits),
         hooks: Arc::clone(app) as _,
-        registry: Some(Arc::clone(&app.registry)),
         expires_in: principal
             .and_then(|principal| principal.expires_at)
             .map(|at| {

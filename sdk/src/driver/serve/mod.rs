@@ -9,7 +9,7 @@ mod stop;
 pub use self::{
     kernel::{give_up_later, prepare},
     refusals::{Refusals, http1_answer},
-    seats::{Occupation, Seat, Seats, default_max_connections, spare_descriptors},
+    seats::{Occupation, Seat, Seats, SocketSeat, default_max_connections, spare_descriptors},
     stop::{SHUTDOWN_DEADLINE, StopSignals, until_shut_down},
 };
 use crate::message::{Error, ErrorKind};

@@ -54,12 +54,18 @@ pub enum Occupation {
 #[derive(Debug, Clone)]
 pub struct Seat(Arc<Taken>);
 
+/// The seat of a connection that is a socket for the rest of its life: a pointer is all it takes.
+#[derive(Debug)]
+pub struct SocketSeat(Option<Arc<Hall>>);
+
 #[derive(Debug)]
 struct Taken {
     number: u64,
     hall: Arc<Hall>,
     /// Written under the lock of the crowd.
     is_evicted: AtomicBool,
+    /// A [`SocketSeat`] stands for it.
+    is_settled: AtomicBool,
     evicted: Notify,
 }
 
@@ -94,6 +100,7 @@ impl Seats {
             number,
             hall: Arc::clone(hall),
             is_evicted: AtomicBool::new(false),
+            is_settled: AtomicBool::new(false),
             evicted: Notify::new(),
         });
         // Given back when the seat is: a permit would point at what the hall points at.
@@ -164,6 +171,14 @@ impl Seat {
         };
     }
 
+    /// The same seat for a connection that is a socket for the rest of its life. Clones of this one
+    /// hold nothing from here on.
+    pub fn settle(self) -> SocketSeat {
+        self.occupy(Occupation::Socket);
+        let is_first = !self.0.is_settled.swap(true, Ordering::Relaxed);
+        SocketSeat(is_first.then(|| Arc::clone(&self.0.hall)))
+    }
+
     /// Waits until the seat is needed for someone else.
     ///
     /// # Cancel safety
@@ -177,7 +192,17 @@ impl Seat {
 impl Drop for Taken {
     fn drop(&mut self) {
         self.hall.crowd().remove(self.number);
-        self.hall.free.add_permits(1);
+        if !self.is_settled.load(Ordering::Relaxed) {
+            self.hall.free.add_permits(1);
+        }
+    }
+}
+
+impl Drop for SocketSeat {
+    fn drop(&mut self) {
+        if let Some(hall) = &self.0 {
+            hall.free.add_permits(1);
+        }
     }
 }
 
@@ -254,6 +279,18 @@ mod tests {
         let seats = Seats::new(1);
         let socket = take(&seats).flatten().expect("room");
         socket.occupy(Occupation::Socket);
+        assert!(take(&seats).expect("at once").is_none());
+        drop(socket);
+        assert!(take(&seats).expect("at once").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_settled_socket_is_all_that_holds_its_seat() {
+        let seats = Seats::new(1);
+        let seat = take(&seats).flatten().expect("room");
+        let other = seat.clone();
+        let socket = seat.settle();
+        drop(other);
         assert!(take(&seats).expect("at once").is_none());
         drop(socket);
         assert!(take(&seats).expect("at once").is_some());
