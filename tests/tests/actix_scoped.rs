@@ -166,7 +166,7 @@ async fn until(is_so: impl Fn() -> bool) {
 #[tokio::test]
 async fn prefixes_with_parameters_are_patterns() {
     async fn route(mut socket: Socket) -> Result<()> {
-        let route = socket.info().route.to_string();
+        let route = socket.info().route().to_string();
         socket.write(route).await
     }
 

@@ -78,7 +78,7 @@ async fn layers_work_around_it() {
 #[tokio::test]
 async fn prefixes_with_parameters_are_patterns() {
     async fn route(mut socket: Socket) -> Result<()> {
-        let route = socket.info().route.to_string();
+        let route = socket.info().route().to_string();
         socket.write(route).await
     }
 
