@@ -140,7 +140,7 @@ const LINKS: usize = 200;
 
 /// What a link at rest may take: its connection and task in tokio, its timer, its handler and
 /// itself.
-const MOST_BYTES: usize = 2048;
+const MOST_BYTES: usize = 1600;
 
 /// When nothing has happened for this long, a session gives back what it had for its last messages.
 const HEARTBEAT: Duration = Duration::from_millis(100);
