@@ -38,8 +38,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use wharf_hub::{
-    Bus, BusCapabilities, BusStats, History, NodeId, Position, RoomName, SessionId,
-    bus::{Beat, BusFuture, BusListener, Members, Replay, Topic, check_prefix},
+    History, NodeId, Position, RoomName, SessionId,
+    bus::{
+        Beat, Bus, BusCapabilities, BusFuture, BusListener, BusStats, Members, Replay, Topic,
+        check_prefix,
+    },
 };
 use wharf_sdk::Result;
 

@@ -13,8 +13,8 @@ use tokio::{
     time::timeout,
 };
 use wharf_hub::{
-    BusStats, History, Position, RoomName,
-    bus::{BusFuture, BusListener, Standing, Topic},
+    History, Position, RoomName,
+    bus::{BusFuture, BusListener, BusStats, Standing, Topic},
 };
 use wharf_sdk::Result;
 

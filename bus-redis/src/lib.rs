@@ -35,8 +35,11 @@ use bytes::Bytes;
 use futures::{FutureExt, future::ready};
 use redis::{Cmd, Value};
 use wharf_hub::{
-    Bus, BusCapabilities, BusStats, History, NodeId, Position, RoomName, SessionId,
-    bus::{Beat, BusFuture, BusListener, Members, Replay, Topic, check_prefix},
+    History, NodeId, Position, RoomName, SessionId,
+    bus::{
+        Beat, Bus, BusCapabilities, BusFuture, BusListener, BusStats, Members, Replay, Topic,
+        check_prefix,
+    },
 };
 use wharf_sdk::Result;
 

@@ -17,10 +17,7 @@ use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::{Instant, sleep, sleep_until, timeout},
 };
-use wharf_hub::{
-    BusStats,
-    bus::{BusEvent, BusFuture, BusListener, Standing, Topic, retry_pause},
-};
+use wharf_hub::bus::{BusEvent, BusFuture, BusListener, BusStats, Standing, Topic, retry_pause};
 use wharf_sdk::Error;
 
 use crate::{

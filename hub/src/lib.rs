@@ -2,7 +2,7 @@
 //!
 //! A [`Hub`] has all rooms of an app. A [`Room`] is a name under which sockets hear the same; a
 //! [`Seat`] is a socket's place in it, and dropping it leaves. What carries rooms between nodes is
-//! a [`Bus`]: the crates `wharf-redis` and `wharf-nats` have one each, and a hub without
+//! a [`Bus`](bus::Bus): the crates `wharf-redis` and `wharf-nats` have one each, and a hub without
 //! one is alone.
 //!
 //! # One publish, from end to end
@@ -32,7 +32,6 @@ mod upkeep;
 mod words;
 
 pub use self::{
-    bus::{Bus, BusCapabilities, BusStats, LocalBus},
     ground::{HubObserver, RoomOptions, Stats},
     handles::{Hub, HubBuilder, Join, Publish, Published, Room, RoomSnapshot, Seat, Subscription},
     words::{

@@ -25,8 +25,8 @@ use tokio::{
 };
 use wharf_conformance::bus::{Node, Server};
 use wharf_hub::{
-    Bus, Event, Hub, NodeId, RoomName,
-    bus::{BusEvent, BusListener, Topic},
+    Event, Hub, NodeId, RoomName,
+    bus::{Bus, BusEvent, BusListener, Topic},
 };
 use wharf_nats::Nats;
 use wharf_redis::Redis;

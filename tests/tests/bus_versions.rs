@@ -13,8 +13,8 @@ use bytes::Bytes;
 use serde_json::json;
 use wharf_conformance::bus::{Node, Server};
 use wharf_hub::{
-    Bus, History, Hub, HubObserver, NodeId, RoomName, SessionId,
-    bus::{BusEvent, BusListener, FORMAT, Topic},
+    History, Hub, HubObserver, NodeId, RoomName, SessionId,
+    bus::{Bus, BusEvent, BusListener, FORMAT, Topic},
 };
 use wharf_nats::Nats;
 use wharf_redis::Redis;

@@ -3,7 +3,7 @@
 //! A bus joins with an implementation of [`BusHost`] and one line, `bus_conformance!(MyBus);`, in a
 //! test file of its own. The cases run against the app of [`hub_node`](crate::hub_node), on several
 //! nodes of one process where the bus is shared. No case asks for a bus's name: what a bus cannot
-//! do it says through its [capabilities](wharf_hub::BusCapabilities).
+//! do it says through its [capabilities](wharf_hub::bus::BusCapabilities).
 
 pub mod cases;
 mod contract;
