@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn every_bound_can_be_broken_alone() {
         assert!(stood().passed());
-        let broken: [(&str, fn(&mut Verdict)); 6] = [
+        type Break = fn(&mut Verdict);
+        let broken: [(&str, Break); 6] = [
             ("handshakes wait", |so| {
                 so.honest.handshakes.push(3 * SECOND)
             }),
