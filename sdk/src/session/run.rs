@@ -136,8 +136,8 @@ impl<T: Transport> Session<T> {
                 taps.see(Direction::In, batch.iter());
             }
             let engine = &mut state.engine;
-            for message in batch.drain(..) {
-                engine.handle_message(message, now);
+            if !batch.is_empty() {
+                engine.handle_messages(batch.drain(..), now);
             }
             match end {
                 Some(End::Gone) => engine.handle_gone(),

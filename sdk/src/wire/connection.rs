@@ -160,7 +160,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
             let mut buffer = pool::lend();
             self.grown_bytes = 0;
             buffer.extend_from_slice(&self.inbound);
-            pool::give_back(std::mem::replace(&mut self.inbound, buffer));
+            let outgrown = std::mem::replace(&mut self.inbound, buffer);
+            if outgrown.capacity() > 0 {
+                pool::give_back(outgrown);
+            }
         }
         let count = match self.decoder.large_frame_missing(self.inbound.len()) {
             Some(missing) => ready!(self.poll_fill_large(cx, missing))?,
@@ -171,6 +174,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WireTransport<IO> {
     }
 
     /// Reads what is missing of a large frame, and nothing behind it.
+    #[inline(never)]
     fn poll_fill_large(&mut self, cx: &mut Context<'_>, missing: usize) -> Poll<io::Result<usize>> {
         let held = self.inbound.len();
         if self.inbound.capacity() - held < missing.min(KEEP_BYTES) {

@@ -6,7 +6,7 @@ use super::{
     progress::has_advanced,
     state::{Engine, PROGRESS_BYTES},
 };
-use crate::session::timer::Timer;
+use crate::session::timer::{Moment, Timer};
 use crate::{
     message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Phase},
     policy::RatePolicy,
@@ -17,13 +17,25 @@ use crate::{
 const MAX_REPORTED: usize = 64;
 
 impl Engine {
-    /// A message came.
-    pub(crate) fn handle_message(&mut self, message: Message, now: Instant) {
+    /// Messages came.
+    pub(crate) fn handle_messages(
+        &mut self,
+        messages: impl IntoIterator<Item = Message>,
+        now: Instant,
+    ) {
+        // Once for all of them: it costs as much as all else that is done here for a message.
+        let heard_at = self.timers.moment(now);
+        for message in messages {
+            self.handle_message(message, heard_at, now);
+        }
+    }
+
+    fn handle_message(&mut self, message: Message, heard_at: Moment, now: Instant) {
         if self.input_ended {
             // Somebody else ended the session while this was being read.
             return self.queue.discard(message);
         }
-        self.heard_at = self.timers.moment(now);
+        self.heard_at = heard_at;
         match message {
             Message::Ping(payload) => {
                 // A close that waits behind data does not stop pongs; one that left does.
@@ -40,7 +52,7 @@ impl Engine {
                 self.deliver_control(Message::Close(frame.clone()));
                 self.take_peer_close(frame, now);
             }
-            message => self.admit(message, now),
+            message => self.admit(message, heard_at, now),
         }
     }
 
@@ -118,7 +130,7 @@ impl Engine {
                 Timer::Idle => self.idle(unfinished, now),
                 Timer::Rate => {
                     if let Some(message) = self.take_stalled() {
-                        self.admit(message, now);
+                        self.admit(message, self.timers.moment(now), now);
                     }
                 }
                 Timer::FirstMessage => self.expire(
@@ -261,7 +273,7 @@ impl Engine {
     }
 
     /// Takes a data or unknown message through the rate limit.
-    fn admit(&mut self, message: Message, now: Instant) {
+    fn admit(&mut self, message: Message, at: Moment, now: Instant) {
         if self.end.is_close_sent() || self.is_draining() {
             // Only the peer's close is waited for, or the handler; what comes before is counted and
             // discarded.
@@ -269,7 +281,7 @@ impl Engine {
             return self.queue.discard(message);
         }
         self.timers.stop(Timer::FirstMessage);
-        self.data_at = self.timers.moment(now);
+        self.data_at = at;
         if let Some(rare) = &mut self.rare
             && let Some(bucket) = &mut rare.bucket
             && let Err(refilled) = bucket.take(message.payload_bytes(), now)

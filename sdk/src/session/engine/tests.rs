@@ -43,7 +43,7 @@ impl Rig {
     }
 
     fn receive(&mut self, message: impl Into<Message>) {
-        self.engine.handle_message(message.into(), self.now);
+        self.engine.handle_messages([message.into()], self.now);
     }
 
     fn write(&mut self, text: &str) -> Result<Admission> {

@@ -94,7 +94,7 @@ impl Life {
             connection.unfinished = Unfinished::default();
         }
         // The account is made with what the engine then holds.
-        self.engine.handle_message(message.clone(), self.now);
+        self.engine.handle_messages([message.clone()], self.now);
         self.promises.received(message, &self.engine);
         self.check();
     }
