@@ -9,7 +9,7 @@ use tokio::{
     process::Command,
     time::{sleep, timeout},
 };
-use wharf_hub::{Hub, HubBuilder, RoomName};
+use wharf_hub::{Hub, HubBuilder, RoomName, bus::FORMAT};
 use wharf_redis::Redis;
 
 use super::{BusHost, Engine, Server, Way};
@@ -107,7 +107,7 @@ impl Engine for Running {
         let hash = room.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
         });
-        let channel = format!("{{wharf:{:02x}}}:c:{room}", hash % 128);
+        let channel = format!("{{wharf:{:02x}}}:{FORMAT}:c:{room}", hash % 128);
         let mut publish = self.cli(&self.0[0]);
         publish.args(["-x", "SPUBLISH", &channel]);
         let publish = publish.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
