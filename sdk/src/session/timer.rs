@@ -183,7 +183,8 @@ impl TimerTable {
     }
 
     fn deadline_at(&self, moment: Moment) -> Option<Instant> {
-        (moment != Moment::NEVER).then(|| self.instant(moment))
+        // One that never comes must not be told as due either: whoever asks would never sleep.
+        (moment < Moment::LAST).then(|| self.instant(moment))
     }
 }
 
@@ -213,6 +214,7 @@ mod tests {
         let mut table = TimerTable::new(start);
         table.set(Timer::Heartbeat, start + centuries);
         assert_eq!(table.expire(start + centuries), None);
+        assert_eq!(table.next(), None, "whoever asks would never sleep");
         table.set(Timer::Heartbeat, start + Duration::from_secs(1));
         assert_eq!(table.expire(start + centuries), Some(Timer::Heartbeat));
     }

@@ -91,8 +91,8 @@ impl Script {
         let next = self.life.next_deadline();
         match (u.int_in_range(0..=3)?, next) {
             (0, _) => {}
-            (1, Some(deadline)) => self.life.now = self.life.now.max(deadline),
-            _ => self.life.now += duration(u)?,
+            (1, Some(deadline)) => self.life.wait_until(deadline),
+            _ => self.life.wait_until(self.life.now + duration(u)?),
         }
         Ok(())
     }
