@@ -2,6 +2,8 @@
 //! and what becomes of that application.
 #![cfg(feature = "actix")]
 
+mod tenants;
+
 use std::{net::TcpListener, time::Duration};
 
 use actix_web::{HttpMessage, HttpServer, dev::Service, middleware::DefaultHeaders, web};
@@ -165,15 +167,7 @@ async fn until(is_so: impl Fn() -> bool) {
 /// A prefix with a parameter is one route in logs and figures, whoever connects.
 #[tokio::test]
 async fn prefixes_with_parameters_are_patterns() {
-    async fn route(mut socket: Socket) -> Result<()> {
-        let route = socket.info().route().to_string();
-        socket.write(route).await
-    }
-
-    let app = App::builder()
-        .route(Route::new("/where/{at}", route))
-        .build();
-    let app = app.expect("valid");
+    let app = tenants::app();
     let server = TcpServer::start(async move || {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -188,9 +182,5 @@ async fn prefixes_with_parameters_are_patterns() {
         (address, server.run())
     })
     .await;
-    for tenant in ["acme", "globex"] {
-        let request = Request::upgrade(&format!("/{tenant}/ws/where/here"));
-        let mut client = Client::new(server.request(request).await);
-        client.expect_text("/{tenant}/ws/where/{at}").await;
-    }
+    tenants::share_a_route(&server).await;
 }

@@ -2,6 +2,8 @@
 //! of that router.
 #![cfg(feature = "axum")]
 
+mod tenants;
+
 use std::net::SocketAddr;
 
 use axum::{Router, http::HeaderValue, middleware::map_response, response::Response, routing::get};
@@ -9,7 +11,6 @@ use tokio::net::TcpListener;
 use wharf_conformance::{
     Client, NestedAxumHost, Request, Running, TcpServer, client::PATIENCE, fixture,
 };
-use wharf_sdk::{App, Result, Route, Socket};
 
 wharf_conformance::conformance!(NestedAxumHost);
 
@@ -77,15 +78,7 @@ async fn layers_work_around_it() {
 /// A prefix with a parameter is one route in logs and figures, whoever connects.
 #[tokio::test]
 async fn prefixes_with_parameters_are_patterns() {
-    async fn route(mut socket: Socket) -> Result<()> {
-        let route = socket.info().route().to_string();
-        socket.write(route).await
-    }
-
-    let app = App::builder()
-        .route(Route::new("/where/{at}", route))
-        .build();
-    let app = app.expect("valid");
+    let app = tenants::app();
     let server = TcpServer::start(async move || {
         let router = Router::new().nest_service("/{tenant}/ws", wharf_axum::service(app));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -93,9 +86,5 @@ async fn prefixes_with_parameters_are_patterns() {
         (address, axum::serve(listener, router).into_future())
     })
     .await;
-    for tenant in ["acme", "globex"] {
-        let request = Request::upgrade(&format!("/{tenant}/ws/where/here"));
-        let mut client = Client::new(server.request(request).await);
-        client.expect_text("/{tenant}/ws/where/{at}").await;
-    }
+    tenants::share_a_route(&server).await;
 }

@@ -1,10 +1,6 @@
 //! An app as it is written down.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use http::{Extensions, HeaderMap};
 use tokio::sync::Semaphore;
@@ -285,9 +281,8 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
     Ok(RouteEntry {
         count: Arc::new(RouteCount::new(limits.max_connections)),
         limits: Arc::new(limits),
-        mounted: Mutex::new(Arc::clone(&pattern)),
+        ways: Ways::new(Arc::clone(&pattern)),
         pattern,
-        ways: Ways::default(),
         name: route.name,
         group: group.map(str::to_owned),
         tags: common.tags,

@@ -1,6 +1,6 @@
 //! One route with all that it inherited.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -34,8 +34,6 @@ pub(crate) struct Fallback {
 /// One route with all that it inherited.
 pub(crate) struct RouteEntry {
     pub(crate) pattern: Arc<str>,
-    /// The pattern behind the prefix that the app was last mounted under.
-    pub(crate) mounted: Mutex<Arc<str>>,
     pub(crate) name: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) tags: Vec<String>,
@@ -53,26 +51,13 @@ pub(crate) struct RouteEntry {
     pub(crate) event_streams: bool,
     pub(crate) principal_cap: Option<PrincipalCap>,
     pub(crate) count: Arc<RouteCount>,
+    /// How its requests came.
     pub(crate) ways: Ways,
     #[cfg(feature = "asyncapi")]
     pub(crate) described: Described,
 }
 
 impl RouteEntry {
-    /// The pattern behind the prefix that the app is mounted under. It is kept for those who come
-    /// next: an app has one prefix, as a rule.
-    pub(crate) fn mounted_under(&self, prefix: &str) -> Arc<str> {
-        if prefix.is_empty() {
-            return Arc::clone(&self.pattern);
-        }
-        let mut mounted = self.mounted.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |whole: &str| whole.strip_prefix(prefix) == Some(&*self.pattern);
-        if !is_it(&mounted) {
-            *mounted = format!("{prefix}{}", self.pattern).into();
-        }
-        Arc::clone(&mounted)
-    }
-
     /// Adds what every answer of the route says besides.
     pub(crate) fn add_headers(&self, answer: &mut HeaderMap) {
         for (name, value) in &self.headers {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     message::{ConnectionId, Error, ErrorKind, Result},
     request::{head::UpgradeRequest, params::Params, principal::Principal},
-    session::{Guards, SessionInfo},
+    session::{Guards, SessionInfo, Way},
 };
 
 /// One upgrade request, from its first check to the end of its session.
@@ -56,8 +56,8 @@ struct Received {
 /// What was found out about it.
 #[derive(Clone, Default)]
 struct Learned {
-    route: Option<Arc<str>>,
-    pattern: Option<Arc<str>>,
+    /// Once a route is found.
+    way: Option<Arc<Way>>,
     params: Params,
     offers: Vec<String>,
     chosen: Option<Choice>,
@@ -104,8 +104,7 @@ impl Context {
     pub(crate) fn dialled(mut self, session: &SessionInfo) -> Self {
         Arc::make_mut(&mut self.received).id = session.id();
         let learned = self.edit();
-        learned.route = Some(session.shared_route());
-        learned.pattern = Some(session.shared_pattern());
+        learned.way = Some(session.way());
         learned.subprotocol = session.subprotocol().map(Into::into);
         self
     }
@@ -240,16 +239,16 @@ impl Context {
     /// The route's pattern behind the prefix that the app is mounted under; empty before a route is
     /// found.
     pub fn route(&self) -> &str {
-        self.learned.route.as_deref().unwrap_or_default()
+        self.learned.way.as_ref().map_or("", |way| &way.route)
     }
 
     /// The route's pattern as the app has it, wherever it is mounted; empty before a route is found.
     pub fn pattern(&self) -> &str {
-        self.learned.pattern.as_deref().unwrap_or_default()
+        self.learned.way.as_ref().map_or("", |way| &way.pattern)
     }
 
-    pub(crate) fn shared_route(&self) -> Option<&Arc<str>> {
-        self.learned.route.as_ref()
+    pub(crate) fn way(&self) -> Arc<Way> {
+        self.learned.way.clone().unwrap_or_default()
     }
 
     /// Whether this asks for a WebSocket; in an HTTP fallback it does not.
@@ -357,10 +356,9 @@ impl Context {
         self.received.app.as_ref()
     }
 
-    pub(crate) fn set_route(&mut self, route: Arc<str>, pattern: Arc<str>, params: Params) {
+    pub(crate) fn set_way(&mut self, way: Arc<Way>, params: Params) {
         let inner = self.edit();
-        inner.route = Some(route);
-        inner.pattern = Some(pattern);
+        inner.way = Some(way);
         inner.params = params;
     }
 

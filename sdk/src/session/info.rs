@@ -22,7 +22,7 @@ pub struct SessionInfo {
 }
 
 /// What sessions have in common that came the same way.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Way {
     pub(crate) route: Arc<str>,
     pub(crate) pattern: Arc<str>,
@@ -34,20 +34,46 @@ pub(crate) struct Way {
 const MAX_WAYS: usize = 8;
 
 /// The ways to a route: few, as a rule, so that its sessions share them.
-#[derive(Debug, Default)]
-pub(crate) struct Ways(Mutex<Vec<Arc<Way>>>);
+#[derive(Debug)]
+pub(crate) struct Ways {
+    pattern: Arc<str>,
+    known: Mutex<Vec<Arc<Way>>>,
+}
 
 impl Ways {
-    pub(crate) fn get_or_add(&self, way: Way) -> Arc<Way> {
+    pub(crate) fn new(pattern: Arc<str>) -> Self {
+        let known = Mutex::default();
+        Self { pattern, known }
+    }
+
+    /// The way of a request to the app where it is mounted under `prefix`.
+    pub(crate) fn get_or_add(
+        &self,
+        prefix: &str,
+        method: &'static str,
+        driver: &'static str,
+    ) -> Arc<Way> {
+        let is_it = |way: &Way| {
+            way.route.strip_prefix(prefix) == Some(&*self.pattern)
+                && (way.method, way.driver) == (method, driver)
+        };
         // The guarded section only looks and pushes.
-        let mut ways = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = ways.iter().find(|known| ***known == way) {
+        let mut ways = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = ways.iter().find(|known| is_it(known)) {
             return Arc::clone(known);
         }
         if ways.len() == MAX_WAYS {
             ways.remove(0);
         }
-        let way = Arc::new(way);
+        let way = Arc::new(Way {
+            route: match prefix {
+                "" => Arc::clone(&self.pattern),
+                prefix => format!("{prefix}{}", self.pattern).into(),
+            },
+            pattern: Arc::clone(&self.pattern),
+            method,
+            driver,
+        });
         ways.push(Arc::clone(&way));
         way
     }
@@ -134,6 +160,10 @@ impl SessionInfo {
         self.id
     }
 
+    pub(crate) fn way(&self) -> Arc<Way> {
+        Arc::clone(&self.way)
+    }
+
     pub(super) fn id_ref(&self) -> &ConnectionId {
         &self.id
     }
@@ -152,11 +182,6 @@ impl SessionInfo {
     /// The route's pattern as the app has it, wherever it is mounted.
     pub fn pattern(&self) -> &str {
         &self.way.pattern
-    }
-
-    /// The same, to be kept.
-    pub(crate) fn shared_pattern(&self) -> Arc<str> {
-        Arc::clone(&self.way.pattern)
     }
 
     /// The method of the request: `GET`, or `CONNECT` over HTTP/2.

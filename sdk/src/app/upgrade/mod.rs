@@ -33,7 +33,7 @@ use crate::{
     message::{BoxError, Error, ErrorKind, Phase, Result},
     policy::{DeflateParams, Limits, parse_extensions, parse_offers},
     request::{Context, UpgradeRequest},
-    session::{Session, SessionInfo, SessionParts, Slot, Way},
+    session::{Session, SessionInfo, SessionParts, Slot},
     wire::{EventStream, EventStreamBody, Transport},
 };
 
@@ -281,8 +281,13 @@ fn find(app: &AppInner, context: &mut Context) -> Result<Arc<RouteEntry>> {
         .matcher
         .find(context.path())
         .map_err(|error| error.in_phase(Phase::Match))?;
-    let mounted = route.mounted_under(&context.request().mount);
-    context.set_route(mounted, Arc::clone(&route.pattern), params);
+    let method = match context.method() {
+        &Method::CONNECT => "CONNECT",
+        _ => "GET",
+    };
+    let mount = &context.request().mount;
+    let way = route.ways.get_or_add(mount, method, context.driver());
+    context.set_way(way, params);
     Ok(route)
 }
 
@@ -492,17 +497,8 @@ fn session_parts(
     slot: Option<Slot>,
 ) -> SessionParts {
     let principal = context.principal();
-    let way = route.ways.get_or_add(Way {
-        route: Arc::clone(context.shared_route().unwrap_or(&route.pattern)),
-        pattern: Arc::clone(&route.pattern),
-        method: match context.method() {
-            &Method::CONNECT => "CONNECT",
-            _ => "GET",
-        },
-        driver: context.driver(),
-    });
     SessionParts {
-        info: SessionInfo::new(context.id(), way)
+        info: SessionInfo::new(context.id(), context.way())
             .with_path(context.path())
             .with_request_id(context.extension().map(|id: &RequestId| Arc::clone(&id.0)))
             .with_peer(context.peer())
