@@ -14,6 +14,7 @@ mod nats;
 mod node;
 #[cfg(any(feature = "redis", feature = "nats"))]
 mod one_server;
+mod ports;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "redis")]
@@ -35,7 +36,7 @@ pub use self::{
     local::Local,
     memory::Memory,
     node::Node,
-    server::{Server, free_port},
+    server::Server,
     suite::check_bus,
     visitor::Visitor,
     way::{Proxy, Way},

@@ -14,6 +14,9 @@ use wharf_redis::Redis;
 
 use super::{BusHost, Engine, Server, Way};
 
+const SERVERS: usize = 3;
+const SLOTS: usize = 16_384;
+
 /// `wharf_redis::Redis` over a cluster of three masters that keep nothing on disk.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RedisCluster;
@@ -33,13 +36,11 @@ impl BusHost for RedisCluster {
             "--cluster-node-timeout",
             "2000",
         ];
-        let servers = (0..3).map(|_| Server::start("redis-server", "redis-server", &arguments));
+        let servers =
+            (0..SERVERS).map(|_| Server::start("redis-server", "redis-server", &arguments));
         let running = Running(join_all(servers).await);
-        let mut create = Command::new("redis-cli");
-        create.args(["--cluster", "create", "--cluster-yes"]);
-        create.args(running.0.iter().map(|server| server.address.to_string()));
-        let created = create.stdout(Stdio::null()).status().await;
-        assert!(created.expect("redis-cli runs").success());
+        running.share_slots().await;
+        running.meet().await;
         running.is_whole().await;
         Box::new(running)
     }
@@ -52,6 +53,37 @@ impl Running {
         let mut command = Command::new("redis-cli");
         command.args(["-c", "-p", &server.address.port().to_string()]);
         command
+    }
+
+    /// Gives one of them a command of the cluster's own.
+    async fn cluster(&self, server: &Server, arguments: &[&str]) {
+        let mut command = self.cli(server);
+        let output = command.arg("CLUSTER").args(arguments).output().await;
+        let output = output.expect("redis-cli runs").stdout;
+        let output = String::from_utf8_lossy(&output);
+        assert_eq!(output.trim(), "OK", "CLUSTER {}", arguments.join(" "));
+    }
+
+    /// Each takes its part of the keys. `redis-cli --cluster create` does it in one, and fails where
+    /// the servers do not agree at once.
+    async fn share_slots(&self) {
+        for (part, server) in self.0.iter().enumerate() {
+            let first = (SLOTS * part / SERVERS).to_string();
+            let last = (SLOTS * (part + 1) / SERVERS - 1).to_string();
+            self.cluster(server, &["ADDSLOTSRANGE", &first, &last])
+                .await;
+            let epoch = (part + 1).to_string();
+            self.cluster(server, &["SET-CONFIG-EPOCH", &epoch]).await;
+        }
+    }
+
+    /// The first tells the others of each other.
+    async fn meet(&self) {
+        let (first, others) = self.0.split_first().expect("servers");
+        for other in others {
+            let port = other.address.port().to_string();
+            self.cluster(first, &["MEET", "127.0.0.1", &port]).await;
+        }
     }
 
     /// Waits until every server says that the cluster is.

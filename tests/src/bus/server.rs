@@ -1,7 +1,8 @@
 //! An engine's own server, as a process.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    fs::{self, File},
+    net::SocketAddr,
     path::PathBuf,
     process::Stdio,
     time::Duration,
@@ -12,6 +13,8 @@ use tokio::{
     process::{Child, Command},
     time::{sleep, timeout},
 };
+
+use super::ports::free_port;
 
 /// How long a server may take to start.
 const START_DEADLINE: Duration = Duration::from_secs(20);
@@ -28,16 +31,6 @@ pub struct Server {
     pub address: SocketAddr,
 }
 
-/// A port that nobody listens on.
-///
-/// # Panics
-///
-/// If there is none.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
-}
-
 impl Server {
     /// Starts a program of a Debian package, and waits until it listens; `{port}` and `{folder}` in
     /// its arguments are filled in.
@@ -49,7 +42,7 @@ impl Server {
         let port = free_port();
         let folder =
             std::env::temp_dir().join(format!("wharf-{program}-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for the server");
+        fs::create_dir_all(&folder).expect("a folder for the server");
         let fill = |argument: &&str| {
             argument
                 .replace("{port}", &port.to_string())
@@ -73,15 +66,20 @@ impl Server {
     ///
     /// If it does not start.
     pub async fn restart(&mut self) {
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .open(self.log())
+            .expect("a log for the server");
         let child = Command::new(self.program)
             .args(&self.arguments)
             .current_dir(&self.folder)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(log.try_clone().expect("a log for the server"))
+            .stderr(log)
             .kill_on_drop(true)
             .spawn();
-        self.child = Some(child.unwrap_or_else(|error| {
+        let child = self.child.insert(child.unwrap_or_else(|error| {
             panic!(
                 "{} does not start ({error}); install it: apt-get install -y {}",
                 self.program, self.package
@@ -89,10 +87,20 @@ impl Server {
         }));
         let listening = timeout(START_DEADLINE, async {
             while TcpStream::connect(self.address).await.is_err() {
+                if child.try_wait().expect("its state").is_some() {
+                    return false;
+                }
                 sleep(Duration::from_millis(10)).await;
             }
+            true
         });
-        assert!(listening.await.is_ok(), "{} does not listen", self.program);
+        if listening.await != Ok(true) {
+            let log = fs::read_to_string(self.log()).unwrap_or_default();
+            panic!(
+                "{} does not listen on {}:\n{log}",
+                self.program, self.address
+            );
+        }
     }
 
     /// Kills it, as a crash does.
@@ -114,12 +122,17 @@ impl Server {
         let sent = Command::new("kill").args([signal, &id]).status().await;
         assert!(sent.expect("kill runs").success());
     }
+
+    /// What it says of itself.
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.child.take();
         // What is left is in the system's folder for what may be left.
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
