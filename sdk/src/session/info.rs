@@ -174,11 +174,6 @@ impl SessionInfo {
         &self.way.route
     }
 
-    /// The same, to be kept.
-    pub(crate) fn shared_route(&self) -> Arc<str> {
-        Arc::clone(&self.way.route)
-    }
-
     /// The route's pattern as the app has it, wherever it is mounted.
     pub fn pattern(&self) -> &str {
         &self.way.pattern

@@ -111,7 +111,7 @@ impl Metrics {
                         .record(round_trip.as_secs_f64());
                 }
             }
-            let place = (info.shared_route(), info.driver());
+            let place = (Arc::clone(&info.way().route), info.driver());
             let waiting = told.queues.entry(place).or_default();
             waiting.bytes += figures.queue_bytes;
             waiting.max = waiting.max.max(figures.queue_bytes);
