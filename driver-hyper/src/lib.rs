@@ -4,6 +4,7 @@ mod accept;
 mod bounded;
 mod connection;
 mod convert;
+mod driver;
 mod error;
 #[cfg(feature = "http2")]
 mod http2;
@@ -19,10 +20,11 @@ mod transport;
 mod upgrade;
 mod worker;
 
-use wharf_sdk::{App, Result, ShutdownReport, driver::NativeFactory};
+use wharf_sdk::{App, Result, ShutdownReport};
 
 pub use self::{
     convert::{Body, ConnectionInfo, EventFrames},
+    driver::Driver,
     listen::Address,
     server::{Server, ServerBuilder},
     upgrade::{Service, answer},
@@ -32,27 +34,6 @@ pub use wharf_sdk::driver::{Tls, rustls};
 
 /// The driver's name, as observers and snapshots see it.
 pub const DRIVER: &str = "hyper";
-
-/// On whose behalf connections are carried: what a driver that stands on this one has of its own.
-#[derive(Debug, Clone, Copy)]
-pub struct Driver {
-    pub(crate) name: &'static str,
-    pub(crate) native: Option<NativeFactory>,
-}
-
-impl Driver {
-    /// A driver of this name, as observers and snapshots see it.
-    pub const fn new(name: &'static str) -> Self {
-        Self { name, native: None }
-    }
-
-    /// The same with a socket of the framework's own.
-    #[must_use]
-    pub const fn with_native(mut self, factory: NativeFactory) -> Self {
-        self.native = Some(factory);
-        self
-    }
-}
 
 /// Makes a service that carries the app, for whatever serves tower services on hyper. `B` is the
 /// body of its requests.

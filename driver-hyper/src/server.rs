@@ -17,8 +17,8 @@ use wharf_sdk::{
 };
 
 use crate::{
-    Driver,
     accept::Acceptor,
+    driver::Driver,
     error,
     listen::{Address, Bound, Source},
     served::Served,

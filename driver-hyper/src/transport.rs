@@ -10,8 +10,8 @@ use tokio::{
 use wharf_sdk::driver::{Connection, Upgrade, serve::Occupation};
 
 use crate::{
-    Driver,
     bounded::Bounded,
+    driver::Driver,
     stream::{Carried, Seated},
 };
 

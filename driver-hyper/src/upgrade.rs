@@ -16,8 +16,8 @@ use wharf_sdk::{
 };
 
 use crate::{
-    Driver,
     convert::{self, Body},
+    driver::Driver,
     transport,
 };
 
