@@ -195,7 +195,8 @@ impl Lender {
 
     /// The app has an answer, which begins to leave.
     pub(crate) fn answer(&self) {
-        self.state.borrow_mut().enter(Stage::Answer);
+        let mut state = self.state.borrow_mut();
+        state.enter(Stage::Answer, Occupation::Waiting);
     }
 
     /// The dispatcher has taken the whole of the answer.
@@ -206,9 +207,10 @@ impl Lender {
         }
     }
 
-    /// The answer is a 101.
+    /// The answer is a 101: once the peer has read it, it has a socket.
     pub(crate) fn switch(&self) {
-        self.state.borrow_mut().enter(Stage::Switch);
+        let mut state = self.state.borrow_mut();
+        state.enter(Stage::Switch, Occupation::Socket);
     }
 
     /// Wakes `cx` when the dispatcher next flushed: what it has written so far may still be in its
@@ -281,11 +283,11 @@ impl Lender {
 }
 
 impl State {
-    fn enter(&mut self, stage: Stage) {
+    fn enter(&mut self, stage: Stage, occupation: Occupation) {
         if self.stage != Stage::Dropped {
             self.stage = stage;
             self.deadline.as_mut().reset(Instant::now() + WRITE_TIMEOUT);
-            self.occupy(Occupation::Waiting);
+            self.occupy(occupation);
         }
     }
 

@@ -150,9 +150,11 @@ impl Settings {
         request.extensions_mut().insert(info);
         seat.occupy(Occupation::Answering);
         let response = self.served.answer(request).await;
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            seat.occupy(Occupation::Waiting);
-        }
+        seat.occupy(match response.status() {
+            // Once the peer has read this, it has a socket.
+            StatusCode::SWITCHING_PROTOCOLS => Occupation::Socket,
+            _ => Occupation::Waiting,
+        });
         Ok(response.map(|body| Kept::new(body, || Settled::new(seat))))
     }
 }

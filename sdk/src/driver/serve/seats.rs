@@ -150,15 +150,16 @@ impl Crowd {
 }
 
 impl Seat {
-    /// What it is for from now on. If the connection was to make room for another and becomes a
-    /// socket all the same, a third one makes room.
+    /// What it is for from now on. Who becomes a socket says so before the peer is told: from then
+    /// on nothing takes the seat. If the connection was to make room for another, a third one does.
     pub fn occupy(&self, occupation: Occupation) {
         let Taken { number, hall, .. } = &*self.0;
         let mut crowd = hall.crowd();
         crowd.remove(*number);
         if self.0.is_evicted.load(Ordering::Relaxed) {
-            drop(crowd);
             if occupation == Occupation::Socket {
+                self.0.is_evicted.store(false, Ordering::Relaxed);
+                drop(crowd);
                 hall.evict_oldest();
             }
             return;
@@ -185,7 +186,13 @@ impl Seat {
     ///
     /// Cancel-safe.
     pub async fn evicted(&self) {
-        self.0.evicted.notified().await;
+        loop {
+            self.0.evicted.notified().await;
+            // It may have become a socket meanwhile.
+            if self.0.is_evicted.load(Ordering::Relaxed) {
+                return;
+            }
+        }
     }
 }
 
@@ -303,9 +310,11 @@ mod tests {
         let mut newcomer = Box::pin(seats.take());
         assert!(newcomer.as_mut().now_or_never().is_none(), "no room yet");
         quick.occupy(Occupation::Socket);
-        assert!(is_evicted(&slow));
+        assert!(is_evicted(&slow) && !is_evicted(&quick));
         drop(slow);
         assert!(newcomer.await.is_some());
+        quick.occupy(Occupation::Waiting);
+        assert!(seats.evict_oldest() && is_evicted(&quick));
     }
 
     #[tokio::test]
