@@ -7,8 +7,9 @@
 //!
 //! `--gate` is for machines that have other things to do. Attacks whose peers mostly wait go on at
 //! the same time, and honest clients only have to be served. Beside the others an echo may take three
-//! times as long as beside as busy a crowd that does nothing wrong, if that is more than what it may
-//! take otherwise. All else is held to as ever.
+//! times as long as beside as busy a crowd that does nothing wrong, and a handshake three times as
+//! long as a whole crowd that comes a few at a time, if that is more than what they may take
+//! otherwise. All else is held to as ever.
 //! Linux only: what a process holds is read from `/proc`.
 
 #![allow(
@@ -31,11 +32,22 @@ use std::{
 
 use self::{attacks::Attack, honest::Honest, keep::Target, server::Server, verdict::Verdict};
 
-/// How much longer than beside an honest crowd an echo may take in the gate.
+/// How much longer than beside an honest crowd an echo may take in the gate, and a handshake than
+/// that of an honest crowd.
 const SLOWER_AT_MOST: u32 = 3;
+
+/// Threads of a server.
+const WORKERS: usize = 2;
 
 /// How long the attackers' own end takes at most once they are told to stop.
 const WIND_DOWN: Duration = Duration::from_secs(5);
+
+/// What honest clients may wait.
+#[derive(Clone, Copy)]
+struct Limits {
+    handshake: Duration,
+    echo: Duration,
+}
 
 struct Options {
     driver: String,
@@ -89,26 +101,40 @@ fn attack(options: &Options) -> Option<bool> {
         return None;
     }
     let mut passed = true;
-    let mut echo_limit = verdict::ECHO;
+    let mut limits = Limits {
+        handshake: verdict::HANDSHAKE,
+        echo: verdict::ECHO,
+    };
     let mut told = |verdict: Verdict| {
         println!("{verdict}");
         passed &= verdict.passed();
     };
     if options.is_gate {
-        let verdict = run(options, &attacks::honest_crowd(), Duration::MAX);
-        echo_limit = echo_limit.max(verdict.echo_p99() * SLOWER_AT_MOST);
+        let orderly = orderly_crowd(&options.driver);
+        println!("an orderly crowd is let in within {orderly:.1?}");
+        limits.handshake = limits.handshake.max(orderly * SLOWER_AT_MOST);
+        let unlimited = Limits {
+            echo: Duration::MAX,
+            ..limits
+        };
+        let verdict = run(options, &attacks::honest_crowd(), unlimited);
+        limits.echo = limits.echo.max(verdict.echo_p99() * SLOWER_AT_MOST);
         told(verdict);
         // They disturb each other: what is left to ask is that everybody is served.
-        run_together(options, &waiting, verdict::HANDSHAKE)
+        let served = Limits {
+            echo: limits.handshake,
+            ..limits
+        };
+        run_together(options, &waiting, served)
             .into_iter()
             .for_each(&mut told);
     } else {
         for attack in crowd.iter().chain(&waiting) {
-            told(run(options, attack, echo_limit));
+            told(run(options, attack, limits));
         }
     }
     for attack in &busy {
-        told(run(options, attack, echo_limit));
+        told(run(options, attack, limits));
     }
     if compares {
         passed &= neighbours::run(&options.driver, options.duration);
@@ -142,20 +168,30 @@ fn parse(arguments: &[String]) -> Options {
     }
 }
 
+/// How long a server takes to let in as many as come at once in an attack, a few at a time.
+fn orderly_crowd(driver: &str) -> Duration {
+    let server = Server::start(driver, WORKERS, attacks::FEW);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(attacks::orderly_crowd(server.address()))
+}
+
 /// Lives through attacks that go on at the same time, on a server each.
-fn run_together(options: &Options, attacks: &[Attack], echo_limit: Duration) -> Vec<Verdict> {
+fn run_together(options: &Options, attacks: &[Attack], limits: Limits) -> Vec<Verdict> {
     std::thread::scope(|scope| {
         let running: Vec<_> = attacks
             .iter()
-            .map(|attack| scope.spawn(move || run(options, attack, echo_limit)))
+            .map(|attack| scope.spawn(move || run(options, attack, limits)))
             .collect();
         running.into_iter().map(|run| run.join().unwrap()).collect()
     })
 }
 
 /// Lives through one attack.
-fn run(options: &Options, attack: &Attack, echo_limit: Duration) -> Verdict {
-    let server = Server::start(&options.driver, 2, attack.descriptors);
+fn run(options: &Options, attack: &Attack, limits: Limits) -> Verdict {
+    let server = Server::start(&options.driver, WORKERS, attack.descriptors);
     let honest = Honest::start(server.address());
     honest.warm_up();
     let before = server.usage();
@@ -180,7 +216,7 @@ fn run(options: &Options, attack: &Attack, echo_limit: Duration) -> Verdict {
     Verdict {
         attack: attack.name,
         honest: seen,
-        echo_limit,
+        limits,
         still_held,
         released_after,
         growth_kib: watch.peak_kib().saturating_sub(before.resident_kib),

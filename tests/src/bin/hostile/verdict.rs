@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::honest::Seen;
+use crate::{Limits, honest::Seen};
 
 /// An honest handshake is answered within this, tries that were turned away included.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(2);
@@ -16,8 +16,8 @@ pub(crate) const HEADING: &str = "attack                 handshakes  worst ms  t
 pub(crate) struct Verdict {
     pub(crate) attack: &'static str,
     pub(crate) honest: Seen,
-    /// What 99 of 100 echoes may take.
-    pub(crate) echo_limit: Duration,
+    /// What every handshake may take, and 99 of 100 echoes.
+    pub(crate) limits: Limits,
     /// Connections that the attackers had not let go of when the descriptors were counted.
     pub(crate) still_held: usize,
     pub(crate) released_after: Option<Duration>,
@@ -36,9 +36,12 @@ impl Verdict {
 
     fn faults(&self) -> Vec<&'static str> {
         [
-            (self.worst_handshake() > HANDSHAKE, "handshakes wait"),
+            (
+                self.worst_handshake() > self.limits.handshake,
+                "handshakes wait",
+            ),
             (self.honest.handshakes.is_empty(), "no handshake"),
-            (self.echo_p99() > self.echo_limit, "echoes wait"),
+            (self.echo_p99() > self.limits.echo, "echoes wait"),
             (self.honest.lost > 0, "honest sockets are lost"),
             (self.released_after.is_none(), "descriptors are kept"),
             (self.growth_kib > self.allowed_kib, "memory grows"),
@@ -108,7 +111,10 @@ mod tests {
                 echoes: vec![Duration::from_millis(1); 100],
                 lost: 0,
             },
-            echo_limit: ECHO,
+            limits: Limits {
+                handshake: HANDSHAKE,
+                echo: ECHO,
+            },
             still_held: 300,
             released_after: Some(SECOND),
             growth_kib: 1024,

@@ -1,8 +1,11 @@
 //! Crowds at the door.
 
-use std::time::Duration;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all, stream};
 use tokio::{
     net::TcpStream,
     time::{sleep, timeout_at},
@@ -12,6 +15,19 @@ use crate::keep::{Held, Target, open};
 
 /// How many come at once.
 const CROWD: usize = 2_000;
+
+/// As many, who come a few at a time and each leave when they have a socket: how long that takes.
+pub(crate) async fn orderly_crowd(address: SocketAddr) -> Duration {
+    const AT_ONCE: usize = 50;
+    let since = Instant::now();
+    let visits = stream::iter(0..CROWD).for_each_concurrent(AT_ONCE, async |_| {
+        if let Ok(mut stream) = TcpStream::connect(address).await {
+            let _ = open(&mut stream, "/echo").await;
+        }
+    });
+    visits.await;
+    since.elapsed()
+}
 
 /// They come all at once, stand about, leave, and come again.
 pub(crate) async fn rapid_connects(target: Target) -> Held {

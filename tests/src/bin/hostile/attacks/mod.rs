@@ -11,13 +11,14 @@ mod readers;
 
 use futures::future::LocalBoxFuture;
 
+pub(crate) use self::connects::orderly_crowd;
 use crate::{
     keep::{Held, Target},
     served::QUEUE_BYTES,
 };
 
 /// What a server may open under attack, unless the attack itself needs more sockets.
-const FEW: u64 = 256;
+pub(crate) const FEW: u64 = 256;
 
 /// More connections than the server has descriptors.
 const MANY: usize = 300;
