@@ -32,6 +32,11 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// A life that is stuck is given up after this long.
 const LIFE: Duration = Duration::from_secs(20);
 
+/// How many storms there are at most until one leaves nothing behind: threads, pools, tables and the
+/// allocator's arenas take the size that this load needs, on a busy machine by and by. A leak is
+/// behind every storm.
+const STORMS: usize = 5;
+
 /// What the heap may keep of a storm: tables that grew, and the request that asks.
 const KEPT_HEAP_BYTES: usize = 512 * 1024;
 
@@ -84,28 +89,33 @@ async fn soak(options: &Options) {
     );
     make_room_for(options.sockets);
     let server = Server::start(&options.driver).await;
-    // Threads, pools, tables and the allocator's arenas take the size that this load needs.
     storm(&server, options, options.chaos / 3).await;
-    let before = server.calm().await;
-    storm(&server, options, options.chaos).await;
-    let after = server.calm().await;
-    println!("before {before:?}\nafter  {after:?}");
-    assert!(
-        after.upgraded > before.upgraded,
-        "sessions lived in the storm"
-    );
-    assert!(
-        after.descriptors <= before.descriptors + 4,
-        "descriptors are back where they were"
-    );
-    assert!(
-        after.heap_bytes <= before.heap_bytes + KEPT_HEAP_BYTES,
-        "the heap is back where it was, but for {KEPT_HEAP_BYTES} bytes"
-    );
-    assert!(
-        after.resident_kib <= before.resident_kib + KEPT_RESIDENT_KIB,
-        "resident memory is back where it was, but for {KEPT_RESIDENT_KIB} KiB"
-    );
+    let mut before = server.calm().await;
+    println!("before {before:?}");
+    for number in 1..=STORMS {
+        storm(&server, options, options.chaos).await;
+        let after = server.calm().await;
+        println!("after  {after:?}");
+        assert!(
+            after.upgraded > before.upgraded,
+            "sessions lived in the storm"
+        );
+        assert!(
+            after.descriptors <= before.descriptors + 4,
+            "descriptors are back where they were"
+        );
+        let is_heap_back = after.heap_bytes <= before.heap_bytes + KEPT_HEAP_BYTES;
+        let is_memory_back = after.resident_kib <= before.resident_kib + KEPT_RESIDENT_KIB;
+        if is_heap_back && is_memory_back {
+            break;
+        }
+        assert!(
+            number < STORMS,
+            "each of {STORMS} storms left more behind than {KEPT_HEAP_BYTES} bytes of heap or \
+             {KEPT_RESIDENT_KIB} KiB of resident memory"
+        );
+        before = after;
+    }
     // The end comes while everybody is connected.
     let last = tokio::join!(
         storm(&server, options, options.chaos.min(Duration::from_secs(5))),
