@@ -58,10 +58,12 @@ mod tests {
             .await
             .expect("a port");
         let open = listener.local_addr().expect("bound");
-        let closed = {
-            let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-            gone.local_addr().expect("bound")
-        };
+        // Bound, so that nobody else is given it; and nobody listens.
+        let reserved = tokio::net::TcpSocket::new_v4().expect("a socket");
+        reserved
+            .bind(([127, 0, 0, 1], 0).into())
+            .expect("a free port");
+        let closed = reserved.local_addr().expect("bound");
         let stream = connect(vec![closed, open]).await.expect("one is open");
         assert_eq!(stream.peer_addr().expect("connected"), open);
         let error = connect(vec![closed]).await.expect_err("it is closed");

@@ -9,7 +9,7 @@ use tokio::{
 use wharf_client::{Client, Proxy, Timeouts};
 use wharf_sdk::{Error, Result, Socket};
 
-use crate::servers::{answering, head, hello, serve, value};
+use crate::servers::{answering, head, hello, reserved, serve, value};
 
 /// A proxy that leads everywhere to `server`, for who has the password.
 async fn http_proxy(server: SocketAddr) -> SocketAddr {
@@ -47,11 +47,7 @@ async fn socks_proxy(server: SocketAddr) -> SocketAddr {
     .await
 }
 
-async fn through(proxy: &str) -> Result<Socket> {
-    let timeouts = Timeouts {
-        proxy: Duration::from_millis(200),
-        ..Timeouts::default()
-    };
+async fn through(proxy: &str, timeouts: Timeouts) -> Result<Socket> {
     Client::builder()
         .proxy(Proxy::parse(proxy))
         .timeouts(timeouts)
@@ -68,7 +64,7 @@ async fn both_kinds_of_proxies_lead_to_the_server() {
         format!("http://user:pass@{http}"),
         format!("socks5://{socks}"),
     ] {
-        let mut socket = through(&proxy).await.unwrap();
+        let mut socket = through(&proxy, Timeouts::default()).await.unwrap();
         assert_eq!(socket.read().await.unwrap(), Some("hello".into()));
     }
 }
@@ -82,10 +78,11 @@ async fn proxies_that_refuse_are_typed_errors() {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     })
     .await;
-    let gone = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let (_reserved, gone) = reserved();
+    let brief = Timeouts {
+        proxy: Duration::from_millis(200),
+        ..Timeouts::default()
+    };
     for (proxy, code) in [
         (format!("http://user:wrong@{http}"), "WHARF_PROXY"),
         (format!("http://{nonsense}"), "WHARF_PROXY"),
@@ -94,7 +91,11 @@ async fn proxies_that_refuse_are_typed_errors() {
         (format!("http://{gone}"), "WHARF_CONNECT"),
         ("ftp://proxy".into(), "WHARF_PROXY_URL"),
     ] {
-        let error: Error = through(&proxy).await.unwrap_err();
+        let timeouts = match code {
+            "WHARF_PROXY_TIMEOUT" => brief,
+            _ => Timeouts::default(),
+        };
+        let error: Error = through(&proxy, timeouts).await.unwrap_err();
         assert_eq!(error.code(), code, "{proxy}: {error:?}");
         assert!(!format!("{error:?}").contains("wrong"), "the password");
     }

@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use wharf_client::{Client, Proxy, Rejected};
 use wharf_sdk::{Result, Socket};
 
 use crate::{
-    servers::{hello, serve},
+    servers::{hello, reserved, serve},
     tls,
 };
 
@@ -20,6 +20,7 @@ use crate::{
 struct Running {
     process: Child,
     address: SocketAddr,
+    _reserved: TcpSocket,
     settings: Option<PathBuf>,
 }
 
@@ -34,7 +35,11 @@ impl Drop for Running {
 }
 
 impl Running {
-    async fn start(mut command: Command, address: SocketAddr, settings: Option<PathBuf>) -> Self {
+    async fn start(
+        mut command: Command,
+        (reserved, address): (TcpSocket, SocketAddr),
+        settings: Option<PathBuf>,
+    ) -> Self {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().unwrap_or_else(|error| {
             panic!("{command:?} cannot be started ({error}); .ci/install installs it")
@@ -42,9 +47,10 @@ impl Running {
         let running = Self {
             process,
             address,
+            _reserved: reserved,
             settings,
         };
-        for _ in 0..1000 {
+        for _ in 0..3000 {
             if TcpStream::connect(address).await.is_ok() {
                 return running;
             }
@@ -55,7 +61,7 @@ impl Running {
 
     /// `user:secret` may pass.
     async fn tinyproxy() -> Self {
-        let address = free_address().await;
+        let (reserved, address) = reserved();
         let name = format!("wharf-tinyproxy-{}-{}", std::process::id(), address.port());
         let settings = std::env::temp_dir().join(name);
         let lines = format!(
@@ -65,23 +71,18 @@ impl Running {
         std::fs::write(&settings, lines).unwrap();
         let mut command = Command::new("tinyproxy");
         command.arg("-d").arg("-c").arg(&settings);
-        Self::start(command, address, Some(settings)).await
+        Self::start(command, (reserved, address), Some(settings)).await
     }
 
     async fn microsocks(password: Option<&str>) -> Self {
-        let address = free_address().await;
+        let (reserved, address) = reserved();
         let mut command = Command::new("microsocks");
         command.args(["-i", "127.0.0.1", "-p", &address.port().to_string()]);
         if let Some(password) = password {
             command.args(["-u", "user", "-P", password]);
         }
-        Self::start(command, address, None).await
+        Self::start(command, (reserved, address), None).await
     }
-}
-
-async fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
 }
 
 async fn through(proxy: &str, url: &str) -> Result<Socket> {
@@ -119,7 +120,7 @@ async fn a_real_http_proxy_leads_to_the_server() {
         assert_eq!(rejected.status().as_u16(), status);
         assert!(!format!("{error:?}").contains("wrong"), "the password");
     }
-    let nobody = free_address().await;
+    let (_reserved, nobody) = reserved();
     let error = through(&good, &format!("ws://{nobody}/"))
         .await
         .unwrap_err();
@@ -139,7 +140,7 @@ async fn a_real_socks_proxy_leads_to_the_server() {
             let url = format!("ws://{host}:{}/", server.port());
             says_hello(through(&proxy, &url).await).await;
         }
-        let nobody = free_address().await;
+        let (_reserved, nobody) = reserved();
         let error = through(&proxy, &format!("ws://{nobody}/"))
             .await
             .unwrap_err();

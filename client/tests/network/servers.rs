@@ -4,7 +4,7 @@ use std::{future::Future, net::SocketAddr};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 use wharf_sdk::driver::accept_key;
 
@@ -22,6 +22,16 @@ where
         }
     });
     address
+}
+
+/// An address that nobody listens on; and while the socket is held, that nobody else is given. A
+/// program that is told to can listen there.
+pub(crate) fn reserved() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// Reads a request's head.

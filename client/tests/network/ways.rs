@@ -53,14 +53,14 @@ async fn an_address_that_does_not_answer_is_given_up() {
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
-    let patience = Duration::from_millis(50);
     let mut queued = Vec::new();
-    while let Ok(stream) = timeout(patience, TcpStream::connect(address)).await {
+    let filling = Duration::from_millis(500);
+    while let Ok(stream) = timeout(filling, TcpStream::connect(address)).await {
         queued.push(stream.unwrap());
     }
     let error = Client::builder()
         .timeouts(Timeouts {
-            connect: patience,
+            connect: Duration::from_millis(50),
             ..Timeouts::default()
         })
         .connect(format!("ws://{address}/"))
