@@ -334,17 +334,25 @@ async fn honest_while(host: &dyn BusHost, is_killed: bool) {
         resumed > 5 && stored > 50,
         "{resumed} visits, {stored} stored"
     );
+    // What was stored last has the highest number.
+    let ends = truth.iter().filter_map(|(&epoch, stored)| {
+        let (&offset, number) = stored.last_key_value()?;
+        Some((number, Position { epoch, offset }))
+    });
+    let (_, end) = ends.max_by_key(|(number, _)| *number).expect("a message");
     for mut visitor in steady {
         let since = visitor.welcome["position"].as_str().expect("a position");
         let since: Position = since.parse().expect("a position");
-        let texts = hear_for(&mut visitor, Duration::from_secs(1)).await;
-        let last = texts
-            .iter()
-            .rev()
-            .find_map(|text| text["position"].as_str());
-        let last: Position = last.expect("a message").parse().expect("a position");
-        let end = truth[&last.epoch].last_key_value().expect("a message");
-        assert!(last.offset >= *end.0, "the end is missing: {last}, {end:?}");
+        let mut texts = Vec::new();
+        let mut is_over = false;
+        while !is_over {
+            let text = visitor.next().await;
+            is_over = text["position"].as_str().is_some_and(|position| {
+                let position: Position = position.parse().expect("a position");
+                position.epoch == end.epoch && position.offset >= end.offset
+            });
+            texts.push(text);
+        }
         let heard = Heard {
             since: Some(since),
             texts,
