@@ -15,6 +15,9 @@ die() {
   exit 2
 }
 
+# again <command>...: for what needs the network.
+again() { "$repository/.ci/again" "$@"; }
+
 # need <debian package> <how else to get it> <command>...: at least one of the commands exists,
 # or the package is installed (as root, on a Debian), or the script ends with the reason.
 need() {
@@ -27,8 +30,8 @@ need() {
     die "none of [$*] found. Debian, Ubuntu: sudo apt-get install $package. Elsewhere: $otherwise"
   fi
   say "installing $package"
-  apt-get -qq update
-  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "$package" >/dev/null
+  again apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive again apt-get -qq install --no-install-recommends "$package" >/dev/null
 }
 
 # need_node <version>: this Node or a newer one is there.
@@ -63,7 +66,7 @@ python_env() {
     die "$(python3 --version) is too old: Python 3.10 or newer is needed"
   python3 -m venv --clear "$folder" ||
     die "python3 cannot create environments. Debian, Ubuntu: apt-get install python3-venv"
-  "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$requirements" ||
+  again "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$requirements" ||
     die "pip could not install $requirements (see above)"
   cp "$requirements" "$folder/pins.txt"
 }
@@ -89,7 +92,7 @@ install_packages() {
   command -v npm >/dev/null || die "no npm. Debian, Ubuntu: apt-get install npm"
   mkdir -p "$folder"
   cp "$pins/package.json" "$pins/package-lock.json" "$folder/"
-  npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error ||
+  again npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error ||
     die "npm could not install $pins/package-lock.json (see above)"
   cp "$pins/package-lock.json" "$folder/pins.json"
 }

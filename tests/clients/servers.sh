@@ -21,15 +21,29 @@ one_at_a_time install_packages node
 # A short line, and one that is long enough to be compressed.
 long=$(printf 'wharf %.0s' $(seq 2000))
 
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# Says both, and ends when both have come back.
+say_both() {
+  printf 'short\n%s\n' "$long"
+  for _ in $(seq 300); do
+    (($(wc -l <"$folder/came") >= 2)) && break
+    sleep 0.1
+  done
+}
+
 # check NAME COMMAND...: what goes in comes out, in order.
 check() {
-  local name=$1 port heard
+  local name=$1 port heard came=$folder/came
   shift
   say "connect against $name"
   coproc SERVER { "$@"; }
-  read -r -t 10 port <&"${SERVER[0]}" || die "$name says no port"
+  read -r -t 60 port <&"${SERVER[0]}" || die "$name says no port"
+  : >"$came"
   # Its end closes the connection: it must come behind the last echo.
-  heard=$( (printf 'short\n%s\n' "$long"; sleep 1) | timeout 10 "$connect" "ws://127.0.0.1:$port/") || true
+  say_both | timeout 60 "$connect" "ws://127.0.0.1:$port/" >"$came" || true
+  heard=$(<"$came")
   eval "exec ${SERVER[1]}>&-"
   wait "$SERVER_PID" || true
   if [[ $heard != "short"$'\n'"$long" ]]; then

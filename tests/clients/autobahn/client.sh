@@ -33,7 +33,17 @@ one_at_a_time install_suite
 mkdir -p "$out"
 # A report that an earlier run left must not be taken for this one's.
 rm -f "$out/index.json" "$out/wstest.log"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+# One of those that the system gives to no client.
+port=$(python3 -c '
+import random, socket
+while True:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", random.randrange(12000, 22000)))
+        except OSError:
+            continue
+        print(probe.getsockname()[1])
+        break')
 url=ws://127.0.0.1:$port
 "${python[@]}" "$here/spec.py" --server "$url" "$out" "$cases" >"$out/spec.json" || die "$usage"
 
@@ -41,7 +51,7 @@ say "Autobahn TestSuite, cases $cases, for $agent (log: $out/wstest.log)"
 "${python[@]}" "$environment/bin/wstest" -m fuzzingserver -w 0 -s "$out/spec.json" >"$out/wstest.log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
-for _ in $(seq 100); do
+for _ in $(seq 300); do
   if (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
   kill -0 "$server" 2>/dev/null || die "the fuzzing server does not start; see $out/wstest.log"
   sleep 0.1

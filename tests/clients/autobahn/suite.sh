@@ -20,10 +20,10 @@ install_python27() {
   # Standard output is the answer.
   say "installing Python 2.7" >&2
   if command -v pyenv >/dev/null; then
-    pyenv install --skip-existing 2.7.18
+    again pyenv install --skip-existing 2.7.18
   elif [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
-    apt-get -qq update
-    DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python2.7 python2.7-dev
+    again apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive again apt-get -qq install --no-install-recommends python2.7 python2.7-dev
   fi >&2 || true
   find_python27 || die "the Autobahn TestSuite needs Python 2.7, and there is none in \$PYTHON27, on the PATH, or in pyenv.
   with pyenv:    pyenv install 2.7.18
@@ -45,7 +45,7 @@ install_suite() {
   "$cache/autobahn/virtualenv/bin/virtualenv" --quiet --no-periodic-update --python "$python27" "$environment"
   # Without build isolation the pinned setuptools builds wsaccel; with it, pip would fetch
   # whatever Cython is current, only to leave it unused.
-  "$environment/bin/pip" install --quiet --disable-pip-version-check --no-python-version-warning \
+  again "$environment/bin/pip" install --quiet --disable-pip-version-check --no-python-version-warning \
     --no-deps --no-build-isolation -r "$here/requirements.txt" ||
     die "pip could not install $here/requirements.txt (see above; wsaccel needs a C compiler and Python.h)"
   cp "$here/requirements.txt" "$environment/pins.txt"
