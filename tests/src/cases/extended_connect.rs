@@ -8,7 +8,8 @@ use futures::future::join_all;
 use http::{Method, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, ext::Protocol};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use wharf_sdk::{Configure, Result, Route, Socket};
 
 use crate::{
     Host, Request, Site,
@@ -19,10 +20,15 @@ use crate::{
             HEADERS, INITIAL_WINDOW_SIZE, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE,
         },
     },
+    fixture::echo,
 };
 
-/// How soon a client is served while another does its worst.
-const SOON: Duration = Duration::from_secs(2);
+/// How soon a client is served while another does its worst: on a busy machine, and sooner than
+/// anything that is waited for would give up.
+const SOON: Duration = Duration::from_secs(10);
+
+/// How long a flood goes on.
+const FLOOD: Duration = Duration::from_secs(2);
 
 /// The fixture, where sockets can be streams. Where they cannot, that is said politely, and there is
 /// nothing more to ask.
@@ -163,7 +169,24 @@ pub async fn a_hundred_on_a_connection(host: &dyn Host) {
 
 /// Neither a handler that does not read nor a client that does not holds up another stream.
 pub async fn stalled_streams(host: &dyn Host) {
-    let Some(site) = site(host).await else { return };
+    if !host.capabilities().extended_connect {
+        return;
+    }
+    // Both wait for longer than anybody here.
+    let busy = async |_socket: Socket| sleep(2 * PATIENCE).await;
+    let push = async |mut socket: Socket| -> Result<()> {
+        loop {
+            socket.write(vec![0; 16 * 1024]).await?;
+        }
+    };
+    let site = Site::of(host, |app| {
+        app.write_deadline(2 * PATIENCE)
+            .heartbeat(2 * PATIENCE, PATIENCE)
+            .route(Route::new("/busy", busy))
+            .route(Route::new("/push", push))
+            .route(Route::new("/echo", echo))
+    })
+    .await;
     let mut client = client(&site).await;
     let mut deaf = Vec::new();
     for _ in 0..20 {
@@ -176,12 +199,10 @@ pub async fn stalled_streams(host: &dyn Host) {
         // Until the stream's window is used up.
         let _ = timeout(Duration::from_millis(50), flood).await;
         deaf.push(busy);
-        deaf.push(client.open("/push/1000/16384").await);
+        deaf.push(client.open("/push").await);
     }
     let mut neighbour = client.open("/echo").await;
-    let began = Instant::now();
     neighbour.expect_echo("undisturbed").await;
-    assert!(began.elapsed() < SOON);
 }
 
 /// A stream that is reset is a peer that vanished; its neighbours stay.
@@ -224,11 +245,12 @@ pub async fn shutdown(host: &dyn Host) {
     watcher.next_of(HEADERS).await.expect("an answer");
 
     let handle = site.app.handle();
-    let began = Instant::now();
     let shutdown = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
     watcher.next_of(GOAWAY).await.expect("GOAWAY");
-    assert!(!shutdown.is_finished(), "a handler is busy");
-    assert!(began.elapsed() < SOON, "it begins with it");
+    assert!(
+        !shutdown.is_finished(),
+        "it begins with it: a handler is busy"
+    );
     // Nobody new is let in.
     watcher.send(&Http2Frames::connect(3, "/echo")).await;
 
@@ -373,7 +395,7 @@ pub async fn floods_of_control_frames(host: &dyn Host) {
         let burst = frame.repeat(500);
         let began = Instant::now();
         let mut taken = 0;
-        while taken < BURSTS && began.elapsed() < SOON && attacker.send(&burst).await {
+        while taken < BURSTS && began.elapsed() < FLOOD && attacker.send(&burst).await {
             taken += 1;
         }
         harms_nobody(&site, attacker).await;

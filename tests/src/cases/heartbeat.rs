@@ -15,19 +15,22 @@ const BEAT: Duration = Duration::from_millis(300);
 
 /// A silent peer is pinged; as long as it answers, the session goes on. No two pings are alike.
 pub async fn answered(host: &dyn Host) {
-    let mut client = Site::fixture(host).await.open("/heartbeat").await;
+    let route = Route::new("/heartbeat", echo).heartbeat(BEAT, PATIENCE);
+    let site = Site::of(host, |app| app.route(route)).await;
+    let mut silent_since = Instant::now();
+    let mut client = site.open("/heartbeat").await;
     let mut seen = Vec::new();
     for _ in 0..4 {
-        let opened = Instant::now();
         let payload = client.expect_ping().await;
         assert!(
-            opened.elapsed() >= BEAT - Duration::from_millis(50),
+            silent_since.elapsed() >= BEAT - Duration::from_millis(50),
             "pinged without silence"
         );
         assert!(
             !seen.contains(&payload),
             "the payload {payload:?} came twice"
         );
+        silent_since = Instant::now();
         client.send(Frame::pong(payload.clone())).await;
         seen.push(payload);
     }
@@ -38,13 +41,13 @@ pub async fn answered(host: &dyn Host) {
 /// Without a pong in time the connection is dropped, without a close frame.
 pub async fn unanswered(host: &dyn Host) {
     let site = Site::fixture(host).await;
+    let opened = Instant::now();
     let mut client = site.open("/heartbeat").await;
     client.expect_ping().await;
-    let pinged = Instant::now();
     client.expect_end().await;
-    let waited = pinged.elapsed();
+    let waited = opened.elapsed();
     assert!(
-        waited >= BEAT - Duration::from_millis(100),
+        waited >= 2 * BEAT - Duration::from_millis(100),
         "dropped after {waited:?}"
     );
     site.events
@@ -94,7 +97,7 @@ pub async fn answered_wrongly(host: &dyn Host) {
 
 /// A peer that sends is not pinged.
 pub async fn no_ping_without_silence(host: &dyn Host) {
-    let interval = Duration::from_millis(1500);
+    let interval = Duration::from_secs(3);
     let route = Route::new("/heartbeat", echo).heartbeat(interval, interval);
     let mut client = Site::of(host, |app| app.route(route))
         .await
@@ -111,18 +114,14 @@ pub async fn no_ping_without_silence(host: &dyn Host) {
 
 /// The heart beats while the handler neither reads nor writes.
 pub async fn while_the_handler_is_busy(host: &dyn Host) {
-    let route = Route::new("/busy", async |_socket: Socket| sleep(PATIENCE).await);
-    let site = Site::of(host, |app| app.route(route.heartbeat(BEAT, BEAT))).await;
+    let route = Route::new("/busy", async |_socket: Socket| sleep(2 * PATIENCE).await);
+    let timeout = Duration::from_secs(3);
+    let site = Site::of(host, |app| app.route(route.heartbeat(BEAT, timeout))).await;
     let mut client = site.open("/busy").await;
-    let opened = Instant::now();
     let payload = client.expect_ping().await;
     client.send(Frame::pong(payload)).await;
     client.expect_ping().await;
     client.expect_end().await;
-    assert!(
-        opened.elapsed() < PATIENCE,
-        "the heartbeat waited for the handler"
-    );
 }
 
 /// The pong clock starts when the ping has left: a peer that is slow to take what was written, and
@@ -138,12 +137,12 @@ pub async fn slow_transfer_survives(host: &dyn Host) {
         Ok(())
     };
     let route = Route::new("/push", pushes)
-        .heartbeat(BEAT, Duration::from_secs(2))
+        .heartbeat(BEAT, Duration::from_secs(5))
         .write_deadline(Duration::from_secs(60));
     let site = Site::of(host, |app| app.route(route)).await;
     let mut client = site.open("/push").await;
     // Longer than interval and timeout together; the ping is stuck behind what is not read.
-    sleep(Duration::from_millis(3500)).await;
+    sleep(Duration::from_millis(6500)).await;
     assert!(
         site.events.of("closed").is_empty(),
         "dropped: {:?}",
@@ -194,7 +193,7 @@ pub async fn beside_pings_of_the_handlers(host: &dyn Host) {
             sleep(BEAT / 10).await;
         }
     };
-    let route = Route::new("/pings", pings).heartbeat(BEAT, BEAT);
+    let route = Route::new("/pings", pings).heartbeat(BEAT, Duration::from_secs(5));
     let site = Site::of(host, |app| app.route(route)).await;
     let mut client = site.open("/pings").await;
     let mut beats = 0;

@@ -166,7 +166,7 @@ pub async fn extractors_refuse(host: &dyn Host) {
     }
     let joins = async |room: Room, mut socket: Socket| socket.write(room.0).await;
     let site = Site::of(host, |app| {
-        app.upgrade_timeout(Duration::from_millis(300))
+        app.upgrade_timeout(Duration::from_secs(2))
             .route(Route::new("/{room}", joins))
     })
     .await;

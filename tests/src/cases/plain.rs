@@ -125,12 +125,12 @@ pub async fn deprecated_refusals(host: &dyn Host) {
 /// A fallback has a time of its own: not that of deciding on sockets.
 pub async fn fallback_times_out(host: &dyn Host) {
     let slow = async |_: Context| {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
         response::text(StatusCode::OK, "slow")
     };
     let hangs = async |_: Context| std::future::pending().await;
     let site = Site::of(host, |app| {
-        app.upgrade_timeout(Duration::from_millis(100))
+        app.upgrade_timeout(Duration::from_secs(1))
             .fallback_timeout(Duration::from_secs(20))
             .route(Route::new("/slow", echo).fallback(slow))
             .route(Route::new("/slow-guarded", echo).guarded_fallback(slow))

@@ -8,10 +8,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use wharf_sdk::{Error, Principal, PrincipalCap, Route, middleware::bearer};
 
-use crate::{Client, Host, Request, Site, fixture::echo};
+use crate::{
+    Client, Host, Request, Site,
+    client::PATIENCE,
+    fixture::{echo, renewed_for},
+};
 
 /// The newest connection of a principal closes the one before it; others are not touched.
 pub async fn newest_wins(host: &dyn Host) {
@@ -57,10 +61,11 @@ pub async fn refused_beyond_the_cap(host: &dyn Host) {
 
 /// A renewed credential lets the session go on; one that is not ends it with 1008.
 pub async fn renewed_credentials(host: &dyn Host) {
-    let site = Site::fixture(host).await;
+    let credential = Duration::from_secs(3);
+    let site = Site::of(host, |app| app.route(renewed_for("/renew", credential))).await;
     let mut client = site.open_with(of("/renew", "letmein")).await;
-    for _ in 0..3 {
-        sleep(Duration::from_millis(400)).await;
+    for _ in 0..4 {
+        sleep(credential / 3).await;
         client.send_text("renew").await;
         client.expect_text("renewed").await;
     }
@@ -108,14 +113,16 @@ async fn close(mut client: Client) {
 
 /// The place of a session that has ended is given back a moment after its peer knows.
 async fn open_again(site: &Site) -> Client {
-    for _ in 0..50 {
-        let answer = site.request(of("/two", "alice")).await;
-        if answer.status() == 101 {
-            return Client::new(answer);
+    let opening = timeout(PATIENCE, async {
+        loop {
+            let answer = site.request(of("/two", "alice")).await;
+            if answer.status() == 101 {
+                return Client::new(answer);
+            }
+            sleep(Duration::from_millis(20)).await;
         }
-        sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the place was not given back");
+    });
+    opening.await.expect("the place is given back")
 }
 
 fn of(path: &str, token: &str) -> Request {

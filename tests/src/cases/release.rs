@@ -118,7 +118,7 @@ pub async fn places_in_caps(host: &dyn Host) {
 /// A client that gives up while middleware decides leaves nothing behind.
 pub async fn given_up_handshakes(host: &dyn Host) {
     let ponders = from_fn(async |context, next| {
-        sleep(Duration::from_millis(400)).await;
+        sleep(Duration::from_secs(2)).await;
         Ok(next.run(context).await)
     });
     let route = Route::new("/ponders", fixture::echo).middleware(ponders);
