@@ -1,11 +1,7 @@
 //! What hyper's server, which is axum's too, does with connections that are not sockets yet.
 #![cfg(all(unix, feature = "hyper"))]
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use futures::future::join_all;
 use tokio::{
@@ -85,17 +81,16 @@ async fn answers_that_nobody_reads_have_a_deadline() {
 
 #[tokio::test]
 async fn half_open_connections_shut_nobody_out() {
-    let server = serve(|builder| builder.max_connections(8)).await;
+    // What makes room is no deadline.
+    let server = serve(|builder| builder.max_connections(8).head_timeout(2 * PATIENCE)).await;
     let mut sockets = Vec::new();
     for _ in 0..4 {
         sockets.push(Client::new(server.request(Request::upgrade("/echo")).await));
     }
     let held = (0..100).map(|_| connect(server.address(), b"GET /echo HTTP/1.1\r\n"));
     let held = join_all(held).await;
-    let began = Instant::now();
     let mut honest = Client::new(server.request(Request::upgrade("/echo")).await);
     honest.expect_echo("let in").await;
-    assert!(began.elapsed() < Duration::from_secs(2));
     for socket in &mut sockets {
         socket.expect_echo("left alone").await;
     }

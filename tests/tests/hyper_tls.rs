@@ -45,10 +45,14 @@ impl Files {
 }
 
 async fn serve(tls: Tls) -> TcpServer {
+    serve_with(tls, PATIENCE).await
+}
+
+async fn serve_with(tls: Tls, head_timeout: Duration) -> TcpServer {
     let app = fixture::app(None).expect("valid").app;
     TcpServer::start(async move || {
         let builder = wharf_hyper::server(app).tcp("127.0.0.1:0").tls(tls);
-        let builder = builder.head_timeout(Duration::from_millis(500));
+        let builder = builder.head_timeout(head_timeout);
         let server = builder.bind().await.expect("a free port");
         (server.local_addr(), server.run())
     })
@@ -137,7 +141,8 @@ async fn plain_http_is_told_that_this_is_tls() {
 
 #[tokio::test]
 async fn handshakes_have_a_deadline() {
-    let server = serve(Certificate::generate().to_tls()).await;
+    let tls = Certificate::generate().to_tls();
+    let server = serve_with(tls, Duration::from_millis(500)).await;
     // Nothing; the head of a record; something else altogether.
     for sent in [&b""[..], b"\x16\x03\x01\x02", b"\x00\x01"] {
         let mut stream = TcpStream::connect(server.address())

@@ -31,17 +31,15 @@ async fn stalled_readers(driver: &str) {
     let program = start(driver).await;
     let before = program.usage();
     let peers = join_all((0..PEERS).map(|_| program.open("/push/100000/65536"))).await;
-    sleep(Duration::from_millis(500)).await;
-    let stalled = program.usage();
-    sleep(Duration::from_millis(1000)).await;
-    let during = program.usage();
-    expect_growth(before, during, PEERS as i64 * 512 * KIB);
-    let burnt = during.cpu - stalled.cpu;
+    sleep(Duration::from_millis(1500)).await;
+    expect_growth(before, program.usage(), PEERS as i64 * 512 * KIB);
+    // The write deadline is 2 s; most of what they cost is to fill the system's buffers.
+    let after = expect_descriptors(&program, before.descriptors).await;
+    let burnt = after.cpu - before.cpu;
     assert!(
-        burnt < Duration::from_millis(500),
-        "{burnt:?} in a second of waiting"
+        burnt < Duration::from_millis(1500),
+        "{burnt:?} for peers that do not read"
     );
-    expect_descriptors(&program, before.descriptors).await;
     drop(peers);
 }
 
@@ -159,9 +157,11 @@ async fn idle_after_large_messages(driver: &str) {
     echo(&mut warm, &large).await;
     warm.close().await;
     let before = program.usage();
-    let mut peers = join_all((0..PEERS).map(|_| program.open("/echo"))).await;
-    for peer in &mut peers {
-        echo(peer, &large).await;
+    let mut peers = Vec::new();
+    for _ in 0..PEERS {
+        let mut peer = program.open("/echo").await;
+        echo(&mut peer, &large).await;
+        peers.push(peer);
     }
     sleep(Duration::from_millis(300)).await;
     // The allocator keeps some of it, once and not per session.
@@ -177,7 +177,7 @@ async fn chaos(driver: &str) {
         .args(arguments)
         .kill_on_drop(true)
         .output();
-    let output = timeout(Duration::from_secs(120), soak).await;
+    let output = timeout(Duration::from_secs(170), soak).await;
     let output = output.expect("an end in time").expect("it runs");
     assert!(
         output.status.success(),
@@ -243,8 +243,8 @@ async fn crowds_at_the_door(driver: &str) {
     program.signal("-STOP").await;
     let address = program.server.address();
     let crowd = join_all((0..CROWD).map(|_| TcpStream::connect(address)));
-    // Who finds the door shut tries again after a second.
-    let come = timeout(Duration::from_millis(900), crowd).await;
+    // Who finds the door shut tries again, and finds it shut as long as nobody accepts.
+    let come = timeout(PATIENCE, crowd).await;
     program.signal("-CONT").await;
     let come = come.expect("room for all of them");
     assert!(come.iter().all(Result::is_ok), "they are let in");

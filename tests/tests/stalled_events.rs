@@ -65,7 +65,7 @@ async fn on_hyper() {
     let server = TcpServer::start(async move || {
         let server = wharf_hyper::server(served).tcp("127.0.0.1:0");
         // What is left of the answer then waits for another request no longer than this.
-        let server = server.head_timeout(PAUSE);
+        let server = server.head_timeout(10 * PAUSE);
         let server = server.bind().await.expect("a port");
         (server.local_addr(), server.run())
     });
@@ -80,7 +80,7 @@ async fn on_axum() {
     let server = TcpServer::start(async move || {
         let server = wharf_axum::server(served).tcp("127.0.0.1:0");
         // What is left of the answer then waits for another request no longer than this.
-        let server = server.head_timeout(PAUSE);
+        let server = server.head_timeout(10 * PAUSE);
         let server = server.bind().await.expect("a port");
         (server.local_addr(), server.run())
     });
