@@ -24,6 +24,12 @@ use crate::{
 /// bytes come.
 const GROWTH_BYTES: usize = 64 * 1024;
 
+/// The head of a masked frame of at most 125 bytes.
+const SHORT_HEAD_BYTES: usize = 6;
+
+/// The longest payload of such a frame.
+const MAX_SHORT_BYTES: usize = 125;
+
 /// Turns bytes into messages. Sans-IO: it owns no buffer and knows no clock.
 #[derive(Debug)]
 pub struct Decoder {
@@ -103,7 +109,40 @@ impl Decoder {
     /// # Errors
     ///
     /// The violation, with the kind that tells its close code. The decoder is done after one.
+    #[inline]
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Message>, Error> {
+        match self.short_frame(buffer) {
+            Some((opcode, payload_bytes)) => {
+                let frame = buffer.split_to(SHORT_HEAD_BYTES + payload_bytes);
+                whole(opcode, unmask_short(frame)).map(Some)
+            }
+            None => self.decode_any(buffer),
+        }
+    }
+
+    /// The kind and the payload's size of what nearly every frame of a client's is: a short message of data,
+    /// whole, plain, and all there. Whatever else it may be is for [`decode_any`](Self::decode_any) to say.
+    #[inline]
+    fn short_frame(&self, buffer: &[u8]) -> Option<(OpCode, usize)> {
+        let &[first, second, _, _, _, _, ref payload @ ..] = buffer else {
+            return None;
+        };
+        let opcode = match first {
+            0x81 => OpCode::Text,
+            0x82 => OpCode::Binary,
+            _ => return None,
+        };
+        let payload_bytes = usize::from(second & 0x7F);
+        let is_short = second & 0x80 != 0
+            && payload_bytes <= MAX_SHORT_BYTES
+            && payload_bytes <= payload.len()
+            && payload_bytes <= self.max_message_bytes;
+        let is_expected = self.origin == Origin::Client && self.is_at_boundary();
+        (is_short && is_expected).then_some((opcode, payload_bytes))
+    }
+
+    /// The same for any frame.
+    fn decode_any(&mut self, buffer: &mut BytesMut) -> Result<Option<Message>, Error> {
         loop {
             // Of most frames, the header comes with the whole payload.
             let (frame, head_bytes) = match self.frame {
@@ -325,6 +364,16 @@ impl Assembly {
             Err(invalid_utf8())
         }
     }
+}
+
+/// The payload of a frame with a short head and a mask.
+#[inline]
+fn unmask_short(mut frame: BytesMut) -> Bytes {
+    let (head, payload) = frame.split_at_mut(SHORT_HEAD_BYTES);
+    mask::apply(payload, [head[2], head[3], head[4], head[5]], 0);
+    let mut payload = frame.freeze();
+    payload.advance(SHORT_HEAD_BYTES);
+    payload
 }
 
 /// The message that consists of one frame, or of all its fragments.

@@ -37,7 +37,7 @@ pub(super) fn put_frame(out: &mut BytesMut, first: u8, key: Option<[u8; 4]>, pay
     match key {
         None => {
             put_head(out, first, payload.len());
-            out.put_slice(payload);
+            out.extend_from_slice(payload);
         }
         Some(key) => encode_client_frame(out, first, key, payload),
     }
@@ -84,13 +84,13 @@ fn put_head_with(out: &mut BytesMut, first: u8, mask_bit: u8, payload_bytes: usi
     // Lengths are cast only in the arm whose range fits.
     #[allow(clippy::cast_possible_truncation)]
     match payload_bytes {
-        0..=125 => out.put_slice(&[first, mask_bit | payload_bytes as u8]),
+        0..=125 => out.extend_from_slice(&[first, mask_bit | payload_bytes as u8]),
         126..=0xFFFF => {
             let [a, b] = (payload_bytes as u16).to_be_bytes();
-            out.put_slice(&[first, mask_bit | 126, a, b]);
+            out.extend_from_slice(&[first, mask_bit | 126, a, b]);
         }
         _ => {
-            out.put_slice(&[first, mask_bit | 127]);
+            out.extend_from_slice(&[first, mask_bit | 127]);
             out.put_u64(payload_bytes as u64);
         }
     }

@@ -3,6 +3,7 @@
 const BLOCK_BYTES: usize = 32;
 
 /// XORs `payload` with `mask`, whose first byte belongs to position `offset` of the frame.
+#[inline]
 pub(super) fn apply(payload: &mut [u8], mask: [u8; 4], offset: usize) {
     let key = u32::from_le_bytes(mask).rotate_right(8 * (offset % 4) as u32);
     let word = u64::from(key) << 32 | u64::from(key);

@@ -29,6 +29,7 @@ impl Role {
     }
 
     /// The key of the next frame of this side, if it masks.
+    #[inline]
     pub(super) fn next_key(self) -> Option<[u8; 4]> {
         match self {
             Self::Server => None,
