@@ -257,6 +257,32 @@ async fn a_split_socket_reads_and_writes_from_two_tasks() {
     client.close(1000, "").await;
 }
 
+/// The handler has read the first of several in its turn when it hands the socket on.
+#[tokio::test]
+async fn a_socket_that_is_handed_on_takes_along_what_is_not_read() {
+    async fn hand_on(mut socket: Socket) -> Result<()> {
+        if let Some(first) = socket.read().await? {
+            socket.write(first).await?;
+        }
+        let reading = tokio::spawn(async move {
+            while let Some(message) = socket.read().await? {
+                socket.write(message).await?;
+            }
+            Result::Ok(())
+        });
+        reading.await.unwrap()
+    }
+    let mut client = host(Route::new("/", hand_on)).connect("/").await;
+    for round in 0..100 {
+        client.send_text(&round.to_string()).await;
+    }
+    for round in 0..100 {
+        client.expect_text(&round.to_string()).await;
+    }
+    client.close(1000, "").await;
+    client.expect_end().await;
+}
+
 #[tokio::test]
 async fn select_loses_no_message() {
     async fn impatient(mut socket: Socket) -> Result<()> {

@@ -91,6 +91,11 @@ impl Message {
         matches!(self, Self::Text(_) | Self::Binary(_))
     }
 
+    /// Whether this is a ping, a pong or a close frame.
+    pub(crate) fn is_control(&self) -> bool {
+        matches!(self, Self::Ping(_) | Self::Pong(_) | Self::Close(_))
+    }
+
     /// The number of payload bytes, headers not counted.
     pub fn payload_bytes(&self) -> usize {
         match self {

@@ -125,6 +125,21 @@ impl Bucket {
         Err(now + Duration::from_secs_f64(wait))
     }
 
+    /// Takes the tokens of several messages, if there are some for each of them. If not, none is taken: which of
+    /// them has some is for [`take`](Self::take) to say.
+    pub(crate) fn take_all(&mut self, messages: usize, payload_bytes: usize, now: Instant) -> bool {
+        if now >= self.fill_at {
+            self.filled(now);
+        }
+        let (messages, bytes) = (messages as isize as f64, payload_bytes as isize as f64);
+        let has_tokens = messages <= self.messages && bytes < self.bytes;
+        if has_tokens {
+            self.messages -= messages;
+            self.bytes -= bytes;
+        }
+        has_tokens
+    }
+
     /// How many messages of together less than `bytes` are within the rate at once, at least the
     /// one that finds out. There may be more by now.
     #[inline]
@@ -166,6 +181,33 @@ mod tests {
         let next = bucket.take(1, start).expect_err("empty");
         assert!(next > start + Duration::from_millis(90));
         bucket.take(1, next).expect("one more");
+    }
+
+    #[test]
+    fn several_at_once_are_let_through_if_each_would_be() {
+        let start = Instant::now();
+        let bucket = || Bucket::new(RateLimit::per_second(4).and_bytes(100), start);
+        for payload_bytes in [0, 24, 25, 26, 33, 50, 101] {
+            for count in 1..6 {
+                for after in [0, 5, 300] {
+                    let now = start + Duration::from_millis(after);
+                    let (mut one_by_one, mut at_once) = (bucket(), bucket());
+                    one_by_one.take(30, start).expect("full");
+                    at_once.take(30, start).expect("full");
+                    let lets_all = (0..count).all(|_| one_by_one.take(payload_bytes, now).is_ok());
+                    let before = (at_once.messages, at_once.bytes);
+                    if at_once.take_all(count, count * payload_bytes, now) {
+                        assert!(lets_all);
+                        assert_eq!(at_once.messages, one_by_one.messages);
+                        assert_eq!(at_once.bytes, one_by_one.bytes);
+                    } else {
+                        let is_unchanged =
+                            at_once.messages >= before.0 && at_once.bytes >= before.1;
+                        assert!(is_unchanged, "nothing is taken");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod start;
 mod sync;
 mod tap;
 mod timer;
+mod turn;
 mod waiters;
 mod writing;
 

@@ -19,11 +19,12 @@ use crate::{
         batch,
         clock::now,
         end::SessionEnd,
-        engine::{InputRoom, Outbound, Outgoing, Stage},
+        engine::{Arrived, Inbound, InputRoom, Outbound, Outgoing, Stage},
         handler::Handler,
         notifier::Notifier,
         seen::Direction,
         shared::{NativeRequest, Shared},
+        turn,
     },
     wire::{Traffic, Transport, Unfinished},
 };
@@ -123,11 +124,12 @@ impl<T: Transport> Session<T> {
 
     /// Takes in what arrived and what time brought, and hears what others did.
     fn input(&mut self, cx: &mut Context<'_>, now: Instant, is_touched: bool, turn: &mut Turn) {
-        let mut batch = batch::lend();
+        let mut batch = Arrived::in_list(batch::lend());
         let mut has_news = is_touched;
         loop {
             let end = self.receive(cx, &mut batch, turn);
-            has_news |= !batch.is_empty() || end.is_some() || self.may_be_due(now);
+            let may_be_due = self.may_be_due(now);
+            has_news |= !batch.is_empty() || end.is_some() || may_be_due;
             if !has_news {
                 break;
             }
@@ -137,7 +139,7 @@ impl<T: Transport> Session<T> {
             }
             let engine = &mut state.engine;
             if !batch.is_empty() {
-                engine.handle_messages(batch.drain(..), now);
+                engine.handle_messages(&mut batch, now);
             }
             match end {
                 Some(End::Gone) => engine.handle_gone(),
@@ -149,7 +151,8 @@ impl<T: Transport> Session<T> {
                 // A rate limit lets one message through at a time.
                 continue;
             }
-            if engine.poll_timeout().is_some_and(|at| at <= now) {
+            // A deadline that has only now been set, and has passed, rings at the end of this round.
+            if may_be_due && engine.poll_timeout().is_some_and(|at| at <= now) {
                 let transport = self.transport.as_ref();
                 let unfinished = transport.map_or_else(Unfinished::default, Transport::unfinished);
                 engine.handle_time(unfinished, now);
@@ -159,14 +162,14 @@ impl<T: Transport> Session<T> {
             self.notifier.tell(&self.shared, state);
             break;
         }
-        batch::give_back(batch);
+        batch::give_back(batch.into_messages());
     }
 
     /// Reads what there is room for. Nothing is locked: senders go on meanwhile.
     fn receive(
         &mut self,
         cx: &mut Context<'_>,
-        batch: &mut Vec<Message>,
+        batch: &mut Arrived,
         turn: &mut Turn,
     ) -> Option<End> {
         let transport = self.transport.as_mut()?;
@@ -215,7 +218,10 @@ impl<T: Transport> Session<T> {
         }
         let waker = waker_ref(&self.shared);
         let mut cx = Context::from_waker(&waker);
-        let result = match catch(|| self.handler.poll(&self.shared, &mut cx)) {
+        turn::begin(&self.shared);
+        let result = catch(|| self.handler.poll(&self.shared, &mut cx));
+        self.take_back(turn::end());
+        let result = match result {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => result,
             Err(panic) => Err(panic),
@@ -229,6 +235,14 @@ impl<T: Transport> Session<T> {
         let failure = failure.filter(|error| error.kind() != ErrorKind::Closed);
         let mut state = self.shared.lock();
         state.engine.handle_handler_end(frame, failure, now);
+    }
+
+    /// Takes what the handler has not read in its turn.
+    fn take_back(&self, unread: Inbound) {
+        match unread.is_empty() {
+            true => batch::give_back(unread),
+            false => self.shared.lock().engine.unread(unread),
+        }
     }
 
     fn drop_handler(&mut self) {

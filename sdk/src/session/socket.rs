@@ -26,6 +26,7 @@ use crate::{
         line,
         sender::Sender,
         shared::{Line, NativeRequest, Reader, Shared},
+        turn,
         waiters::Ticket,
         writing::Unsent,
     },
@@ -120,6 +121,7 @@ impl Socket {
     }
 
     /// Polls for the next message; see [`read`](Self::read).
+    #[inline]
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>>> {
         let gate = self.extra.as_mut().and_then(|extra| extra.gate.as_mut());
         let Some(gate) = gate else {
@@ -156,13 +158,28 @@ impl Socket {
     }
 
     /// The next message as it came, for a handler that may be through with those before it.
+    #[inline]
     fn poll_message(
         sender: &Sender,
         is_through: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>>> {
-        let shared = sender.shared();
+        match turn::read(sender.shared()) {
+            Some(item) => Poll::Ready(item.map(Some)),
+            None => Self::poll_engine(sender.shared(), is_through, cx),
+        }
+    }
+
+    /// The same, where none was brought along.
+    fn poll_engine(
+        shared: &Arc<Shared>,
+        is_through: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>>> {
         let mut state = shared.lock();
+        if let Some(item) = turn::read_along(shared, || state.engine.read_all()) {
+            return Poll::Ready(item.map(Some));
+        }
         let was_held = state.engine.is_input_held();
         if let Some(item) = state.engine.read() {
             let resumes = was_held && state.engine.wants_input();
@@ -468,6 +485,7 @@ struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
+    #[inline]
     fn new(socket: &'a mut Socket, message: Message) -> Self {
         let unsent = Unsent::new(message);
         Self { socket, unsent }
@@ -477,6 +495,7 @@ impl<'a> Writing<'a> {
 impl Future for Writing<'_> {
     type Output = Result<()>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         if !this.unsent.is_waiting() {
@@ -488,6 +507,7 @@ impl Future for Writing<'_> {
 }
 
 impl Drop for Writing<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.unsent.give_up(self.socket.shared());
     }

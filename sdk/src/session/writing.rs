@@ -9,6 +9,7 @@ use std::{
 use tokio::task::coop::poll_proceed;
 
 use super::{
+    clock::now,
     engine::Admission,
     line,
     shared::{Line, Shared},
@@ -31,6 +32,7 @@ pub(super) struct Unsent {
 }
 
 impl Unsent {
+    #[inline]
     pub(super) fn new(message: Message) -> Self {
         Self {
             message: Some(message),
@@ -44,12 +46,14 @@ impl Unsent {
     }
 
     /// Whether it has tried, and waits in the line.
+    #[inline]
     pub(super) fn is_waiting(&self) -> bool {
         self.ticket.is_some()
     }
 
     /// Queues the message, or waits for room. The policy is the message's own, in place of the
     /// route's.
+    #[inline]
     pub(super) fn poll(
         &mut self,
         shared: &Shared,
@@ -59,6 +63,27 @@ impl Unsent {
         let Some(message) = self.message.take() else {
             return Poll::Ready(Ok(()));
         };
+        let message = match self.ticket {
+            // As nearly always: nobody waits, and there is room.
+            None => match write_at_once(shared, message, policy) {
+                Ok(Admission::Done) => return Poll::Ready(Ok(())),
+                Ok(Admission::Wait(message)) => message,
+                Err(refusal) => return Poll::Ready(Err(refusal)),
+            },
+            Some(_) => message,
+        };
+        self.poll_in_line(message, shared, policy, cx)
+    }
+
+    /// The same in the line of those who wait.
+    #[cold]
+    fn poll_in_line(
+        &mut self,
+        message: Message,
+        shared: &Shared,
+        policy: Option<SlowClient>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<()>> {
         let mut state = shared.lock();
         let mut ticket = self.ticket.take().map(|ticket| *ticket);
         let admission = state.write_in_turn(message, policy, &mut ticket, cx.waker());
@@ -78,11 +103,29 @@ impl Unsent {
     }
 
     /// Gives up its place, for it may be dropped.
+    #[inline]
     pub(super) fn give_up(&mut self, shared: &Shared) {
         if let Some(ticket) = self.ticket.take() {
             line::give_up(shared, Line::Room, *ticket);
         }
     }
+}
+
+/// Queues the message if nobody waits for room before it. Else it has to join them, and comes back.
+fn write_at_once(
+    shared: &Shared,
+    message: Message,
+    policy: Option<SlowClient>,
+) -> Result<Admission> {
+    let mut state = shared.lock();
+    if state.has_waiting(Line::Room) {
+        return Ok(Admission::Wait(message));
+    }
+    let admission = state.engine.write(message, policy, false, now);
+    drop(state);
+    // A refusal may have begun the end.
+    shared.touch();
+    admission
 }
 
 /// What [`Sender::send`](super::Sender::send) does.

@@ -12,7 +12,7 @@ use crate::{
         Result, SharedMessage,
     },
     policy::SlowClient,
-    session::engine::{outgoing::Outgoing, queue::Removed},
+    session::engine::{inbound::Inbound, outgoing::Outgoing, queue::Removed},
 };
 
 /// What became of a message that was to be written.
@@ -42,18 +42,32 @@ impl Engine {
     /// there is nothing yet.
     #[inline]
     pub(crate) fn read(&mut self) -> Option<Option<Result<Message>>> {
-        match self.inbound.pop_front() {
+        match self.inbound.pop() {
             Some(item) => {
-                if let Some(known) = self.inbound.beside_mut() {
-                    known.bytes -= item.as_ref().map_or(0, Message::payload_bytes);
-                    known.compact = known.compact.saturating_sub(1);
-                }
                 self.is_at_work = true;
                 self.is_read_awaited = false;
                 Some(Some(item))
             }
             None if self.input_ended || self.has_drain_to_hear() => Some(None),
             None => None,
+        }
+    }
+
+    /// Everything that the handler could read at once, of which it reads one now.
+    pub(crate) fn read_all(&mut self) -> Inbound {
+        if !self.inbound.is_empty() {
+            self.is_at_work = true;
+            self.is_read_awaited = false;
+        }
+        std::mem::take(&mut self.inbound)
+    }
+
+    /// Takes back what was not read. Nobody else has read meanwhile.
+    pub(crate) fn unread(&mut self, mut unread: Inbound) {
+        unread.append(&mut self.inbound);
+        self.inbound = unread;
+        if self.reader_gone {
+            self.drop_inbound();
         }
     }
 
@@ -84,32 +98,36 @@ impl Engine {
         now: impl Fn() -> Instant,
     ) -> Result<Admission> {
         if let Err(refusal) = self.check_write(&message, &now) {
-            self.queue.discard(message);
+            self.discard(message);
             return Err(refusal);
         }
         let (bytes, behind) = (message.payload_bytes(), self.unsent_bytes);
         let policy = policy.unwrap_or(self.limits.slow_client);
-        if !is_behind_others {
-            let has_room = match policy {
+        let has_room = !is_behind_others
+            && match policy {
                 SlowClient::Wait => self.has_room_for_patient(bytes),
                 _ => self.queue.has_room(&self.limits, bytes, behind),
             };
-            if has_room {
-                self.queue.push(message, !policy.drops());
-                return Ok(Admission::Done);
-            }
-            if !policy.drops()
-                && !self.queue.has_room(&self.limits, bytes, behind)
-                && self.queue.can_make_room(&self.limits, bytes, behind)
-            {
-                // It goes before what was sent with less care.
-                let removed = self.queue.make_room(&self.limits, bytes, behind);
-                self.count_removed(removed);
-                self.queue.push(message, true);
-                return Ok(Admission::Done);
-            }
+        if has_room {
+            self.queue.push(message, !policy.drops());
+            return Ok(Admission::Done);
+        }
+        if !is_behind_others && !policy.drops() && self.displaces(bytes) {
+            // It goes before what was sent with less care.
+            let removed = self.queue.make_room(&self.limits, bytes, behind);
+            self.count_removed(removed);
+            self.queue.push(message, true);
+            return Ok(Admission::Done);
         }
         self.write_without_room(message, policy, now)
+    }
+
+    /// Whether there is no room for a message of this size, and would be without those that may be dropped.
+    #[cold]
+    fn displaces(&self, payload_bytes: usize) -> bool {
+        let (limits, behind) = (&*self.limits, self.unsent_bytes);
+        !self.queue.has_room(limits, payload_bytes, behind)
+            && self.queue.can_make_room(limits, payload_bytes, behind)
     }
 
     /// Queues a message in the place of a waiting one with the same key, or in one of the places

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{
+    inbound::{Arrived, Inbound},
     progress::has_advanced,
     state::{Engine, PROGRESS_BYTES},
 };
@@ -18,16 +19,35 @@ const MAX_REPORTED: usize = 64;
 
 impl Engine {
     /// Messages came.
-    pub(crate) fn handle_messages(
-        &mut self,
-        messages: impl IntoIterator<Item = Message>,
-        now: Instant,
-    ) {
-        // Once for all of them: it costs as much as all else that is done here for a message.
+    pub(crate) fn handle_messages(&mut self, arrived: &mut Arrived, now: Instant) {
         let heard_at = self.timers.moment(now);
-        for message in messages {
-            self.handle_message(message, heard_at, now);
+        let (messages, has_control) = arrived.take();
+        if !has_control && self.admits_all(messages, now) {
+            // As nearly always: they are counted together, and the list changes hands as it is.
+            self.heard_at = heard_at;
+            self.data_at = heard_at;
+            self.timers.stop(Timer::FirstMessage);
+            self.counts.messages_in += messages.len() as u64;
+            self.counts.bytes_in += messages.bytes() as u64;
+            return self.inbound.append(messages);
         }
+        while let Some(message) = messages.pop() {
+            if let Ok(message) = message {
+                self.handle_message(message, heard_at, now);
+            }
+        }
+    }
+
+    /// Whether all of these reach the handler. If so, the rate limit has been paid.
+    fn admits_all(&mut self, messages: &Inbound, now: Instant) -> bool {
+        let is_open = !self.input_ended
+            && !self.reader_gone
+            && !self.end.is_close_sent()
+            && !self.is_draining();
+        is_open
+            && self
+                .bucket_mut()
+                .is_none_or(|bucket| bucket.take_all(messages.len(), messages.bytes(), now))
     }
 
     fn handle_message(&mut self, message: Message, heard_at: Moment, now: Instant) {
@@ -319,8 +339,7 @@ impl Engine {
         if self.reader_gone || self.input_ended || self.end.is_close_sent() {
             return self.discard_inbound(item.ok());
         }
-        let bytes = item.as_ref().map_or(0, Message::payload_bytes);
-        self.inbound.push(item).bytes += bytes;
+        self.inbound.push(item);
     }
 
     fn deliver_control(&mut self, message: Message) {

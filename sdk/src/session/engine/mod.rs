@@ -16,6 +16,7 @@ mod end;
 mod ending;
 mod events;
 mod heartbeat;
+mod inbound;
 mod lazy;
 mod outgoing;
 mod pinging;
@@ -33,6 +34,7 @@ pub use self::{commands::Delivery, counts::Counts};
 pub(crate) use self::{
     commands::{Admission, backpressure},
     end::Stage,
+    inbound::{Arrived, Inbound},
     lazy::LazyDeque,
     outgoing::Outgoing,
     queue::{Outbound, Removed},

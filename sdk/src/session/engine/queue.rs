@@ -87,6 +87,7 @@ struct Tally {
 }
 
 impl Tally {
+    #[inline]
     fn add(&mut self, bytes: usize) {
         self.messages += 1;
         self.bytes += bytes;
@@ -187,15 +188,25 @@ impl SendQueue {
     /// Queues a message; one that does not stay may be dropped to make room.
     #[inline]
     pub(crate) fn push(&mut self, message: impl Into<Outgoing>, stays: bool) {
+        let message = message.into();
+        let bytes = message.payload_bytes();
         let place = if stays { Place::Kept } else { Place::Loose };
-        self.push_entry(message.into(), place);
+        let known = self.data.push(Queued { message, place });
+        known.bytes += bytes;
+        if stays {
+            known.kept.add(bytes);
+        }
     }
 
     /// Puts a message in the place of a waiting one with the same key, or behind all.
     pub(crate) fn push_latest(&mut self, message: impl Into<Outgoing>, key: ByteString) -> Removed {
         let message = message.into();
         let Some(at) = self.position_of(&key) else {
-            self.push_entry(message, Place::Keyed(Box::new(key)));
+            let bytes = message.payload_bytes();
+            let place = Place::Keyed(Box::new(key));
+            let known = self.data.push(Queued { message, place });
+            known.bytes += bytes;
+            known.keyed.add(bytes);
             return Removed::default();
         };
         let entry = &mut self.data[at];
@@ -377,20 +388,6 @@ impl SendQueue {
             // Most queues have no keys: nothing to look through.
             0 => None,
             _ => self.data.iter().position(is_of_key),
-        }
-    }
-
-    #[inline]
-    fn push_entry(&mut self, message: Outgoing, place: Place) {
-        let bytes = message.payload_bytes();
-        let is_kept = place == Place::Kept;
-        let is_keyed = matches!(place, Place::Keyed(_));
-        let known = self.data.push(Queued { message, place });
-        known.bytes += bytes;
-        if is_kept {
-            known.kept.add(bytes);
-        } else if is_keyed {
-            known.keyed.add(bytes);
         }
     }
 }

@@ -9,13 +9,14 @@ use super::{
     counts::Counts,
     end::{End, Stage},
     heartbeat::Heartbeat,
+    inbound::Inbound,
     lazy::LazyDeque,
     outgoing::Outgoing,
     queue::SendQueue,
     rare::Rare,
 };
 use crate::{
-    message::{CloseFrame, Error, Message, Result},
+    message::{CloseFrame, Error, Message},
     policy::{Bucket, Limits},
     session::timer::{Moment, Timer, TimerTable},
 };
@@ -40,7 +41,7 @@ pub(crate) struct Engine {
     /// The transport counts what goes over the connection.
     pub(super) tells_traffic: bool,
 
-    pub(super) inbound: LazyDeque<Result<Message>, ReadAhead>,
+    pub(super) inbound: Inbound,
     /// Nothing more will be pushed to `inbound`.
     pub(super) input_ended: bool,
     /// Nobody will read: data is discarded.
@@ -67,15 +68,6 @@ pub(crate) struct Engine {
     pub(super) rare: Option<Box<Rare>>,
 }
 
-/// What is known of the messages that are read ahead.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ReadAhead {
-    pub(super) bytes: usize,
-    /// How many of them, from the front, own a compact copy of their payload instead of pinning a
-    /// read buffer.
-    pub(super) compact: usize,
-}
-
 impl Engine {
     pub(crate) fn new(limits: Arc<Limits>, expires_at: Option<Instant>, now: Instant) -> Self {
         let mut timers = TimerTable::new(now);
@@ -98,7 +90,7 @@ impl Engine {
             end: End::default(),
             counts: Counts::default(),
             tells_traffic: false,
-            inbound: LazyDeque::new(),
+            inbound: Inbound::new(),
             input_ended: false,
             reader_gone: false,
             ends_when_left: false,
@@ -156,7 +148,7 @@ impl Engine {
         let ahead = READ_AHEAD_MESSAGES
             .saturating_sub(self.inbound.len())
             .max(1);
-        let held_bytes = self.inbound.beside().bytes;
+        let held_bytes = self.inbound.bytes();
         let bytes = READ_AHEAD_BYTES.saturating_sub(held_bytes).max(1);
         InputRoom {
             // The one that is over the rate holds back what is behind it.
@@ -182,7 +174,7 @@ impl Engine {
             return false;
         }
         self.inbound.len() >= READ_AHEAD_MESSAGES
-            || self.inbound.beside().bytes >= READ_AHEAD_BYTES
+            || self.inbound.bytes() >= READ_AHEAD_BYTES
             || self.has_stalled()
     }
 
@@ -227,6 +219,10 @@ impl Engine {
 
     fn bucket(&self) -> Option<&Bucket> {
         self.rare.as_ref()?.bucket.as_ref()
+    }
+
+    pub(super) fn bucket_mut(&mut self) -> Option<&mut Bucket> {
+        self.rare.as_mut()?.bucket.as_mut()
     }
 
     /// Keeps a message that is not sent until it can be dropped.
@@ -300,26 +296,19 @@ impl Engine {
     /// Whether [`rest`](Self::rest) has something to give back.
     #[inline]
     pub(crate) fn wants_rest(&self) -> bool {
-        self.queue.wants_rest(READ_AHEAD_MESSAGES)
-            || self.inbound.beside().compact < self.inbound.len()
+        self.queue.wants_rest(READ_AHEAD_MESSAGES) || self.inbound.pins_buffers()
     }
 
     /// Gives memory back that only a burst needed, and lets what waits stop holding the buffers
     /// that it was read into.
     pub(crate) fn rest(&mut self) {
         self.queue.rest(READ_AHEAD_MESSAGES);
-        let added = self.inbound.beside().compact;
-        let added = self.inbound.iter_mut().skip(added);
-        added.flatten().for_each(Message::compact);
-        let held = self.inbound.len();
-        if let Some(known) = self.inbound.beside_mut() {
-            known.compact = held;
-        }
+        self.inbound.compact();
     }
 
     /// Gives all memory back: nothing has happened for a while.
     pub(super) fn sleep(&mut self) {
-        self.inbound.shrink_to(0);
+        self.inbound.shrink();
         self.queue.rest(0);
         self.timers.shrink();
     }

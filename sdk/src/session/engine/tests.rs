@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{end::*, state::*, *};
+use super::{end::*, inbound::Arrived, state::*, *};
 use crate::{
     message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Result, SharedMessage},
     policy::{Configure, Policy, RateLimit, RatePolicy, SlowClient},
@@ -43,7 +43,9 @@ impl Rig {
     }
 
     fn receive(&mut self, message: impl Into<Message>) {
-        self.engine.handle_messages([message.into()], self.now);
+        let mut arrived = Arrived::default();
+        arrived.push(message.into());
+        self.engine.handle_messages(&mut arrived, self.now);
     }
 
     fn write(&mut self, text: &str) -> Result<Admission> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{
-    super::{Admission, Engine, LazyDeque, Stage},
+    super::{Admission, Arrived, Engine, LazyDeque, Stage},
     promises::{Expected, Promises},
 };
 use crate::{
@@ -103,7 +103,9 @@ impl Life {
             connection.unfinished = Unfinished::default();
         }
         // The account is made with what the engine then holds.
-        self.engine.handle_messages([message.clone()], self.now);
+        let mut arrived = Arrived::default();
+        arrived.push(message.clone());
+        self.engine.handle_messages(&mut arrived, self.now);
         self.promises.received(message, &self.engine);
         self.check();
     }

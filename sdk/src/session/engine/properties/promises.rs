@@ -104,7 +104,11 @@ impl Promises {
         let known = self.inbound.len();
         let held = engine.inbound.len() + usize::from(engine.has_stalled());
         if held > known {
-            let is_error = engine.inbound.back().is_some_and(Result::is_err);
+            let is_error = engine
+                .inbound
+                .iter()
+                .next_back()
+                .is_some_and(Result::is_err);
             self.inbound.push_back((!is_error).then(|| message.clone()));
         } else {
             assert!(
@@ -389,12 +393,8 @@ impl Promises {
 
         let inbound = engine.inbound.iter().flatten();
         let bytes: usize = inbound.map(Message::payload_bytes).sum();
-        assert_eq!(
-            engine.inbound.beside().bytes,
-            bytes,
-            "the read-ahead miscounts"
-        );
-        let last = engine.inbound.back();
+        assert_eq!(engine.inbound.bytes(), bytes, "the read-ahead miscounts");
+        let last = engine.inbound.iter().next_back();
         let last_bytes = last.and_then(|item| item.as_ref().ok());
         let before_last = bytes - last_bytes.map_or(0, Message::payload_bytes);
         assert!(
