@@ -7,17 +7,18 @@ mod site;
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use arbitrary::Unstructured;
+use bytes::Bytes;
 use tokio::time::sleep;
 use wharf_hub::{
     Hub, HubObserver, NodeId, RoomName,
-    bus::Topic,
+    bus::{Bus, BusEvent, BusListener, Topic},
     testing::{Engine, Faults},
 };
 use wharf_sdk::{CloseFrame, testing::TestSocket};
@@ -245,6 +246,48 @@ async fn junk_is_counted_and_harms_nobody() {
     alice.send_text("ahoy").await;
     bob.expect_text("ahoy").await;
     assert_eq!(west.stats().foreign, 8);
+}
+
+/// Keeps what it hears.
+#[derive(Clone, Default)]
+struct Spy(Arc<Mutex<Vec<Bytes>>>);
+
+impl BusListener for Spy {
+    fn hear(&self, event: BusEvent) {
+        if let BusEvent::Frame { frame, .. } = event {
+            self.0.lock().unwrap().push(frame);
+        }
+    }
+}
+
+/// What was said once and comes again, however late: nobody hears a message twice, and nobody comes
+/// back, leaves or is called otherwise by it.
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_changes_nothing() {
+    let engine = Engine::new();
+    let (east, west) = (node(&engine), node(&engine));
+    let room = Topic::Room(RoomName::new("p-room").unwrap());
+    let (bus, spy) = (engine.bus(), Spy::default());
+    bus.attach(NodeId::random(), Arc::new(spy.clone()));
+    bus.subscribe(vec![room.clone()]).await.unwrap();
+    let (mut alice, _) = east.join("alice", "/p-room?presence=true").await;
+    let (mut bob, _) = west.join("bob", "/p-room").await;
+    alice.expect_text("+\"bob\"").await;
+    let (carol, _) = west.join("carol", "/p-room").await;
+    alice.expect_text("+\"carol\"").await;
+    drop(carol);
+    alice.expect_text("-\"carol\"").await;
+    bob.send_text("once").await;
+    alice.expect_text("once").await;
+    let heard = spy.0.lock().unwrap().clone();
+    assert_eq!(heard.len(), 5, "four notices and a message");
+    for frame in heard.iter().chain(heard.iter().rev()) {
+        engine.inject(&room, frame.clone());
+        sleep(Duration::from_secs(1)).await;
+    }
+    alice.expect_silence(Duration::from_secs(30)).await;
+    alice.send_text("who").await;
+    alice.expect_text("who alice,bob").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,6 +58,7 @@ async fn nobody_is_present_twice_or_for_ever(u: &mut Unstructured<'_>) -> arbitr
     engine.set_seed(u.arbitrary()?);
     engine.set_faults(Faults {
         double: f64::from(u.int_in_range(0..=3_u8)?) / 10.0,
+        reorder: f64::from(u.int_in_range(0..=3_u8)?) / 10.0,
         delay: Duration::from_millis(u.int_in_range(0..=50)?),
         ..Faults::default()
     });

@@ -14,7 +14,7 @@ use crate::{
         historic::Historic,
     },
     ground::{Node, RoomFigures, RoomOptions, add},
-    state::{Change, Frame, Heard, Hearing, Roster, Step, What},
+    state::{Change, Frame, Heard, Hearing, Roster, Step, Turn, What},
     words::{Delivery, Event, Gap, History, NodeId, Position, RoomName, Topic, lock},
 };
 
@@ -149,12 +149,12 @@ impl Cell {
         let previous = std::mem::replace(&mut state.last_number, number);
         let sending = node.is_shared().then(|| {
             let what = What::Publish {
-                number,
                 previous,
                 except: delivery.except,
                 message: delivery.message.clone(),
             };
-            node.bus.publish(&self.topic(), node.encode(what))
+            node.bus
+                .publish(&self.topic(), node.encode_as(number, what))
         });
         let handed = self.tell(node, &mut state, &Event::Message(delivery));
         (handed, sending)
@@ -164,9 +164,13 @@ impl Cell {
     pub(crate) fn hear(self: &Arc<Self>, node: &Arc<Node>, frame: Frame, place: Option<Place>) {
         let mut state = self.lock();
         let state = &mut *state;
-        match frame.what {
+        let Frame {
+            origin,
+            number,
+            what,
+        } = frame;
+        match what {
             What::Publish {
-                number,
                 previous,
                 except,
                 message,
@@ -186,8 +190,8 @@ impl Cell {
                     (Some(_), None) => {
                         self.tell(node, state, &Event::Message(delivery));
                     }
-                    (None, _) if frame.origin == node.id => {}
-                    (None, _) => match state.heard.hear(frame.origin, number, previous) {
+                    (None, _) if origin == node.id => {}
+                    (None, _) => match state.heard.hear(origin, number, previous) {
                         Hearing::Stale => {}
                         hearing => {
                             if hearing == Hearing::AfterHole {
@@ -198,13 +202,23 @@ impl Cell {
                     },
                 }
             }
-            What::Joined(member) | What::Changed(member) => {
-                let change = state.roster.as_mut().and_then(|roster| roster.hear(member));
-                self.tell_changes(node, state, change);
-            }
-            What::Left(session) => {
-                let roster = state.roster.as_mut();
-                let change = roster.and_then(|roster| roster.hear_left(session));
+            What::Joined(_) | What::Changed(_) | What::Left(_) => {
+                let Some(roster) = &mut state.roster else {
+                    return;
+                };
+                let change = match (roster.place(origin, number), what) {
+                    (Turn::Next, What::Joined(member) | What::Changed(member)) => {
+                        roster.hear(member)
+                    }
+                    (Turn::Next, What::Left(session)) => roster.hear_left(session),
+                    (Turn::Late, _) => {
+                        // What came before it was told, so only the bus knows what holds now.
+                        state.is_roster_read = false;
+                        node.note_unread(&self.name);
+                        None
+                    }
+                    _ => None,
+                };
                 self.tell_changes(node, state, change);
             }
             What::Gone | What::Here | What::Disconnect { .. } | What::Broadcast(_) => {}

@@ -113,9 +113,19 @@ impl Node {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Says something, with the next number.
     pub(crate) fn encode(&self, what: What) -> Bytes {
+        self.encode_as(self.next_number(), what)
+    }
+
+    pub(crate) fn encode_as(&self, number: u64, what: What) -> Bytes {
         let origin = self.id;
-        Frame { origin, what }.encode()
+        let frame = Frame {
+            origin,
+            number,
+            what,
+        };
+        frame.encode()
     }
 
     /// Checks that a message can be published.

@@ -79,7 +79,6 @@ impl Publish {
         let history = stay.cell.lock().options.history;
         if let Some(history) = history {
             let what = What::Publish {
-                number: 0,
                 previous: 0,
                 except: self.except,
                 message: self.message,

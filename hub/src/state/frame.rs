@@ -4,10 +4,10 @@
 //! "WF" | version | kind | crc32 of all but itself (4) | header's length (2) | header | body
 //! ```
 //!
-//! Numbers are big-endian. A header begins with the node that sends. A reader takes from a header
-//! what it knows and leaves the rest, so that the next release can add to it and both run side by
-//! side; what a reader cannot leave out is a new [version](FORMAT), which older nodes count and pass
-//! over.
+//! Numbers are big-endian. A header begins with the node that sends and the frame's number. A reader
+//! takes from a header what it knows and leaves the rest, so that the next release can add to it and
+//! both run side by side; what a reader cannot leave out is a new [version](FORMAT), which older nodes
+//! count and pass over.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use wharf_sdk::{ByteString, Message};
@@ -25,6 +25,8 @@ pub(crate) const OVERHEAD_BYTES: usize = 128;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Frame {
     pub(crate) origin: NodeId,
+    /// Counts what the node says, in whichever room.
+    pub(crate) number: u64,
     pub(crate) what: What,
 }
 
@@ -32,8 +34,6 @@ pub(crate) struct Frame {
 pub(crate) enum What {
     /// A message to a room.
     Publish {
-        /// Counts what the node publishes.
-        number: u64,
         /// The number of what the node published in this room before, or 0 if it does not know.
         previous: u64,
         except: Option<SessionId>,
@@ -75,15 +75,14 @@ impl Frame {
     pub(crate) fn encode(&self) -> Bytes {
         let mut header = BytesMut::with_capacity(64);
         header.put_u64(self.origin.as_u64());
+        header.put_u64(self.number);
         let mut body = Bytes::new();
         match &self.what {
             What::Publish {
-                number,
                 previous,
                 except,
                 message,
             } => {
-                header.put_u64(*number);
                 header.put_u64(*previous);
                 header.put_u64(except.map_or(0, |session| session.node.as_u64()));
                 header.put_u64(except.map_or(0, |session| session.connection));
@@ -141,9 +140,9 @@ impl Frame {
 
     fn parse(kind: u8, header: &mut Reader<'_>, body: Bytes) -> Option<Self> {
         let origin = NodeId::from_u64(header.u64()?);
+        let number = header.u64()?;
         let what = match kind {
             1 => What::Publish {
-                number: header.u64()?,
                 previous: header.u64()?,
                 except: match (header.u64()?, header.u64()?) {
                     (0, _) => None,
@@ -182,7 +181,11 @@ impl Frame {
             8 => What::Here,
             _ => return None,
         };
-        Some(Self { origin, what })
+        Some(Self {
+            origin,
+            number,
+            what,
+        })
     }
 }
 
@@ -252,13 +255,11 @@ pub(crate) mod tests {
         let member = Member::new(session, Some("alice".into()), serde_json::json!({"a": 1}));
         [
             What::Publish {
-                number: 3,
                 previous: 2,
                 except: Some(session),
                 message: Message::text("hé"),
             },
             What::Publish {
-                number: 4,
                 previous: 0,
                 except: None,
                 message: Message::binary(vec![0, 255]),
@@ -276,7 +277,12 @@ pub(crate) mod tests {
             What::Broadcast(Message::text("")),
         ]
         .into_iter()
-        .map(|what| Frame { origin, what })
+        .zip(3..)
+        .map(|(what, number)| Frame {
+            origin,
+            number,
+            what,
+        })
         .collect()
     }
 

@@ -14,5 +14,5 @@ pub(crate) use self::{
     frame::{Frame, OVERHEAD_BYTES, What},
     heard::{Heard, Hearing},
     log::{Log, Step},
-    roster::{Change, Roster},
+    roster::{Change, Roster, Turn},
 };

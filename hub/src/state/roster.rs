@@ -4,7 +4,10 @@
 //! bus's records and nodes' leases; they may contradict each other for a moment, come twice or
 //! late. Each change of the list is told once.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+};
 
 use crate::words::{Member, NodeId, SessionId};
 
@@ -16,15 +19,26 @@ pub(crate) enum Change {
     Left(Member),
 }
 
+/// Where a notice stands among those of its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Next,
+    Double,
+    /// Others overtook it, so that it may not hold any more.
+    Late,
+}
+
 #[derive(Debug)]
 pub(crate) struct Roster {
     /// This node: nobody else knows better who sits here.
     own: NodeId,
     members: HashMap<SessionId, Member>,
+    /// The number of what each node said of its members last.
+    said: HashMap<NodeId, u64>,
     /// How often records are being read just now.
     merges: usize,
-    /// Who left meanwhile: records that are being read may be older.
-    left: HashSet<SessionId>,
+    /// Who came meanwhile (`true`) or left: records that are being read may be older.
+    meanwhile: HashMap<SessionId, bool>,
 }
 
 impl Roster {
@@ -32,8 +46,9 @@ impl Roster {
         Self {
             own,
             members: HashMap::new(),
+            said: HashMap::new(),
             merges: 0,
-            left: HashSet::new(),
+            meanwhile: HashMap::new(),
         }
     }
 
@@ -58,12 +73,30 @@ impl Roster {
         self.members.remove(&session).map(Change::Left)
     }
 
+    /// Finds a notice's turn, to be asked once for each.
+    pub(crate) fn place(&mut self, node: NodeId, number: u64) -> Turn {
+        if node == self.own {
+            return Turn::Double;
+        }
+        let last = self.said.entry(node).or_default();
+        match number.cmp(last) {
+            Ordering::Greater => {
+                *last = number;
+                Turn::Next
+            }
+            Ordering::Equal => Turn::Double,
+            Ordering::Less => Turn::Late,
+        }
+    }
+
     /// A node says that a member of its own is there.
     pub(crate) fn hear(&mut self, member: Member) -> Option<Change> {
         if member.session.node == self.own {
             return None;
         }
-        self.left.remove(&member.session);
+        if self.merges > 0 {
+            self.meanwhile.insert(member.session, true);
+        }
         self.merge_one(member)
     }
 
@@ -73,7 +106,7 @@ impl Roster {
             return None;
         }
         if self.merges > 0 {
-            self.left.insert(session);
+            self.meanwhile.insert(session, false);
         }
         self.remove(session)
     }
@@ -83,19 +116,21 @@ impl Roster {
         if node == self.own {
             return Vec::new();
         }
+        self.said.remove(&node);
         let gone: Vec<_> = self
             .members
             .extract_if(|session, _| session.node == node)
             .collect();
         if self.merges > 0 {
-            self.left.extend(gone.iter().map(|(session, _)| *session));
+            let left = gone.iter().map(|(session, _)| (*session, false));
+            self.meanwhile.extend(left);
         }
         gone.into_iter()
             .map(|(_, member)| Change::Left(member))
             .collect()
     }
 
-    /// Records are about to be read: who leaves from now on has left, whatever they say.
+    /// Records are about to be read: who comes or leaves from now on has, whatever they say.
     pub(crate) fn begin_merge(&mut self) {
         self.merges += 1;
     }
@@ -105,31 +140,31 @@ impl Roster {
         self.end_merge();
     }
 
-    /// Who left since the first of the readings under way began. The last one forgets them.
-    fn end_merge(&mut self) -> HashSet<SessionId> {
+    /// Who came and left since the first of the readings under way began. The last one forgets them.
+    fn end_merge(&mut self) -> HashMap<SessionId, bool> {
         self.merges = self.merges.saturating_sub(1);
         if self.merges == 0 {
-            std::mem::take(&mut self.left)
+            std::mem::take(&mut self.meanwhile)
         } else {
-            self.left.clone()
+            self.meanwhile.clone()
         }
     }
 
     /// Takes the bus's records. With `forget`, who is not among them is gone.
     pub(crate) fn merge(&mut self, records: Vec<Member>, forget: bool) -> Vec<Change> {
-        let left = self.end_merge();
+        let meanwhile = self.end_merge();
         let mut changes = Vec::new();
         if forget {
             let there: HashSet<_> = records.iter().map(|member| member.session).collect();
             let own = self.own;
             let gone = self.members.extract_if(|session, _| {
-                session.node != own && !there.contains(session) && !left.contains(session)
+                session.node != own && !there.contains(session) && !meanwhile.contains_key(session)
             });
             changes.extend(gone.map(|(_, member)| Change::Left(member)));
         }
         for member in records {
             let session = member.session;
-            if session.node != self.own && !left.contains(&session) {
+            if session.node != self.own && meanwhile.get(&session) != Some(&false) {
                 changes.extend(self.merge_one(member));
             }
         }
@@ -209,6 +244,29 @@ mod tests {
             Ok(())
         })
         .budget_ms(300);
+    }
+
+    #[test]
+    fn a_notice_that_others_overtook_is_told_apart() {
+        let mut roster = Roster::new(NodeId::from_u64(0));
+        let (one, two) = (NodeId::from_u64(1), NodeId::from_u64(2));
+        let turns = [(one, 3), (one, 5), (two, 4), (one, 5), (one, 4), (two, 6)];
+        let turns = turns.map(|(node, number)| roster.place(node, number));
+        use Turn::{Double, Late, Next};
+        assert_eq!(turns, [Next, Next, Next, Double, Late, Next]);
+        roster.node_gone(one);
+        assert_eq!(roster.place(one, 1), Next, "nothing is kept of who is gone");
+    }
+
+    #[test]
+    fn who_came_while_records_were_read_is_there() {
+        let mut roster = Roster::new(NodeId::from_u64(0));
+        let (old, new) = (member(1, 1, 1), member(1, 2, 1));
+        roster.hear(old.clone());
+        roster.begin_merge();
+        assert_eq!(roster.hear(new.clone()), Some(Change::Joined(new.clone())));
+        assert_eq!(roster.merge(Vec::new(), true), [Change::Left(old)]);
+        assert_eq!(roster.members().collect::<Vec<_>>(), [&new]);
     }
 
     #[test]

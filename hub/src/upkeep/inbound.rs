@@ -89,8 +89,12 @@ fn hear_frame(hub: &Arc<Shared>, topic: &Topic, frame: Frame, place: Option<Plac
     match (topic, frame.what) {
         (Topic::Room(name), what) => {
             if let Some(cell) = hub.cell(name) {
-                let origin = frame.origin;
-                cell.hear(&hub.node, Frame { origin, what }, place);
+                let frame = Frame {
+                    origin: frame.origin,
+                    number: frame.number,
+                    what,
+                };
+                cell.hear(&hub.node, frame, place);
             }
         }
         (Topic::App, _) if is_own => {}

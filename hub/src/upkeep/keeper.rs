@@ -123,8 +123,10 @@ async fn catch_up(hub: &Arc<Shared>) {
         .for_each_concurrent(AT_ONCE, |cell| async move {
             let history = open_history(&hub.node, &cell).await;
             let is_unread = !cell.lock().is_roster_read;
+            // Soon after an outage others may not be remembered yet.
+            let forget = hub.node.outage.is_over();
             if history.is_err()
-                || (is_unread && read_members(&hub.node, &cell, false).await.is_err())
+                || (is_unread && read_members(&hub.node, &cell, forget).await.is_err())
             {
                 hub.node.note_unread(&cell.name);
             }
