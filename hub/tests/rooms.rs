@@ -71,6 +71,49 @@ async fn history_is_resumed_whole_or_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_is_sent_what_was_said_last() {
+    let node = local();
+    let (mut alice, welcome) = node.join("alice", "/h-room?recent=3").await;
+    assert!(welcome.starts_with("welcome None"), "{welcome}");
+    let start = welcome.rsplit(' ').next().unwrap().to_owned();
+    for line in ["a", "b", "c", "d"] {
+        alice.send_text(line).await;
+        alice.expect_text("told 0").await;
+    }
+    let (mut bob, welcome) = node.join("bob", "/h-room?recent=3").await;
+    assert!(welcome.starts_with("welcome None"), "{welcome}");
+    let position = welcome.rsplit(' ').next().unwrap().to_owned();
+    let mut last = String::new();
+    for line in ["b", "c", "d"] {
+        last = text(&mut bob).await;
+        assert!(last.ends_with(line), "{last}");
+    }
+    assert!(last.starts_with(&position), "the latest is where it stands");
+    alice.send_text("e").await;
+    alice.expect_text("told 1").await;
+    assert!(text(&mut bob).await.ends_with('e'));
+    // Resumed, it is sent everything since and nothing besides; not resumed, the latest.
+    let path = format!("/h-room?recent=1&since={position}");
+    let (mut carol, welcome) = node.join("carol", &path).await;
+    assert!(welcome.starts_with("welcome Some(true)"), "{welcome}");
+    assert!(text(&mut carol).await.ends_with('e'));
+    alice.send_text("f").await;
+    for member in [&mut bob, &mut carol] {
+        assert!(text(member).await.ends_with('f'));
+        member.expect_silence(Duration::from_secs(1)).await;
+    }
+    let path = format!("/h-room?recent=2&since={start}");
+    let (mut dave, welcome) = node.join("dave", &path).await;
+    assert!(welcome.starts_with("welcome Some(false)"), "{welcome}");
+    for line in ["e", "f"] {
+        assert!(text(&mut dave).await.ends_with(line));
+    }
+    dave.expect_silence(Duration::from_secs(1)).await;
+    let (mut erin, _) = node.join("erin", "/room?recent=5").await;
+    erin.expect_silence(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn presence_is_told_once_each() {
     let node = local();
     let (mut alice, _) = node.join("alice", "/p-room?presence=true").await;

@@ -10,12 +10,12 @@ use wharf_sdk::{Message, Result, Sender, SharedMessage};
 use crate::{
     bus::{BusFuture, Replay},
     cells::{Chair, Handed, Waiting, hand_over},
-    ground::add,
+    ground::{Node, add},
     handles::{room::Room, seat::Seat},
     keep::{Attendance, Membership, Shared, Stay},
     state::{Change, What},
     upkeep::{keeper, open},
-    words::{Event, Member, Position, Welcome, check_metadata, error, lock},
+    words::{Delivery, Event, Member, Position, Welcome, check_metadata, error, lock},
 };
 
 /// How many bytes of history are queued for a member before it is waited for.
@@ -24,6 +24,12 @@ const CHUNK_MESSAGES: usize = 128;
 
 /// How long a member may take to read a chunk of history.
 const CHUNK_DEADLINE: Duration = Duration::from_secs(10);
+
+/// No history has this epoch, so that all of it comes after this.
+const BEFORE_ALL: Position = Position {
+    epoch: 0,
+    offset: 0,
+};
 
 type MakeWelcome = Box<dyn FnOnce(&Welcome) -> Message + Send>;
 
@@ -44,9 +50,18 @@ pub struct Join {
     sender: Sender,
     metadata: Value,
     since: Option<Position>,
+    recent: usize,
     tells_presence: bool,
     tells_gaps: bool,
     welcome: Option<MakeWelcome>,
+}
+
+/// What a member is sent before anything live.
+struct Past {
+    /// It is everything since the member's position.
+    is_whole: bool,
+    deliveries: Vec<Delivery>,
+    head: Position,
 }
 
 impl Room {
@@ -58,6 +73,7 @@ impl Room {
             sender: member.as_ref().clone(),
             metadata: Value::Null,
             since: None,
+            recent: 0,
             tells_presence: false,
             tells_gaps: false,
             welcome: None,
@@ -77,6 +93,26 @@ impl Join {
     /// nothing is, and it is false.
     pub fn since(mut self, position: Option<Position>) -> Self {
         self.since = position;
+        self
+    }
+
+    /// Sends first what was said last, in a room with history: at most so many of the messages that
+    /// it keeps, in order and before anything live. Whoever comes [back](Self::since) is sent them
+    /// only if it is not resumed.
+    ///
+    /// ```
+    /// # use wharf_hub::{Position, Room, Seat};
+    /// # use wharf_sdk::{Result, Socket};
+    /// # async fn take(room: Room, socket: &Socket, since: Option<Position>) -> Result<Seat> {
+    /// let seat = room.join(socket).since(since).recent(50).await?;
+    /// if seat.resumed() == Some(false) {
+    ///     // What the client shows has a hole before these fifty.
+    /// }
+    /// # Ok(seat)
+    /// # }
+    /// ```
+    pub fn recent(mut self, messages: usize) -> Self {
+        self.recent = messages;
         self
     }
 
@@ -113,7 +149,8 @@ impl Join {
         // Where the bus is away, what is missing follows when it is back.
         let _ = open(&stay).await;
         let has_history = stay.cell.lock().options.history;
-        let (membership, replay) = match (self.since, has_history) {
+        let all = (self.recent > 0).then_some(BEFORE_ALL);
+        let (membership, replay) = match (self.since.or(all), has_history) {
             (Some(since), Some(history)) => {
                 let waiting = Some(Box::<Waiting>::default());
                 let membership = Membership::new(stay, self.sit(&attendance, waiting), &attendance);
@@ -122,10 +159,13 @@ impl Join {
                 let replay = hub.node.call(reading).await;
                 let is_known = cell.lock().history.is_some();
                 let replay = replay.ok().filter(|_| is_known);
-                (membership, Some(replay.filter(|replay| replay.is_complete)))
+                (membership, Some(replay))
             }
             (None, _) => (self.take_live_seat(stay, &attendance, None), None),
-            (Some(_), None) => (self.take_live_seat(stay, &attendance, Some(false)), None),
+            (Some(_), None) => {
+                let resumed = self.since.map(|_| false);
+                (self.take_live_seat(stay, &attendance, resumed), None)
+            }
         };
         if let Some(replay) = replay {
             self.catch_up(&membership, replay).await;
@@ -199,20 +239,20 @@ impl Join {
         }
     }
 
-    /// Sends what came after the position, then what came meanwhile; or says that it cannot.
+    /// Sends what came after the position, or else the latest that were asked for, and then what came
+    /// meanwhile; or says that it cannot.
     async fn catch_up(&mut self, membership: &Arc<Membership>, replay: Option<Replay>) {
         let (hub, cell) = (&membership.stay.hub, membership.cell());
-        let deliveries = replay.and_then(|replay| {
-            let entries = replay.entries.iter();
-            let read: Option<Vec<_>> = entries
-                .map(|entry| hub.node.read_entry(replay.head.epoch, entry))
-                .collect();
-            Some((read?, replay.head))
-        });
-        let Some((deliveries, head)) = deliveries else {
-            return self.begin_live(membership, Some(false));
+        let past = replay.and_then(|replay| self.past(&hub.node, &replay));
+        let Some(Past {
+            is_whole,
+            deliveries,
+            head,
+        }) = past
+        else {
+            return self.begin_live(membership, self.since.map(|_| false));
         };
-        self.greet(membership, Some(true), Some(head));
+        self.greet(membership, self.since.map(|_| is_whole), Some(head));
         let mut missed = 0;
         let mut queued = (0, 0);
         add(&hub.node.figures.delivered, deliveries.len() as u64);
@@ -246,6 +286,25 @@ impl Join {
         if chair.missed.is_some() && !chair.tell_missed(&gap_message) {
             hub.node.note_lagging(&cell.name, membership.key);
         }
+    }
+
+    /// What a member is sent of a history, if anything.
+    fn past(&self, node: &Node, replay: &Replay) -> Option<Past> {
+        let epoch = replay.head.epoch;
+        let read = replay.entries.iter();
+        let mut deliveries: Vec<_> = read
+            .filter_map(|entry| node.read_entry(epoch, entry))
+            .collect();
+        let is_whole = replay.is_complete && deliveries.len() == replay.entries.len();
+        if self.since.is_none() || !is_whole {
+            let older = deliveries.len().saturating_sub(self.recent);
+            deliveries.drain(..older);
+        }
+        (is_whole || self.recent > 0).then_some(Past {
+            is_whole,
+            deliveries,
+            head: replay.head,
+        })
     }
 
     /// Tells everybody that the member is there.

@@ -16,6 +16,8 @@ pub(crate) struct Asks {
     #[serde(default)]
     presence: bool,
     #[serde(default)]
+    recent: usize,
+    #[serde(default)]
     since: Option<String>,
 }
 
@@ -57,6 +59,7 @@ async fn handler(
         .tell_gaps(asks.gaps)
         .tell_presence(asks.presence)
         .since(since)
+        .recent(asks.recent)
         .welcome(|welcome| {
             let position = welcome.position.map(|position| position.to_string());
             Message::text(format!(

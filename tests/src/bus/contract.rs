@@ -192,7 +192,10 @@ pub const BUS_ROWS: &[BusRow] = &[
             "presence::snapshot_and_changes",
             "presence::ends_with_the_session",
         ],
-        &["properties.rs::nobody_is_present_twice_or_for_ever_whatever_happens"],
+        &[
+            "nodes.rs::what_comes_again_changes_nothing",
+            "properties.rs::nobody_is_present_twice_or_for_ever_whatever_happens",
+        ],
     ),
     row(
         "Presence",
@@ -237,6 +240,12 @@ pub const BUS_ROWS: &[BusRow] = &[
             "history::honest_when_the_engine_hangs",
         ],
         &["properties.rs::no_hole_is_called_success_whatever_happens"],
+    ),
+    row(
+        "History",
+        "join with the latest: so many of those that are kept, before anything live; who is resumed gets none besides",
+        &["history::recent_first"],
+        &["rooms.rs::who_comes_is_sent_what_was_said_last"],
     ),
     row(
         "History",

@@ -106,6 +106,7 @@ macro_rules! for_each_bus_case {
                 resumed_whole,
                 not_resumed_in_part,
                 unknown_epoch,
+                recent_first,
                 resumed_under_fire,
                 filled_after_an_outage,
                 honest_when_the_engine_dies,

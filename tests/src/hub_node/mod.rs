@@ -167,6 +167,7 @@ async fn visit(
         hub,
         room,
         name: who.id.to_string(),
+        recent: query.get("recent").and_then(|count| count.parse().ok()),
         tells_presence: is_on("presence"),
     };
     // A position that is none was never told here, so nothing can be resumed from it.
@@ -179,5 +180,7 @@ struct Visit {
     hub: Hub,
     room: Room,
     name: String,
+    /// How many of the latest messages.
+    recent: Option<usize>,
     tells_presence: bool,
 }

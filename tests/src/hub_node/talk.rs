@@ -28,6 +28,7 @@ impl Visit {
         let joining = self
             .join(socket)
             .since(since)
+            .recent(self.recent.unwrap_or_default())
             .welcome(move |welcome| greet(welcome, &node));
         let mut seat = match joining.await {
             Ok(seat) => Some(seat),

@@ -103,6 +103,29 @@ pub async fn not_resumed_in_part(host: &dyn BusHost) {
     assert!(told_offset < offset);
 }
 
+/// Who comes new and asks for it is sent the latest, in order, then what is live; who comes back is sent
+/// them only if it is not resumed.
+pub async fn recent_first(host: &dyn BusHost) {
+    let (_engine, nodes) = nodes(host, 2).await;
+    let last = nodes.len() - 1;
+    let alice = nodes[0].visit("h-room?recent=10", "alice").await;
+    assert_eq!(alice.welcome.get("resumed"), None, "{}", alice.welcome);
+    let start = alice.welcome["position"].as_str().expect("a position");
+    publish_numbers(&nodes[0], "h-room", 0, 120).await;
+    let mut bob = nodes[last].visit("h-room?recent=10", "bob").await;
+    assert_eq!(bob.welcome.get("resumed"), None, "{}", bob.welcome);
+    let room = format!("h-room?recent=3&since={start}");
+    let mut carol = nodes[last].visit(&room, "carol").await;
+    assert_eq!(carol.welcome["resumed"], false, "{}", carol.welcome);
+    publish_numbers(&nodes[0], "h-room", 1, 1).await;
+    for (visitor, first) in [(&mut bob, 110), (&mut carol, 117)] {
+        for number in first..120 {
+            assert_eq!(visitor.next().await["message"], json!([0, number]));
+        }
+        assert_eq!(visitor.next().await["message"], json!([1, 0]));
+    }
+}
+
 /// A position of another history is not resumed from, nor is what is no position at all.
 pub async fn unknown_epoch(host: &dyn BusHost) {
     let (_engine, nodes) = nodes(host, 1).await;
