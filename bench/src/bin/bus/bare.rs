@@ -37,7 +37,7 @@ pub(crate) struct Bare {
     publisher: Publisher,
     heard: Mutex<UnboundedReceiver<Instant>>,
     counted: Arc<AtomicU64>,
-    listening: Vec<JoinHandle<()>>,
+    listening: JoinHandle<()>,
 }
 
 enum Publisher {
@@ -46,12 +46,26 @@ enum Publisher {
 }
 
 impl Bare {
-    pub(crate) async fn connect(engine: &Engine) -> io::Result<Self> {
+    /// For round trips, on a topic that nobody else hears.
+    pub(crate) async fn apart(engine: &Engine) -> io::Result<Self> {
+        Self::connect(engine, TOPIC).await
+    }
+
+    /// For counting what the hub publishes in its room.
+    pub(crate) async fn beside_the_hub(engine: &Engine) -> io::Result<Self> {
+        let room = match engine.scheme() {
+            "redis" => REDIS_ROOM,
+            _ => NATS_ROOM,
+        };
+        Self::connect(engine, room).await
+    }
+
+    async fn connect(engine: &Engine, topic: &'static str) -> io::Result<Self> {
         let (tell, heard) = unbounded_channel();
         let counted = Arc::default();
         let bare = match engine.scheme() {
-            "redis" => redis_pair(engine, tell, &counted).await,
-            _ => nats_pair(engine, tell, &counted).await,
+            "redis" => redis_pair(engine, topic, tell, &counted).await,
+            _ => nats_pair(engine, topic, tell, &counted).await,
         };
         let (publisher, listening) = bare?;
         sleep(SETTLE).await;
@@ -95,44 +109,37 @@ impl Bare {
 
 impl Drop for Bare {
     fn drop(&mut self) {
-        for listening in &self.listening {
-            listening.abort();
-        }
+        self.listening.abort();
     }
 }
 
-type Pair = (Publisher, Vec<JoinHandle<()>>);
+type Pair = (Publisher, JoinHandle<()>);
 
 async fn redis_pair(
     engine: &Engine,
+    topic: &'static str,
     tell: UnboundedSender<Instant>,
     counted: &Arc<AtomicU64>,
 ) -> io::Result<Pair> {
     let client = redis::Client::open(engine.url()).map_err(io::Error::other)?;
     let publisher = client.get_multiplexed_async_connection().await;
-    let mut listening = Vec::new();
-    for topic in [TOPIC, REDIS_ROOM] {
-        let mut subscriber = client.get_async_pubsub().await.map_err(io::Error::other)?;
-        subscriber
-            .subscribe(topic)
-            .await
-            .map_err(io::Error::other)?;
-        let (tell, counted) = (tell.clone(), Arc::clone(counted));
-        listening.push(tokio::spawn(async move {
-            let mut messages = subscriber.into_on_message();
-            while messages.next().await.is_some() {
-                note(topic, &tell, &counted);
-            }
-        }));
-    }
-    Ok((
-        Publisher::Redis(publisher.map_err(io::Error::other)?),
-        listening,
-    ))
+    let mut subscriber = client.get_async_pubsub().await.map_err(io::Error::other)?;
+    let subscribed = subscriber.subscribe(topic).await;
+    subscribed.map_err(io::Error::other)?;
+    let counted = Arc::clone(counted);
+    let listening = tokio::spawn(async move {
+        let mut messages = subscriber.into_on_message();
+        while messages.next().await.is_some() {
+            note(topic, &tell, &counted);
+        }
+    });
+    let publisher = Publisher::Redis(publisher.map_err(io::Error::other)?);
+    Ok((publisher, listening))
 }
 
 async fn nats_pair(
     engine: &Engine,
+    topic: &'static str,
     tell: UnboundedSender<Instant>,
     counted: &Arc<AtomicU64>,
 ) -> io::Result<Pair> {
@@ -142,19 +149,16 @@ async fn nats_pair(
             .map_err(io::Error::other)
     };
     let publisher = connect().await?;
-    let mut listening = Vec::new();
-    for topic in [TOPIC, NATS_ROOM] {
-        let client = connect().await?;
-        let mut messages = client.subscribe(topic).await.map_err(io::Error::other)?;
-        client.flush().await.map_err(io::Error::other)?;
-        let (tell, counted) = (tell.clone(), Arc::clone(counted));
-        listening.push(tokio::spawn(async move {
-            while messages.next().await.is_some() {
-                note(topic, &tell, &counted);
-            }
-            drop(client);
-        }));
-    }
+    let client = connect().await?;
+    let mut messages = client.subscribe(topic).await.map_err(io::Error::other)?;
+    client.flush().await.map_err(io::Error::other)?;
+    let counted = Arc::clone(counted);
+    let listening = tokio::spawn(async move {
+        while messages.next().await.is_some() {
+            note(topic, &tell, &counted);
+        }
+        drop(client);
+    });
     Ok((Publisher::Nats(publisher), listening))
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use bare::Bare;
 use engine::Engine;
-use nodes::{Nodes, ask, flood, last_delivery, listen, open};
+use nodes::{Nodes, ask, flood, last_delivery, last_delivery_of, listen, open, room};
 use wharf_bench::serve::runtime;
 use wharf_bench::siblings;
 
@@ -54,16 +54,35 @@ fn main() -> io::Result<()> {
     })
 }
 
-/// From one publish, said by a socket, to the last socket of the other node; beside it the round trip
-/// of the bus's client, and that of a socket that is echoed to, which is part of the way as well.
+/// From one publish to the last socket of the other node, beside the round trip of the bus's client:
+/// published by a handler, and said by a socket, whose way there and back is part of it then.
 async fn measure_way(engine: &Engine) -> io::Result<()> {
     for sockets in SOCKETS {
-        let bare = Bare::connect(engine).await?;
+        let bare = Bare::apart(engine).await?;
         let nodes = Nodes::start(engine).await?;
         let mut listening = listen(&nodes.far, sockets).await?;
-        // In turns of a few, so that drift hits both alike.
+        // In turns of a few, so that drift hits all alike.
+        let room = room(engine).await?;
+        let (mut alone, mut hub) = (Vec::new(), Vec::new());
+        for _ in 0..TIMED / 100 {
+            for _ in 0..100 {
+                alone.push(bare.round_trip().await?);
+            }
+            for _ in 0..100 {
+                hub.push(last_delivery_of(&room, &mut listening).await?);
+            }
+        }
+        let (hub, alone) = (median(&mut hub), median(&mut alone));
+        println!(
+            "a handler's publish to the last of {sockets} sockets on another node: p50 {:.0} µs, \
+             {:.2} × the client's own {:.0} µs",
+            micros(hub),
+            micros(hub) / micros(alone),
+            micros(alone),
+        );
+        // Its publisher is in the room, too, so that one more socket is written to.
         let mut socket = open(&nodes.near, "/echo").await?;
-        let (mut hub, mut alone, mut echoed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut alone, mut hub, mut echoed) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..TIMED / 100 {
             for _ in 0..100 {
                 let since = Instant::now();
@@ -80,8 +99,8 @@ async fn measure_way(engine: &Engine) -> io::Result<()> {
         let (hub, alone) = (median(&mut hub), median(&mut alone));
         let both = alone + median(&mut echoed);
         println!(
-            "publish to the last of {sockets} sockets on the other node: p50 {:.0} µs, \
-             {:.2} × the client's own {:.0} µs, {:.2} × that and an echo, {:.0} µs",
+            "  said by a socket: p50 {:.0} µs, {:.2} × the client's own {:.0} µs, \
+             {:.2} × that and an echo, {:.0} µs",
             micros(hub),
             micros(hub) / micros(alone),
             micros(alone),
@@ -98,7 +117,7 @@ async fn measure_flood(engine: &Engine) -> io::Result<()> {
     let (mut hub, mut alone) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
         let nodes = Nodes::start(engine).await?;
-        let bare = Bare::connect(engine).await?;
+        let bare = Bare::beside_the_hub(engine).await?;
         alone.push(bare.count(flood(&nodes.near, PUBLISHERS, FLOOD)).await?);
         drop(bare);
         let listening = listen(&nodes.far, 1).await?;

@@ -14,6 +14,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wharf_bench::load::{Door, Frame, FrameCounter, Kind, Wire, read_frame};
 use wharf_bench::process::ServerProcess;
+use wharf_hub::{Hub, Room};
+use wharf_nats::Nats;
+use wharf_redis::Redis;
 
 use super::engine::Engine;
 
@@ -52,6 +55,16 @@ pub(crate) fn start_node(engine: Option<&Engine>) -> io::Result<ServerProcess> {
     }
     args.extend(["--max-seconds".to_owned(), "300".to_owned()]);
     ServerProcess::start(&folder.join("node"), &args)
+}
+
+/// The room of `/hub`, on a node in this process.
+pub(crate) async fn room(engine: &Engine) -> io::Result<Room> {
+    let hub = match engine.scheme() {
+        "redis" => Redis::connect(&engine.url()).await.map(Hub::over),
+        _ => Nats::connect(&engine.url()).await.map(Hub::over),
+    };
+    let room = hub.and_then(|hub| hub.room("bench"));
+    room.map_err(io::Error::other)
 }
 
 pub(crate) async fn open(node: &ServerProcess, path: &str) -> io::Result<Wire> {
@@ -119,14 +132,7 @@ pub(crate) async fn last_delivery(
     publisher
         .write_all(frame.next_bytes(0, frame.sent_bytes()))
         .await?;
-    let mut last = since;
-    let mut missing = listening.sockets;
-    while missing > 0 {
-        let arrival = timeout(DELIVERY_DEADLINE, listening.arrivals.recv()).await;
-        let (at, frames) = arrival.ok().flatten().ok_or_else(lost)?;
-        missing = missing.saturating_sub(frames);
-        last = at;
-    }
+    let last = listening.last().await?;
     // Its own copy, which is not waited for.
     read_frame(&mut publisher).await?;
     listening.publisher = Some(publisher);
@@ -176,7 +182,31 @@ pub(crate) async fn count_during(
     })
 }
 
+/// The same from a handler's view: a hub in this process publishes, as the client alone does.
+pub(crate) async fn last_delivery_of(
+    room: &Room,
+    listening: &mut Listening,
+) -> io::Result<Duration> {
+    let since = Instant::now();
+    let published = room.publish("m".repeat(64)).await;
+    published.map_err(io::Error::other)?;
+    Ok(listening.last().await? - since)
+}
+
 impl Listening {
+    /// When the last of the sockets has a message.
+    async fn last(&mut self) -> io::Result<Instant> {
+        let mut missing = self.sockets;
+        loop {
+            let arrival = timeout(DELIVERY_DEADLINE, self.arrivals.recv()).await;
+            let (at, frames) = arrival.ok().flatten().ok_or_else(lost)?;
+            missing = missing.saturating_sub(frames);
+            if missing == 0 {
+                return Ok(at);
+            }
+        }
+    }
+
     /// Counts what arrives at the one socket of a node while a flood of so many messages runs. What
     /// never comes must have been told as a gap.
     pub(crate) async fn count(
