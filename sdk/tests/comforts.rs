@@ -2,16 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
-use futures::{SinkExt, StreamExt, TryStreamExt};
+use futures::{FutureExt, SinkExt, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 use wharf_sdk::{
-    App, Configure, DecodeErrors, Events, Message, Path, Query, Result, Route, Socket, Typed,
-    WebSocket, WebSocketExt, testing::TestHost,
+    App, Configure, DecodeErrors, Error, Events, Message, Path, Query, Result, Route, Socket,
+    Typed, WebSocket, WebSocketExt, testing::TestHost,
 };
 
 fn host(route: Route) -> TestHost {
@@ -281,6 +285,39 @@ async fn a_socket_that_is_handed_on_takes_along_what_is_not_read() {
     }
     client.close(1000, "").await;
     client.expect_end().await;
+}
+
+/// Another thread reads while the handler's turn lasts, which began with the first of several.
+#[tokio::test]
+async fn the_end_is_never_read_before_what_came_before_it() {
+    async fn texts(mut socket: Socket) -> Result<String> {
+        let first = socket.read().await?;
+        let elsewhere = thread::scope(|scope| {
+            let reading = scope.spawn(|| socket.read().now_or_never());
+            reading.join().unwrap()
+        });
+        let mut read = vec![first];
+        read.extend(elsewhere.transpose()?);
+        while read.last().is_some_and(Option::is_some) {
+            read.push(socket.read().await?);
+        }
+        let texts = read.iter().flatten().filter_map(Message::as_text);
+        Ok(texts.collect())
+    }
+    let (tell, mut heard) = mpsc::unbounded_channel();
+    let handler = move |socket: Socket| {
+        let tell = tell.clone();
+        async move {
+            tell.send(texts(socket).await?).unwrap();
+            Ok::<_, Error>(())
+        }
+    };
+    let mut client = host(Route::new("/", handler)).connect("/").await;
+    for text in ["1", "2", "3"] {
+        client.send_text(text).await;
+    }
+    client.close(1000, "").await;
+    assert_eq!(heard.recv().await.as_deref(), Some("123"));
 }
 
 #[tokio::test]

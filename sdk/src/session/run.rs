@@ -19,7 +19,7 @@ use crate::{
         batch,
         clock::now,
         end::SessionEnd,
-        engine::{Arrived, Inbound, InputRoom, Outbound, Outgoing, Stage},
+        engine::{Arrived, InputRoom, Outbound, Outgoing, Stage},
         handler::Handler,
         notifier::Notifier,
         seen::Direction,
@@ -220,7 +220,9 @@ impl<T: Transport> Session<T> {
         let mut cx = Context::from_waker(&waker);
         turn::begin(&self.shared);
         let result = catch(|| self.handler.poll(&self.shared, &mut cx));
-        self.take_back(turn::end());
+        if let Some(unread) = turn::end() {
+            self.shared.lock().engine.unread(unread);
+        }
         let result = match result {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => result,
@@ -235,14 +237,6 @@ impl<T: Transport> Session<T> {
         let failure = failure.filter(|error| error.kind() != ErrorKind::Closed);
         let mut state = self.shared.lock();
         state.engine.handle_handler_end(frame, failure, now);
-    }
-
-    /// Takes what the handler has not read in its turn.
-    fn take_back(&self, unread: Inbound) {
-        match unread.is_empty() {
-            true => batch::give_back(unread),
-            false => self.shared.lock().engine.unread(unread),
-        }
     }
 
     fn drop_handler(&mut self) {

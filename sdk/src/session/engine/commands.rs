@@ -48,22 +48,27 @@ impl Engine {
                 self.is_read_awaited = false;
                 Some(Some(item))
             }
+            // In the handler's turn, somebody else is before those that it has in hand.
+            None if self.is_in_hand => None,
             None if self.input_ended || self.has_drain_to_hear() => Some(None),
             None => None,
         }
     }
 
-    /// Everything that the handler could read at once, of which it reads one now.
+    /// Everything that the handler could read at once. It reads one now and has the others in hand until its
+    /// turn is over.
     pub(crate) fn read_all(&mut self) -> Inbound {
         if !self.inbound.is_empty() {
             self.is_at_work = true;
             self.is_read_awaited = false;
         }
+        self.is_in_hand = self.inbound.len() > 1;
         std::mem::take(&mut self.inbound)
     }
 
-    /// Takes back what was not read. Nobody else has read meanwhile.
+    /// Takes back what the handler had in hand and has not read. Nobody else has read meanwhile.
     pub(crate) fn unread(&mut self, mut unread: Inbound) {
+        self.is_in_hand = false;
         unread.append(&mut self.inbound);
         self.inbound = unread;
         if self.reader_gone {

@@ -52,6 +52,8 @@ pub(crate) struct Engine {
     pub(super) is_at_work: bool,
     /// The handler has found nothing to read, and waits.
     pub(super) is_read_awaited: bool,
+    /// The handler has messages in hand that come before whatever else there is to read.
+    pub(super) is_in_hand: bool,
     /// A drain ends the handler's input, and waits until it is through: it has something to say.
     pub(super) hears_drains: bool,
     /// When something last came from the peer.
@@ -96,6 +98,7 @@ impl Engine {
             ends_when_left: false,
             is_at_work: false,
             is_read_awaited: false,
+            is_in_hand: false,
             hears_drains: false,
             heard_at: Moment::START,
             data_at: Moment::START,

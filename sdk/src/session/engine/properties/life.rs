@@ -1,6 +1,7 @@
 //! A session as the loop around the engine lives it, without a transport, a task or a clock.
 
 use std::{
+    iter,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -158,6 +159,22 @@ impl Life {
             self.engine.handle_waiting_reader(|| now);
         }
         self.promises.read(read, &self.engine);
+        self.check();
+    }
+
+    /// The handler has a turn, in which it reads at most so many, and at least one.
+    pub(super) fn read_in_turn(&mut self, most: usize) {
+        if !self.promises.has_reader() {
+            return;
+        }
+        let mut in_hand = self.engine.read_all();
+        for item in iter::from_fn(|| in_hand.pop()).take(most) {
+            self.promises.read(Some(Some(item)), &self.engine);
+        }
+        if !in_hand.is_empty() {
+            assert!(self.engine.read().is_none(), "nobody else comes before it");
+        }
+        self.engine.unread(in_hand);
         self.check();
     }
 

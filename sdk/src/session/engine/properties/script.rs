@@ -140,7 +140,8 @@ impl Script {
     /// The handler does something.
     fn handle(&mut self, u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         match u.int_in_range(0..=31)? {
-            0..=15 => self.life.read(),
+            0..=11 => self.life.read(),
+            12..=15 => self.life.read_in_turn(u.int_in_range(1..=9)?),
             16..=28 => self.write(u)?,
             29 => self.life.close(frame(u)?),
             30 => {
