@@ -94,7 +94,9 @@ pub(super) fn read_along(
 ) -> Option<Result<Message>> {
     let along = |turn: &Turn| {
         // Nothing of it is left, or the engine would not be asked.
-        turn.ahead.take().map(batch::give_back);
+        if let Some(read) = turn.ahead.take() {
+            batch::give_back(read);
+        }
         let mut all = all();
         let first = all.pop();
         match all.is_empty() {
