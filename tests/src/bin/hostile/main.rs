@@ -7,9 +7,9 @@
 //!
 //! `--gate` is for machines that have other things to do. Attacks whose peers mostly wait go on at
 //! the same time, and honest clients only have to be served. Beside the others an echo may take three
-//! times as long as beside as busy a crowd that does nothing wrong, and a handshake three times as
-//! long as a whole crowd that comes a few at a time, if that is more than what they may take
-//! otherwise. All else is held to as ever.
+//! times as long as beside as busy a crowd that does nothing wrong, or as to let in a house full of
+//! those who come a few at a time; and a handshake three times as long as to let in all of them; if
+//! that is more than what they may take otherwise. All else is held to as ever.
 //! Linux only: what a process holds is read from `/proc`.
 
 #![allow(
@@ -113,6 +113,9 @@ fn attack(options: &Options) -> Option<bool> {
         let orderly = orderly_crowd(&options.driver);
         println!("an orderly crowd is let in within {orderly:.1?}");
         limits.handshake = limits.handshake.max(orderly * SLOWER_AT_MOST);
+        // An echo may come behind as many handshakes as the server has descriptors.
+        let full_house = orderly.mul_f64(attacks::FEW as f64 / attacks::CROWD as f64);
+        limits.echo = limits.echo.max(full_house * SLOWER_AT_MOST);
         let unlimited = Limits {
             echo: Duration::MAX,
             ..limits

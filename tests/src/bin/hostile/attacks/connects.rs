@@ -14,7 +14,7 @@ use tokio::{
 use crate::keep::{Held, Target, open};
 
 /// How many come at once.
-const CROWD: usize = 2_000;
+pub(crate) const CROWD: usize = 2_000;
 
 /// As many, who come a few at a time and each leave when they have a socket: how long that takes.
 pub(crate) async fn orderly_crowd(address: SocketAddr) -> Duration {

@@ -11,7 +11,7 @@ mod readers;
 
 use futures::future::LocalBoxFuture;
 
-pub(crate) use self::connects::orderly_crowd;
+pub(crate) use self::connects::{CROWD, orderly_crowd};
 use crate::{
     keep::{Held, Target},
     served::QUEUE_BYTES,
