@@ -66,7 +66,10 @@ fn prefix(request: &HttpRequest) -> &str {
 /// The URI as on the request line, less the prefix of the scopes around the app.
 fn unprefixed_uri(request: &HttpRequest) -> Option<Uri> {
     let segments = prefix(request).bytes().filter(|byte| *byte == b'/').count();
-    let uri: Uri = request.uri().to_string().parse().ok()?;
+    let uri: Uri = match (request.uri().authority(), request.uri().path_and_query()) {
+        (None, Some(path)) => path.as_str().parse().ok()?,
+        _ => request.uri().to_string().parse().ok()?,
+    };
     UpgradeRequest::unprefixed(&uri, segments)
 }
 

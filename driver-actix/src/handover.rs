@@ -69,7 +69,10 @@ impl MessageBody for HandoverBody {
             let early = std::mem::take(&mut this.early).freeze();
             match link {
                 Link::Plain(stream) => {
-                    let session = Connection::tcp(stream).with_early(early);
+                    // The worker has prepared it.
+                    let session = Connection::new(stream)
+                        .with_early(early)
+                        .with_abort(|stream| drop(stream.set_zero_linger()));
                     let session = transport::session(session, upgrade);
                     actix_rt::spawn(session.map(|_| drop(seat)));
                 }
