@@ -25,30 +25,30 @@ use crate::{
 /// The futures that carry one are written out and not `async`: a handler's future is as large as
 /// the largest of what it awaits, and sessions wait with it.
 #[derive(Debug, Default)]
-pub(super) struct Unsent {
-    message: Option<Message>,
+pub(super) enum Unsent {
+    /// It is in the queue, or there was none.
+    #[default]
+    None,
+    New(Message),
     /// Boxed, since mostly there is room.
-    ticket: Option<Box<Ticket>>,
+    Waiting(Box<(Message, Ticket)>),
 }
 
 impl Unsent {
     #[inline]
     pub(super) fn new(message: Message) -> Self {
-        Self {
-            message: Some(message),
-            ticket: None,
-        }
+        Self::New(message)
     }
 
     /// Takes this one behind what it took before, which has been sent.
     pub(super) fn put(&mut self, message: Message) {
-        self.message = Some(message);
+        *self = Self::New(message);
     }
 
     /// Whether it has tried, and waits in the line.
     #[inline]
     pub(super) fn is_waiting(&self) -> bool {
-        self.ticket.is_some()
+        matches!(self, Self::Waiting(_))
     }
 
     /// Queues the message, or waits for room. The policy is the message's own, in place of the
@@ -60,8 +60,10 @@ impl Unsent {
         policy: Option<SlowClient>,
         cx: &Context<'_>,
     ) -> Poll<Result<()>> {
-        let Some(message) = self.message.take() else {
-            return Poll::Ready(Ok(()));
+        let (message, mut ticket) = match std::mem::take(self) {
+            Self::None => return Poll::Ready(Ok(())),
+            Self::New(message) => (message, None),
+            Self::Waiting(waiting) => (waiting.0, Some(waiting.1)),
         };
         let message = match self.ticket {
             // As nearly always: nobody waits, and there is room.
@@ -85,7 +87,6 @@ impl Unsent {
         cx: &Context<'_>,
     ) -> Poll<Result<()>> {
         let mut state = shared.lock();
-        let mut ticket = self.ticket.take().map(|ticket| *ticket);
         let admission = state.write_in_turn(message, policy, &mut ticket, cx.waker());
         let next = state.call_writer();
         drop(state);
@@ -93,8 +94,10 @@ impl Unsent {
             next.wake();
         }
         if let Ok(Admission::Wait(message)) = admission {
-            self.message = Some(message);
-            self.ticket = ticket.map(Box::new);
+            *self = match ticket {
+                Some(ticket) => Self::Waiting(Box::new((message, ticket))),
+                None => Self::New(message),
+            };
             return Poll::Pending;
         }
         // A refusal may have begun the end.
@@ -105,8 +108,9 @@ impl Unsent {
     /// Gives up its place, for it may be dropped.
     #[inline]
     pub(super) fn give_up(&mut self, shared: &Shared) {
-        if let Some(ticket) = self.ticket.take() {
-            line::give_up(shared, Line::Room, *ticket);
+        if let Self::Waiting(waiting) = self {
+            line::give_up(shared, Line::Room, waiting.1);
+            *self = Self::None;
         }
     }
 }
