@@ -172,7 +172,9 @@ impl AppBuilder {
             routes: self.routes,
             groups: self.groups,
         };
-        add_group(whole, "", None, &Common::default(), &mut |route| {
+        let registry = Arc::new(Registry::default());
+        let outer = Common::default();
+        add_group(whole, "", None, &outer, &registry, &mut |route| {
             let provided = Provided {
                 state: &self.state,
                 params: &parameters(&route.pattern),
@@ -196,7 +198,7 @@ impl AppBuilder {
                 caps: self.caps,
                 is_debug: self.is_debug,
                 is_tls: self.is_tls,
-                registry: Arc::new(Registry::default()),
+                registry,
                 beyond_caps: Arc::new(Semaphore::new(TOLD_BEYOND_CAPS)),
             }),
         })
@@ -224,6 +226,7 @@ fn add_group(
     outer_prefix: &str,
     outer_group: Option<&str>,
     outer: &Common,
+    registry: &Arc<Registry>,
     add: &mut impl FnMut(RouteEntry) -> Result<()>,
 ) -> Result<()> {
     let has_form =
@@ -242,15 +245,21 @@ fn add_group(
     };
     let common = group.common.within(outer);
     for route in group.routes {
-        add(entry(route, &prefix, name, &common)?)?;
+        add(entry(route, &prefix, name, &common, registry)?)?;
     }
     for inner in group.groups {
-        add_group(inner, &prefix, name, &common, add)?;
+        add_group(inner, &prefix, name, &common, registry, add)?;
     }
     Ok(())
 }
 
-fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Result<RouteEntry> {
+fn entry(
+    route: Route,
+    prefix: &str,
+    group: Option<&str>,
+    outer: &Common,
+    registry: &Arc<Registry>,
+) -> Result<RouteEntry> {
     let pattern = format!("{prefix}{}", route.pattern);
     let common = route.common.within(outer);
     let limits = common.policy.resolve(&pattern)?;
@@ -279,7 +288,10 @@ fn entry(route: Route, prefix: &str, group: Option<&str>, outer: &Common) -> Res
     }
     let pattern: Arc<str> = pattern.into();
     Ok(RouteEntry {
-        count: Arc::new(RouteCount::new(limits.max_connections)),
+        count: Arc::new(RouteCount::new(
+            Arc::clone(registry),
+            limits.max_connections,
+        )),
         limits: Arc::new(limits),
         ways: Ways::new(Arc::clone(&pattern)),
         pattern,

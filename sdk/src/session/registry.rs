@@ -228,53 +228,10 @@ impl Registry {
         *self.is_draining.borrow()
     }
 
-    /// Takes a place for a connection, or says why there is none.
-    pub(crate) fn admit(
-        self: &Arc<Self>,
-        caps: Caps,
-        route: &Arc<RouteCount>,
-        peer: Option<IpAddr>,
-    ) -> Result<Slot, Error> {
-        if self.is_draining() {
-            return Err(unavailable(
-                "WHARF_SHUTTING_DOWN",
-                "the server is shutting down",
-            ));
-        }
-        let full = || unavailable("WHARF_FULL", "too many connections; try again later");
-        // Built up step by step, so that a refusal gives back what was taken before it.
-        let mut slot = Slot {
-            registry: Arc::clone(self),
-            route: None,
-            peer: None,
-        };
-        if self.live.fetch_add(1, Ordering::AcqRel) >= caps.app.unwrap_or(usize::MAX) {
-            return Err(full());
-        }
-        let taken = route.live.fetch_add(1, Ordering::AcqRel);
-        slot.route = Some(Arc::clone(route));
-        if taken >= route.cap.unwrap_or(usize::MAX) {
-            return Err(full());
-        }
-        if peer.is_none() && caps.peer.is_some() {
-            static WARNED: Once = Once::new();
-            WARNED.call_once(|| {
-                tracing::warn!(
-                    "max_connections_per_peer limits nothing: the server does not tell its peers' \
-                     addresses; on axum, serve with into_make_service_with_connect_info"
-                );
-            });
-        }
-        if let (Some(peer), Some(cap)) = (peer, caps.peer) {
-            let mut peers = lock(&self.peers);
-            let count = peers.entry(peer).or_default();
-            if *count >= cap {
-                return Err(full());
-            }
-            *count += 1;
-            slot.peer = Some(Box::new(peer));
-        }
-        Ok(slot)
+    /// Counts a connection out.
+    fn leave(&self) {
+        self.live.fetch_sub(1, Ordering::AcqRel);
+        self.ended.notify_waiters();
     }
 
     pub(super) fn enroll(&self, shared: &Arc<Shared>) {
@@ -474,8 +431,10 @@ fn jitter(salt: u32) -> f64 {
 }
 
 /// A route's own count.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RouteCount {
+    /// Where the route's connections are counted with those of all others.
+    app: Arc<Registry>,
     live: AtomicUsize,
     cap: Option<usize>,
     /// Places that were taken by principal, where the route bounds them.
@@ -483,12 +442,57 @@ pub(crate) struct RouteCount {
 }
 
 impl RouteCount {
-    pub(crate) fn new(cap: Option<usize>) -> Self {
+    pub(crate) fn new(app: Arc<Registry>, cap: Option<usize>) -> Self {
         Self {
+            app,
             live: AtomicUsize::new(0),
             cap,
             principals: Mutex::default(),
         }
+    }
+
+    /// Takes a place for a connection in every count, or says why there is none.
+    pub(crate) fn admit(self: &Arc<Self>, caps: Caps, peer: Option<IpAddr>) -> Result<Slot, Error> {
+        let app = &*self.app;
+        if app.is_draining() {
+            return Err(unavailable(
+                "WHARF_SHUTTING_DOWN",
+                "the server is shutting down",
+            ));
+        }
+        let full = || unavailable("WHARF_FULL", "too many connections; try again later");
+        if app.live.fetch_add(1, Ordering::AcqRel) >= caps.app.unwrap_or(usize::MAX) {
+            app.leave();
+            return Err(full());
+        }
+        let taken = self.live.fetch_add(1, Ordering::AcqRel);
+        // From here on, a refusal gives back what was taken before it.
+        let mut slot = Slot {
+            route: Arc::clone(self),
+            peer: None,
+        };
+        if taken >= self.cap.unwrap_or(usize::MAX) {
+            return Err(full());
+        }
+        if peer.is_none() && caps.peer.is_some() {
+            static WARNED: Once = Once::new();
+            WARNED.call_once(|| {
+                tracing::warn!(
+                    "max_connections_per_peer limits nothing: the server does not tell its peers' \
+                     addresses; on axum, serve with into_make_service_with_connect_info"
+                );
+            });
+        }
+        if let (Some(peer), Some(cap)) = (peer, caps.peer) {
+            let mut peers = lock(&app.peers);
+            let count = peers.entry(peer).or_default();
+            if *count >= cap {
+                return Err(full());
+            }
+            *count += 1;
+            slot.peer = Some(Box::new(peer));
+        }
+        Ok(slot)
     }
 
     /// Takes a place for a principal, or says why there is none.
@@ -538,19 +542,17 @@ impl Drop for PrincipalSlot {
 
 /// A connection's place in every count; dropped, it is given back.
 pub(crate) struct Slot {
-    registry: Arc<Registry>,
-    route: Option<Arc<RouteCount>>,
+    route: Arc<RouteCount>,
     /// Boxed, since most apps do not count peers.
     peer: Option<Box<IpAddr>>,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some(route) = &self.route {
-            route.live.fetch_sub(1, Ordering::AcqRel);
-        }
+        let RouteCount { app, live, .. } = &*self.route;
+        live.fetch_sub(1, Ordering::AcqRel);
         if let Some(peer) = &self.peer {
-            let mut peers = lock(&self.registry.peers);
+            let mut peers = lock(&app.peers);
             if let Some(count) = peers.get_mut(peer) {
                 *count -= 1;
                 if *count == 0 {
@@ -558,8 +560,7 @@ impl Drop for Slot {
                 }
             }
         }
-        self.registry.live.fetch_sub(1, Ordering::AcqRel);
-        self.registry.ended.notify_waiters();
+        app.leave();
     }
 }
 

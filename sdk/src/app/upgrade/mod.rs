@@ -294,7 +294,7 @@ fn find(app: &AppInner, context: &mut Context) -> Result<Arc<RouteEntry>> {
 /// Finds a place in the caps.
 fn admit(app: &AppInner, context: &Context, route: &RouteEntry) -> Result<Slot> {
     let peer = context.peer().map(|peer| peer.ip().to_canonical());
-    let slot = app.registry.admit(app.caps, &route.count, peer);
+    let slot = route.count.admit(app.caps, peer);
     slot.map_err(|error| error.in_phase(Phase::Handshake))
 }
 
