@@ -5,6 +5,8 @@
 //!
 //! This floor stands on `message/`, `policy/` and `wire/`.
 
+mod alarm;
+mod alarms;
 mod around;
 mod batch;
 mod bell;
@@ -18,6 +20,7 @@ mod handler;
 mod hooks;
 mod info;
 mod line;
+mod moment;
 mod notifier;
 mod registry;
 mod run;

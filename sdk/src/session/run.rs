@@ -9,18 +9,20 @@ use std::{
 };
 
 use futures::task::waker_ref;
-use tokio::{task::unconstrained, time::Sleep};
+use tokio::task::unconstrained;
 
 use crate::{
     message::{
         CloseCode, CloseFrame, CloseOutcome, Error, ErrorKind, Message, Phase, Result, catch,
     },
     session::{
+        alarm::Alarm,
         batch,
         clock::now,
         end::SessionEnd,
         engine::{Arrived, InputRoom, Outbound, Outgoing, Stage},
         handler::Handler,
+        moment::Moment,
         notifier::Notifier,
         seen::Direction,
         shared::{NativeRequest, Shared},
@@ -48,8 +50,6 @@ pub struct Session<T: Transport> {
     shared: Arc<Shared>,
     transport: Option<T>,
     handler: Handler,
-    /// It may fire early: deadlines mostly move on, and are not worth a reset.
-    sleep: Option<Pin<Box<Sleep>>>,
     alarm: Alarm,
     /// The last `poll_recv` was not `Pending`, so nothing will wake the task for input.
     input_unpolled: bool,
@@ -60,17 +60,6 @@ pub struct Session<T: Transport> {
     /// Taken from the queue, and not by the transport yet.
     in_hand: Outbound,
     notifier: Notifier,
-}
-
-/// Whether a timer may be due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Alarm {
-    /// Perhaps: the state has to be looked at.
-    Rings,
-    /// When `sleep` says so, at the earliest.
-    Set,
-    /// No timer is set.
-    Off,
 }
 
 /// What a session may still do before it yields.
@@ -115,8 +104,7 @@ impl<T: Transport> Session<T> {
             shared,
             transport: Some(transport),
             handler,
-            sleep: None,
-            alarm: Alarm::Rings,
+            alarm: Alarm::ringing(),
             input_unpolled: false,
             holds_large: false,
         }
@@ -125,10 +113,11 @@ impl<T: Transport> Session<T> {
     /// Takes in what arrived and what time brought, and hears what others did.
     fn input(&mut self, cx: &mut Context<'_>, now: Instant, is_touched: bool, turn: &mut Turn) {
         let mut batch = Arrived::in_list(batch::lend());
+        let moment = Moment::of(now);
         let mut has_news = is_touched;
         loop {
             let end = self.receive(cx, &mut batch, turn);
-            let may_be_due = self.may_be_due(now);
+            let may_be_due = self.alarm.rings(moment);
             has_news |= !batch.is_empty() || end.is_some() || may_be_due;
             if !has_news {
                 break;
@@ -152,7 +141,7 @@ impl<T: Transport> Session<T> {
                 continue;
             }
             // A deadline that has only now been set, and has passed, rings at the end of this round.
-            if may_be_due && engine.poll_timeout().is_some_and(|at| at <= now) {
+            if may_be_due && engine.poll_deadline() <= moment {
                 let transport = self.transport.as_ref();
                 let unfinished = transport.map_or_else(Unfinished::default, Transport::unfinished);
                 engine.handle_time(unfinished, now);
@@ -306,7 +295,7 @@ impl<T: Transport> Session<T> {
             wants_input: self.room.messages > 0 && self.transport.is_some(),
             wants_output: sent.is_unfinished && self.transport.is_some(),
             wants_rest: state.engine.wants_rest(),
-            deadline: state.engine.poll_timeout(),
+            deadline: state.engine.poll_deadline(),
         };
         self.notifier.tell(&self.shared, state);
         if let Some(transport) = dropped {
@@ -390,44 +379,6 @@ impl<T: Transport> Session<T> {
         self.shared.let_go();
         outcome
     }
-
-    fn may_be_due(&self, now: Instant) -> bool {
-        match (self.alarm, &self.sleep) {
-            (Alarm::Rings, _) => true,
-            (Alarm::Set, Some(sleep)) => sleep.deadline().into_std() <= now,
-            (Alarm::Set, None) | (Alarm::Off, _) => false,
-        }
-    }
-
-    /// Sleeps until the deadline; `true` if it has passed already.
-    fn sleep(&mut self, deadline: Option<Instant>, now: Instant) -> bool {
-        let Some(deadline) = deadline else {
-            self.alarm = Alarm::Off;
-            return false;
-        };
-        let deadline = tokio::time::Instant::from_std(deadline);
-        match &mut self.sleep {
-            Some(sleep) if self.alarm == Alarm::Set && sleep.deadline() <= deadline => {
-                if sleep.deadline().into_std() > now {
-                    // It cannot have fired when this round began, and when it does it wakes us.
-                    return false;
-                }
-            }
-            Some(sleep) => sleep.as_mut().reset(deadline),
-            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline))),
-        }
-        // By the handler's waker, which wakes this session in whatever task it is: a turn of the
-        // handler's for nothing costs less than to remember another waker.
-        let waker = waker_ref(&self.shared);
-        let mut cx = Context::from_waker(&waker);
-        // Outside of the task's budget: without any left, the timer would not be set.
-        let fired = self.sleep.as_mut().is_some_and(|sleep| {
-            let sleep = pin!(unconstrained(sleep.as_mut()));
-            sleep.poll(&mut cx).is_ready()
-        });
-        self.alarm = if fired { Alarm::Rings } else { Alarm::Set };
-        fired
-    }
 }
 
 /// What a session does after a round.
@@ -437,7 +388,7 @@ struct NextStep {
     /// The engine has memory to give back.
     wants_rest: bool,
     /// When a timer is due.
-    deadline: Option<Instant>,
+    deadline: Moment,
 }
 
 impl<T: Transport + Unpin> Future for Session<T> {
@@ -469,7 +420,7 @@ impl<T: Transport + Unpin> Future for Session<T> {
             wants_rest = next.wants_rest;
             is_at_rest = !((next.wants_input && this.input_unpolled)
                 || next.wants_output
-                || this.sleep(next.deadline, now)
+                || this.alarm.set(next.deadline, Moment::of(now), &this.shared)
                 || !this.shared.bell.leave());
             if is_at_rest {
                 break;
@@ -491,6 +442,7 @@ impl<T: Transport + Unpin> Future for Session<T> {
 /// A session whose task is dropped has ended too.
 impl<T: Transport> Drop for Session<T> {
     fn drop(&mut self) {
+        self.alarm.stop(&self.shared);
         if self.notifier.is_done() {
             return;
         }

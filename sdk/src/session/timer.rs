@@ -1,6 +1,8 @@
 //! Deadlines by name.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use super::moment::Moment;
 
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,47 +50,56 @@ const COMMON: usize = 2;
 /// One optional deadline for each [`Timer`].
 #[derive(Debug)]
 pub(crate) struct TimerTable {
-    /// When the session began: what [`Moment`]s are counted from.
-    start: Instant,
+    /// When the session began.
+    start: Moment,
     common: [Moment; COMMON],
     /// Made when the first of them is set.
-    others: Option<Box<[Moment; COUNT - COMMON]>>,
+    others: Option<Box<Others>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Others {
+    deadlines: [Moment; COUNT - COMMON],
     /// The earliest of them: asked for every turn, while they change far more rarely.
     next: Moment,
 }
 
-/// A point in a session's time, in nanoseconds since it began: half the room of an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(u64);
+impl Others {
+    const UNUSED: Self = Self {
+        deadlines: [Moment::NEVER; _],
+        next: Moment::NEVER,
+    };
 
-impl Moment {
-    /// When the session begins.
-    pub(crate) const START: Self = Self(0);
-
-    /// The deadline of a timer that is not set.
-    const NEVER: Self = Self(u64::MAX);
-
-    /// The last that can be counted, five centuries behind the start. Later ones are this one.
-    const LAST: Self = Self(u64::MAX - 1);
+    fn put(&mut self, at: usize, deadline: Moment) {
+        let before = std::mem::replace(&mut self.deadlines[at], deadline);
+        if deadline <= self.next {
+            self.next = deadline;
+        } else if before == self.next {
+            self.next = self.deadlines.into_iter().fold(Moment::NEVER, Moment::min);
+        }
+    }
 }
 
 impl TimerTable {
     pub(crate) fn new(start: Instant) -> Self {
+        Self::since(Moment::of(start))
+    }
+
+    fn since(start: Moment) -> Self {
         Self {
             start,
             common: [Moment::NEVER; COMMON],
             others: None,
-            next: Moment::NEVER,
         }
     }
 
     /// When the session began.
     pub(crate) fn start(&self) -> Instant {
-        self.start
+        self.start.instant()
     }
 
     pub(crate) fn set(&mut self, timer: Timer, deadline: Instant) {
-        self.put(timer, self.moment(deadline));
+        self.put(timer, Moment::of(deadline));
     }
 
     pub(crate) fn stop(&mut self, timer: Timer) {
@@ -98,52 +109,42 @@ impl TimerTable {
     }
 
     pub(crate) fn stop_all(&mut self) {
-        *self = Self::new(self.start);
+        *self = Self::since(self.start);
     }
 
     /// Gives memory back where only common timers are set.
     pub(crate) fn shrink(&mut self) {
-        let is_unused = |others: &mut Box<[Moment; _]>| **others == [Moment::NEVER; _];
-        self.others.take_if(is_unused);
+        self.others.take_if(|others| **others == Others::UNUSED);
     }
 
     pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
-        self.deadline_at(self.place(timer))
+        let deadline = self.place(timer);
+        deadline.comes().then(|| deadline.instant())
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
         self.place(timer) != Moment::NEVER
     }
 
-    /// The earliest deadline.
+    /// The earliest deadline; [`Moment::NEVER`] if there is none that comes.
     #[inline]
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.deadline_at(self.next)
+    pub(crate) fn next(&self) -> Moment {
+        let [first, second] = self.common;
+        let next = match &self.others {
+            Some(others) => first.min(second).min(others.next),
+            None => first.min(second),
+        };
+        // One that never comes must not be told as due either: whoever asks would never sleep.
+        if next.comes() { next } else { Moment::NEVER }
     }
 
     /// Stops and returns a timer whose deadline has passed.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Timer> {
-        // A deadline later than can be counted never comes: it would be set and due again for ever.
-        let now = self.moment(now);
-        let due = |timer: &Timer| self.place(*timer) <= now && self.place(*timer) < Moment::LAST;
+        let now = Moment::of(now);
+        let due = |timer: &Timer| self.place(*timer) <= now && self.place(*timer).comes();
         let timer = ALL.into_iter().find(due)?;
         self.stop(timer);
         Some(timer)
-    }
-
-    /// An instant in the session's time.
-    #[inline]
-    pub(crate) fn moment(&self, at: Instant) -> Moment {
-        let since = at.saturating_duration_since(self.start);
-        let seconds = since.as_secs().saturating_mul(1_000_000_000);
-        let nanos = seconds.saturating_add(u64::from(since.subsec_nanos()));
-        Moment(nanos).min(Moment::LAST)
-    }
-
-    /// The other way round.
-    #[inline]
-    pub(crate) fn instant(&self, moment: Moment) -> Instant {
-        self.start + Duration::from_nanos(moment.0)
     }
 
     #[inline]
@@ -152,7 +153,7 @@ impl TimerTable {
         match self.common.get(at) {
             Some(deadline) => *deadline,
             None => match &self.others {
-                Some(others) => others[at - COMMON],
+                Some(others) => others.deadlines[at - COMMON],
                 None => Moment::NEVER,
             },
         }
@@ -160,36 +161,21 @@ impl TimerTable {
 
     fn put(&mut self, timer: Timer, deadline: Moment) {
         let at = timer as usize;
-        let before = self.place(timer);
         match self.common.get_mut(at) {
             Some(place) => *place = deadline,
             None => {
                 let others = &mut self.others;
-                let others = others.get_or_insert_with(|| Box::new([Moment::NEVER; _]));
-                others[at - COMMON] = deadline;
+                let others = others.get_or_insert_with(|| Box::new(Others::UNUSED));
+                others.put(at - COMMON, deadline);
             }
         }
-        if deadline <= self.next {
-            self.next = deadline;
-        } else if before == self.next {
-            self.next = self.earliest();
-        }
-    }
-
-    fn earliest(&self) -> Moment {
-        let others = self.others.as_deref().into_iter().flatten();
-        let all = self.common.iter().chain(others);
-        all.copied().min().unwrap_or(Moment::NEVER)
-    }
-
-    fn deadline_at(&self, moment: Moment) -> Option<Instant> {
-        // One that never comes must not be told as due either: whoever asks would never sleep.
-        (moment < Moment::LAST).then(|| self.instant(moment))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -200,11 +186,11 @@ mod tests {
         table.set(Timer::Heartbeat, now);
         table.set(Timer::Close, now);
         table.set(Timer::Idle, later);
-        assert_eq!(table.next(), Some(now));
+        assert_eq!(table.next(), Moment::of(now));
         assert_eq!(table.expire(now), Some(Timer::Close));
         assert_eq!(table.expire(now), Some(Timer::Heartbeat));
         assert_eq!(table.expire(now), None);
-        assert_eq!(table.next(), Some(later));
+        assert_eq!(table.next(), Moment::of(later));
     }
 
     #[test]
@@ -214,7 +200,11 @@ mod tests {
         let mut table = TimerTable::new(start);
         table.set(Timer::Heartbeat, start + centuries);
         assert_eq!(table.expire(start + centuries), None);
-        assert_eq!(table.next(), None, "whoever asks would never sleep");
+        assert_eq!(
+            table.next(),
+            Moment::NEVER,
+            "whoever asks would never sleep"
+        );
         table.set(Timer::Heartbeat, start + Duration::from_secs(1));
         assert_eq!(table.expire(start + centuries), Some(Timer::Heartbeat));
     }
@@ -231,7 +221,7 @@ mod tests {
         assert!(table.others.is_some());
         table.shrink();
         assert!(table.others.is_none() && table.is_set(Timer::Pong));
-        assert_eq!(table.next(), Some(now));
+        assert_eq!(table.next(), Moment::of(now));
     }
 
     #[test]

@@ -21,3 +21,15 @@ pub struct Counts {
     /// Messages that the slow-client policy dropped or replaced by a later one of their key.
     pub messages_dropped: u64,
 }
+
+/// The part of it that is counted as it happens: what is dropped is counted where few sessions need
+/// room for it.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) messages_in: u64,
+    pub(super) bytes_in: u64,
+    pub(super) messages_out: u64,
+    pub(super) bytes_out: u64,
+    pub(super) wire_bytes_in: u64,
+    pub(super) wire_bytes_out: u64,
+}

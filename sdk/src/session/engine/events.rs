@@ -7,7 +7,7 @@ use super::{
     progress::has_advanced,
     state::{Engine, PROGRESS_BYTES},
 };
-use crate::session::timer::{Moment, Timer};
+use crate::session::{moment::Moment, timer::Timer};
 use crate::{
     message::{CloseCode, CloseFrame, Error, ErrorKind, Initiator, Message, Phase},
     policy::RatePolicy,
@@ -20,7 +20,7 @@ const MAX_REPORTED: usize = 64;
 impl Engine {
     /// Messages came.
     pub(crate) fn handle_messages(&mut self, arrived: &mut Arrived, now: Instant) {
-        let heard_at = self.timers.moment(now);
+        let heard_at = Moment::of(now);
         let (messages, has_control) = arrived.take();
         if !has_control && self.admits_all(messages, now) {
             // As nearly always: they are counted together, and the list changes hands as it is.
@@ -150,7 +150,7 @@ impl Engine {
                 Timer::Idle => self.idle(unfinished, now),
                 Timer::Rate => {
                     if let Some(message) = self.take_stalled() {
-                        self.admit(message, self.timers.moment(now), now);
+                        self.admit(message, Moment::of(now), now);
                     }
                 }
                 Timer::FirstMessage => self.expire(
@@ -378,7 +378,7 @@ impl Engine {
             return;
         };
         // As with the heartbeat, data does not move the deadline.
-        let idle_at = self.timers.instant(self.data_at) + idle;
+        let idle_at = self.data_at.instant() + idle;
         if idle_at > now {
             // What is under way now began after it.
             self.mark(|rare| &mut rare.idle_mark, Unfinished::default());

@@ -1,24 +1,35 @@
 //! The ping that is out, if one is.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
-use crate::session::timer::Moment;
+use crate::session::moment::Moment;
 
 #[derive(Debug, Default)]
 pub(super) struct Heartbeat {
     /// Counts pings, so that no two in a row carry the same payload.
-    serial: u32,
+    serial: u16,
     /// A ping waits to be sent. It has a place of its own: nothing pushes it out.
     pub(super) is_due: bool,
-    /// The ping whose pong is waited for.
-    pub(super) ping: Ping,
-    /// In microseconds; more than an hour is as long as any.
-    round_trip: Option<u32>,
+    /// The ping whose pong is waited for, and what [`Ping`] has to say of where it is.
+    way: Way,
+    mark: u64,
+    /// In microseconds; more than an hour is as long as any, and less than one as short.
+    round_trip: Option<NonZeroU32>,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ping {
+/// How far a ping has come.
+#[derive(Debug, Default, Clone, Copy)]
+enum Way {
     #[default]
+    None,
+    Unsent,
+    Leaving,
+    Sent,
+}
+
+/// The ping whose pong is waited for. Kept in less room than this takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ping {
     None,
     /// Not handed to the transport yet.
     Unsent,
@@ -29,14 +40,33 @@ pub(super) enum Ping {
 }
 
 impl Heartbeat {
+    #[inline]
+    pub(super) fn ping(&self) -> Ping {
+        match self.way {
+            Way::None => Ping::None,
+            Way::Unsent => Ping::Unsent,
+            Way::Leaving => Ping::Leaving(self.mark),
+            Way::Sent => Ping::SentAt(Moment::from_nanos(self.mark)),
+        }
+    }
+
+    pub(super) fn set_ping(&mut self, ping: Ping) {
+        (self.way, self.mark) = match ping {
+            Ping::None => (Way::None, 0),
+            Ping::Unsent => (Way::Unsent, 0),
+            Ping::Leaving(end) => (Way::Leaving, end),
+            Ping::SentAt(moment) => (Way::Sent, moment.nanos()),
+        };
+    }
+
     pub(super) fn round_trip(&self) -> Option<Duration> {
-        let micros = u64::from(self.round_trip?);
-        Some(Duration::from_micros(micros))
+        let micros = self.round_trip?.get();
+        Some(Duration::from_micros(micros.into()))
     }
 
     pub(super) fn set_round_trip(&mut self, round_trip: Duration) {
-        let micros = u32::try_from(round_trip.as_micros());
-        self.round_trip = Some(micros.unwrap_or(u32::MAX));
+        let micros = u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX);
+        self.round_trip = Some(NonZeroU32::new(micros).unwrap_or(NonZeroU32::MIN));
     }
 
     /// Another ping is to be sent.

@@ -9,7 +9,7 @@ use super::{
     progress::{has_advanced, has_grown},
     state::Engine,
 };
-use crate::session::timer::Timer;
+use crate::session::{moment::Moment, timer::Timer};
 use crate::{
     message::{Error, ErrorKind, Initiator, Message, Phase},
     wire::{Unfinished, server_frame_bytes},
@@ -22,7 +22,7 @@ impl Engine {
     /// Starts the silence over, where no ping is out. Messages do not move the deadline; when it
     /// passes, the last one tells whether there was silence.
     pub(super) fn await_silence(&mut self, now: Instant) {
-        if self.heartbeat.ping == Ping::None
+        if self.heartbeat.ping() == Ping::None
             && !self.end.has_begun()
             && let Some(interval) = self.limits.heartbeat_interval
         {
@@ -35,7 +35,7 @@ impl Engine {
         let Some(interval) = self.limits.heartbeat_interval else {
             return;
         };
-        let silent_at = self.timers.instant(self.heard_at) + interval;
+        let silent_at = self.heard_at.instant() + interval;
         if silent_at > now {
             // What is under way now began, or at least went on, after it.
             self.mark(|rare| &mut rare.silence_mark, Unfinished::default());
@@ -52,7 +52,7 @@ impl Engine {
             // The ping still finds out whether there is a peer.
             return self.await_silence(now);
         }
-        self.heartbeat.ping = Ping::Unsent;
+        self.heartbeat.set_ping(Ping::Unsent);
     }
 
     /// Our ping, ahead of everything else that waits.
@@ -61,20 +61,20 @@ impl Engine {
             return None;
         }
         let payload = Bytes::copy_from_slice(&self.heartbeat.payload());
-        if self.heartbeat.ping == Ping::Unsent {
+        if self.heartbeat.ping() == Ping::Unsent {
             let before = self.counts.wire_bytes_out + self.unsent_bytes as u64;
             let end = before + PING_BYTES;
-            self.heartbeat.ping = Ping::Leaving(end);
+            self.heartbeat.set_ping(Ping::Leaving(end));
         }
         Some(Message::Ping(payload))
     }
 
     /// Starts the pong clock once the ping has left.
     pub(super) fn note_flushed_ping(&mut self, now: Instant) {
-        if let Ping::Leaving(end) = self.heartbeat.ping
+        if let Ping::Leaving(end) = self.heartbeat.ping()
             && (self.counts.wire_bytes_out >= end || self.unsent_bytes == 0)
         {
-            self.heartbeat.ping = Ping::SentAt(self.timers.moment(now));
+            self.heartbeat.set_ping(Ping::SentAt(Moment::of(now)));
             self.timers
                 .set(Timer::Pong, now + self.limits.heartbeat_timeout);
         }
@@ -84,17 +84,16 @@ impl Engine {
         if payload != self.heartbeat.payload() {
             return;
         }
-        match self.heartbeat.ping {
+        match self.heartbeat.ping() {
             Ping::None => return,
             // It left with the first bytes of a buffer that is not empty yet.
             Ping::Unsent | Ping::Leaving(_) => {}
             Ping::SentAt(sent) => {
-                let sent = self.timers.instant(sent);
-                let round_trip = now.saturating_duration_since(sent);
+                let round_trip = now.saturating_duration_since(sent.instant());
                 self.heartbeat.set_round_trip(round_trip);
             }
         }
-        self.heartbeat.ping = Ping::None;
+        self.heartbeat.set_ping(Ping::None);
         self.timers.stop(Timer::Pong);
         self.await_silence(now);
     }
@@ -104,7 +103,7 @@ impl Engine {
         let mark = self.mark(|rare| &mut rare.silence_mark, unfinished);
         // A message that has been under way since the ping keeps its pong back; behind one that is
         // complete there was room.
-        let is_behind = match self.heartbeat.ping {
+        let is_behind = match self.heartbeat.ping() {
             Ping::SentAt(sent) => self.data_at <= sent,
             Ping::None | Ping::Unsent | Ping::Leaving(_) => true,
         };

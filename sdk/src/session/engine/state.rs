@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    counts::Counts,
+    counts::{Counts, Tally},
     end::{End, Stage},
     heartbeat::Heartbeat,
     inbound::Inbound,
@@ -18,7 +18,10 @@ use super::{
 use crate::{
     message::{CloseFrame, Error, Message},
     policy::{Bucket, Limits},
-    session::timer::{Moment, Timer, TimerTable},
+    session::{
+        moment::Moment,
+        timer::{Timer, TimerTable},
+    },
 };
 
 /// How many messages are read ahead of the handler, so that pings and a close behind them are
@@ -37,7 +40,7 @@ pub(crate) struct Engine {
     pub(super) timers: TimerTable,
     pub(super) heartbeat: Heartbeat,
     pub(super) end: End,
-    pub(super) counts: Counts,
+    pub(super) counts: Tally,
     /// The transport counts what goes over the connection.
     pub(super) tells_traffic: bool,
 
@@ -90,7 +93,7 @@ impl Engine {
             timers,
             heartbeat: Heartbeat::default(),
             end: End::default(),
-            counts: Counts::default(),
+            counts: Tally::default(),
             tells_traffic: false,
             inbound: Inbound::new(),
             input_ended: false,
@@ -100,8 +103,8 @@ impl Engine {
             is_read_awaited: false,
             is_in_hand: false,
             hears_drains: false,
-            heard_at: Moment::START,
-            data_at: Moment::START,
+            heard_at: Moment::of(now),
+            data_at: Moment::of(now),
             queue: SendQueue::default(),
             unsent_bytes: 0,
             grace_over: false,
@@ -244,10 +247,18 @@ impl Engine {
         self.queue.take_discarded()
     }
 
-    /// When to call [`handle_time`](Self::handle_time) at the latest.
+    /// When to call [`handle_time`](Self::handle_time) at the latest; [`Moment::NEVER`] if there is no
+    /// need to.
     #[inline]
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+    pub(crate) fn poll_deadline(&self) -> Moment {
         self.timers.next()
+    }
+
+    /// The same for those who check it.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let next = self.poll_deadline();
+        next.comes().then(|| next.instant())
     }
 
     /// What the loop does with the connection.
@@ -269,15 +280,19 @@ impl Engine {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let wire_bytes_in = match self.tells_traffic {
-            true => self.counts.wire_bytes_in,
-            false => self.counts.bytes_in,
-        };
+        let counts = &self.counts;
         let rare = self.rare.as_deref();
         Counts {
-            wire_bytes_in,
+            messages_in: counts.messages_in,
+            bytes_in: counts.bytes_in,
+            messages_out: counts.messages_out,
+            bytes_out: counts.bytes_out,
+            wire_bytes_in: match self.tells_traffic {
+                true => counts.wire_bytes_in,
+                false => counts.bytes_in,
+            },
+            wire_bytes_out: counts.wire_bytes_out,
             messages_dropped: rare.map_or(0, |rare| rare.messages_dropped),
-            ..self.counts
         }
     }
 

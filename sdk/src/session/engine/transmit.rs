@@ -48,7 +48,7 @@ impl Engine {
     /// Takes the empty list back, for what is written next. While a ping is out, nothing has been
     /// for a while: then it is let go, as everything was before the ping.
     pub(crate) fn give_back(&mut self, in_hand: Outbound) {
-        if self.heartbeat.ping == Ping::None {
+        if self.heartbeat.ping() == Ping::None {
             self.queue.give_back(in_hand);
         }
     }
