@@ -7,10 +7,6 @@ use super::moment::Moment;
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timer {
-    /// Inbound silence until the next ping.
-    Heartbeat,
-    /// The pong of the ping that is out.
-    Pong,
     /// Inbound data.
     Idle,
     /// The first message.
@@ -27,13 +23,15 @@ pub(crate) enum Timer {
     Close,
     /// A handler that outlives its connection.
     HandlerGrace,
+    /// Inbound silence until the next ping; once that is out, its pong.
+    Heartbeat,
 }
 
-/// In the order in which they fire when several are due: those that end a session first.
-const ALL: [Timer; COUNT] = [
-    Timer::Close,
-    Timer::Write,
-    Timer::Pong,
+/// Those that fire first when several are due: the peer is gone. A pong that is missing says so too.
+const FIRST: [Timer; 2] = [Timer::Close, Timer::Write];
+
+/// And then, in this order: those that end a session first.
+const OTHERS: [Timer; COUNT - FIRST.len()] = [
     Timer::HandlerGrace,
     Timer::Credential,
     Timer::MaxAge,
@@ -42,24 +40,23 @@ const ALL: [Timer; COUNT] = [
     Timer::Heartbeat,
     Timer::Rate,
 ];
-const COUNT: usize = 10;
-
-/// The first timers have a place in every table: most sessions have no others, most of the time.
-const COMMON: usize = 2;
+const COUNT: usize = 9;
 
 /// One optional deadline for each [`Timer`].
 #[derive(Debug)]
 pub(crate) struct TimerTable {
     /// When the session began.
     start: Moment,
-    common: [Moment; COMMON],
+    /// It has a place in every table: most sessions have no other timer, most of the time.
+    heartbeat: Moment,
     /// Made when the first of them is set.
     others: Option<Box<Others>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Others {
-    deadlines: [Moment; COUNT - COMMON],
+    /// Of every timer but the heartbeat, the last.
+    deadlines: [Moment; COUNT - 1],
     /// The earliest of them: asked for every turn, while they change far more rarely.
     next: Moment,
 }
@@ -70,8 +67,8 @@ impl Others {
         next: Moment::NEVER,
     };
 
-    fn put(&mut self, at: usize, deadline: Moment) {
-        let before = std::mem::replace(&mut self.deadlines[at], deadline);
+    fn put(&mut self, timer: Timer, deadline: Moment) {
+        let before = std::mem::replace(&mut self.deadlines[timer as usize], deadline);
         if deadline <= self.next {
             self.next = deadline;
         } else if before == self.next {
@@ -88,7 +85,7 @@ impl TimerTable {
     fn since(start: Moment) -> Self {
         Self {
             start,
-            common: [Moment::NEVER; COMMON],
+            heartbeat: Moment::NEVER,
             others: None,
         }
     }
@@ -112,7 +109,7 @@ impl TimerTable {
         *self = Self::since(self.start);
     }
 
-    /// Gives memory back where only common timers are set.
+    /// Gives memory back where only the heartbeat is set.
     pub(crate) fn shrink(&mut self) {
         self.others.take_if(|others| **others == Others::UNUSED);
     }
@@ -129,46 +126,42 @@ impl TimerTable {
     /// The earliest deadline; [`Moment::NEVER`] if there is none that comes.
     #[inline]
     pub(crate) fn next(&self) -> Moment {
-        let [first, second] = self.common;
         let next = match &self.others {
-            Some(others) => first.min(second).min(others.next),
-            None => first.min(second),
+            Some(others) => self.heartbeat.min(others.next),
+            None => self.heartbeat,
         };
         // One that never comes must not be told as due either: whoever asks would never sleep.
         if next.comes() { next } else { Moment::NEVER }
     }
 
-    /// Stops and returns a timer whose deadline has passed.
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<Timer> {
+    /// Stops and returns a timer whose deadline has passed. Whether a ping is out says what the
+    /// heartbeat's time is for.
+    pub(crate) fn expire(&mut self, now: Instant, is_ping_out: bool) -> Option<Timer> {
         let now = Moment::of(now);
         let due = |timer: &Timer| self.place(*timer) <= now && self.place(*timer).comes();
-        let timer = ALL.into_iter().find(due)?;
+        let pong = is_ping_out.then_some(Timer::Heartbeat);
+        let timer = FIRST.into_iter().chain(pong).chain(OTHERS).find(due)?;
         self.stop(timer);
         Some(timer)
     }
 
     #[inline]
     fn place(&self, timer: Timer) -> Moment {
-        let at = timer as usize;
-        match self.common.get(at) {
-            Some(deadline) => *deadline,
-            None => match &self.others {
-                Some(others) => others.deadlines[at - COMMON],
-                None => Moment::NEVER,
-            },
+        match (timer, &self.others) {
+            (Timer::Heartbeat, _) => self.heartbeat,
+            (_, Some(others)) => others.deadlines[timer as usize],
+            (_, None) => Moment::NEVER,
         }
     }
 
     fn put(&mut self, timer: Timer, deadline: Moment) {
-        let at = timer as usize;
-        match self.common.get_mut(at) {
-            Some(place) => *place = deadline,
-            None => {
-                let others = &mut self.others;
-                let others = others.get_or_insert_with(|| Box::new(Others::UNUSED));
-                others.put(at - COMMON, deadline);
-            }
+        if timer == Timer::Heartbeat {
+            self.heartbeat = deadline;
+            return;
         }
+        let others = &mut self.others;
+        let others = others.get_or_insert_with(|| Box::new(Others::UNUSED));
+        others.put(timer, deadline);
     }
 }
 
@@ -187,10 +180,21 @@ mod tests {
         table.set(Timer::Close, now);
         table.set(Timer::Idle, later);
         assert_eq!(table.next(), Moment::of(now));
-        assert_eq!(table.expire(now), Some(Timer::Close));
-        assert_eq!(table.expire(now), Some(Timer::Heartbeat));
-        assert_eq!(table.expire(now), None);
+        assert_eq!(table.expire(now, false), Some(Timer::Close));
+        assert_eq!(table.expire(now, false), Some(Timer::Heartbeat));
+        assert_eq!(table.expire(now, false), None);
         assert_eq!(table.next(), Moment::of(later));
+    }
+
+    #[test]
+    fn a_missing_pong_goes_before_what_may_end_a_session_and_a_ping_behind_it() {
+        let now = Instant::now();
+        for (is_ping_out, first) in [(true, Timer::Heartbeat), (false, Timer::Idle)] {
+            let mut table = TimerTable::new(now);
+            table.set(Timer::Heartbeat, now);
+            table.set(Timer::Idle, now);
+            assert_eq!(table.expire(now, is_ping_out), Some(first));
+        }
     }
 
     #[test]
@@ -199,35 +203,39 @@ mod tests {
         let centuries = Duration::from_secs(1000 * 365 * 24 * 3600);
         let mut table = TimerTable::new(start);
         table.set(Timer::Heartbeat, start + centuries);
-        assert_eq!(table.expire(start + centuries), None);
+        assert_eq!(table.expire(start + centuries, false), None);
         assert_eq!(
             table.next(),
             Moment::NEVER,
             "whoever asks would never sleep"
         );
         table.set(Timer::Heartbeat, start + Duration::from_secs(1));
-        assert_eq!(table.expire(start + centuries), Some(Timer::Heartbeat));
+        assert_eq!(
+            table.expire(start + centuries, false),
+            Some(Timer::Heartbeat)
+        );
     }
 
     #[test]
     fn the_room_of_rare_timers_is_given_back_when_none_is_set() {
         let now = Instant::now();
         let mut table = TimerTable::new(now);
-        table.set(Timer::Pong, now);
+        table.set(Timer::Heartbeat, now);
         table.set(Timer::Write, now);
         table.shrink();
         assert!(table.is_set(Timer::Write));
         table.stop(Timer::Write);
         assert!(table.others.is_some());
         table.shrink();
-        assert!(table.others.is_none() && table.is_set(Timer::Pong));
+        assert!(table.others.is_none() && table.is_set(Timer::Heartbeat));
         assert_eq!(table.next(), Moment::of(now));
     }
 
     #[test]
     fn every_timer_has_its_place() {
-        for (at, timer) in ALL.into_iter().enumerate() {
-            assert!(!ALL[..at].contains(&timer));
+        let all: Vec<_> = FIRST.into_iter().chain(OTHERS).collect();
+        for (at, timer) in all.iter().copied().enumerate() {
+            assert!(!all[..at].contains(&timer));
             assert!((timer as usize) < COUNT);
         }
     }

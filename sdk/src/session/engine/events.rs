@@ -143,10 +143,9 @@ impl Engine {
 
     /// Time passed. `unfinished` tells slow peers from dead ones.
     pub(crate) fn handle_time(&mut self, unfinished: Unfinished, now: Instant) {
-        while let Some(timer) = self.timers.expire(now) {
+        while let Some(timer) = self.timers.expire(now, self.heartbeat.is_ping_out()) {
             match timer {
-                Timer::Heartbeat => self.beat(unfinished, now),
-                Timer::Pong => self.miss_pong(unfinished, now),
+                Timer::Heartbeat => self.handle_silence(unfinished, now),
                 Timer::Idle => self.idle(unfinished, now),
                 Timer::Rate => {
                     if let Some(message) = self.take_stalled() {

@@ -50,6 +50,11 @@ impl Heartbeat {
         }
     }
 
+    /// Whether a pong may be missing: its clock runs.
+    pub(super) fn is_ping_out(&self) -> bool {
+        matches!(self.way, Way::Sent)
+    }
+
     pub(super) fn set_ping(&mut self, ping: Ping) {
         (self.way, self.mark) = match ping {
             Ping::None => (Way::None, 0),

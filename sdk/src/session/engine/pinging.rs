@@ -30,8 +30,16 @@ impl Engine {
         }
     }
 
+    /// The heartbeat's time has passed.
+    pub(super) fn handle_silence(&mut self, unfinished: Unfinished, now: Instant) {
+        match self.heartbeat.ping() {
+            Ping::SentAt(sent) => self.miss_pong(sent, unfinished, now),
+            Ping::None | Ping::Unsent | Ping::Leaving(_) => self.beat(unfinished, now),
+        }
+    }
+
     /// Sends a ping, unless a large message is arriving.
-    pub(super) fn beat(&mut self, unfinished: Unfinished, now: Instant) {
+    fn beat(&mut self, unfinished: Unfinished, now: Instant) {
         let Some(interval) = self.limits.heartbeat_interval else {
             return;
         };
@@ -76,7 +84,7 @@ impl Engine {
         {
             self.heartbeat.set_ping(Ping::SentAt(Moment::of(now)));
             self.timers
-                .set(Timer::Pong, now + self.limits.heartbeat_timeout);
+                .set(Timer::Heartbeat, now + self.limits.heartbeat_timeout);
         }
     }
 
@@ -94,25 +102,22 @@ impl Engine {
             }
         }
         self.heartbeat.set_ping(Ping::None);
-        self.timers.stop(Timer::Pong);
+        self.timers.stop(Timer::Heartbeat);
         self.await_silence(now);
     }
 
     /// No pong in time.
-    pub(super) fn miss_pong(&mut self, unfinished: Unfinished, now: Instant) {
+    fn miss_pong(&mut self, sent: Moment, unfinished: Unfinished, now: Instant) {
         let mark = self.mark(|rare| &mut rare.silence_mark, unfinished);
         // A message that has been under way since the ping keeps its pong back; behind one that is
         // complete there was room.
-        let is_behind = match self.heartbeat.ping() {
-            Ping::SentAt(sent) => self.data_at <= sent,
-            Ping::None | Ping::Unsent | Ping::Leaving(_) => true,
-        };
+        let is_behind = self.data_at <= sent;
         let is_arriving = is_behind && has_grown(mark, unfinished, self.limits.heartbeat_timeout);
         if self.is_input_held() || is_arriving {
             // The pong may be waiting behind what is not read yet.
             return self
                 .timers
-                .set(Timer::Pong, now + self.limits.heartbeat_timeout);
+                .set(Timer::Heartbeat, now + self.limits.heartbeat_timeout);
         }
         self.note_failure(
             Error::new(
