@@ -19,7 +19,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const SESSIONS: usize = 896;
 
 /// What a session may take: its connection and task in tokio, its timer, its handler and itself.
-const MOST_BYTES: i64 = 1472;
+const MOST_BYTES: i64 = 1296;
 
 /// When nothing has happened for this long, a session gives back what it had for its last messages.
 const HEARTBEAT: Duration = Duration::from_millis(250);
