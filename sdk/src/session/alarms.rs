@@ -1,4 +1,8 @@
 //! The alarms of many sessions, behind one timer of the runtime's.
+//!
+//! Everything is changed under one lock. A task of the runtime looks at it, wakes those that are due, and
+//! waits for the first of the others; whoever makes another one the first tells it, and what it is told
+//! while it is looking is kept for it.
 
 use std::{
     cell::RefCell,
