@@ -219,9 +219,11 @@ mod tests {
         let start = Instant::now();
         let all: Vec<_> = (0..100).map(|_| Arc::<Rung>::default()).collect();
         // 37 has no divisor in common with 100: all come, and not in order.
-        for at in (0..100).map(|n| n * 37 % 100) {
+        for at in (1..=100).map(|n| n * 37 % 100) {
             let due = start + SECOND * (at as u32 + 1);
             alarms.set(Moment::of(due.into()), &all[at]);
+            // It is waited for meanwhile.
+            tokio::task::yield_now().await;
         }
         for seconds in 0..=100 {
             sleep_until(start + SECOND * seconds + SECOND / 2).await;
