@@ -60,21 +60,17 @@ impl Unsent {
         policy: Option<SlowClient>,
         cx: &Context<'_>,
     ) -> Poll<Result<()>> {
-        let (message, mut ticket) = match std::mem::take(self) {
+        let (message, ticket) = match std::mem::take(self) {
             Self::None => return Poll::Ready(Ok(())),
-            Self::New(message) => (message, None),
-            Self::Waiting(waiting) => (waiting.0, Some(waiting.1)),
-        };
-        let message = match self.ticket {
             // As nearly always: nobody waits, and there is room.
-            None => match write_at_once(shared, message, policy) {
+            Self::New(message) => match write_at_once(shared, message, policy) {
                 Ok(Admission::Done) => return Poll::Ready(Ok(())),
-                Ok(Admission::Wait(message)) => message,
+                Ok(Admission::Wait(message)) => (message, None),
                 Err(refusal) => return Poll::Ready(Err(refusal)),
             },
-            Some(_) => message,
+            Self::Waiting(waiting) => (waiting.0, Some(waiting.1)),
         };
-        self.poll_in_line(message, shared, policy, cx)
+        self.poll_in_line(message, ticket, shared, policy, cx)
     }
 
     /// The same in the line of those who wait.
@@ -82,6 +78,7 @@ impl Unsent {
     fn poll_in_line(
         &mut self,
         message: Message,
+        mut ticket: Option<Ticket>,
         shared: &Shared,
         policy: Option<SlowClient>,
         cx: &Context<'_>,
