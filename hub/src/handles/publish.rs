@@ -26,6 +26,9 @@ use crate::{
 /// the bus carries; `WHARF_HUB_LOCAL_ONLY` while the bus is away, in a room without history: those
 /// on this node were handed it; `WHARF_HUB_NOT_PUBLISHED` where it could not be stored.
 ///
+/// A handler that passes them on with `?` ends its session with them: over a bus, see whether the
+/// session should not go on.
+///
 /// # Cancel safety
 ///
 /// Begun at the first poll, it goes on if the future is dropped.
