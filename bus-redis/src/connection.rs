@@ -1,9 +1,10 @@
 //! One connection to a server, or to a cluster.
 
-use std::{fs, sync::Arc};
+use std::{collections::BTreeMap, fs, sync::Arc};
 
+use futures::future::join_all;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline,
+    Arg, AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline,
     ProtocolVersion, PushInfo, RedisResult, TlsCertificates, Value,
     aio::{ConnectionLike, MultiplexedConnection},
     cluster::ClusterClientBuilder,
@@ -121,6 +122,31 @@ pub(crate) async fn open(
     connection.map(Connection::One).map_err(error::failed)
 }
 
+/// Sends commands of one server in one packet.
+async fn in_one(
+    connection: &mut impl ConnectionLike,
+    commands: Vec<Cmd>,
+) -> RedisResult<Vec<Value>> {
+    let count = commands.len();
+    let mut pipeline = Pipeline::with_capacity(count);
+    for command in commands {
+        pipeline.add_command(command);
+    }
+    connection.req_packed_commands(&pipeline, 0, count).await
+}
+
+/// The hash tag of a command's keys; of keys and channels, the first stands before whatever else could
+/// look like one.
+fn tag(command: &Cmd) -> Vec<u8> {
+    let mut arguments = command.args_iter().filter_map(|argument| match argument {
+        Arg::Simple(bytes) if bytes.starts_with(b"{") => Some(bytes),
+        _ => None,
+    });
+    let first = arguments.next().unwrap_or_default();
+    let tag = first.split(|byte| *byte == b'}').next();
+    tag.unwrap_or_default().to_vec()
+}
+
 impl Connection {
     pub(crate) async fn one(&mut self, command: &Cmd) -> RedisResult<Value> {
         let value = match self {
@@ -130,24 +156,33 @@ impl Connection {
         value?.extract_error()
     }
 
-    /// Carries commands out in their order, and answers each.
+    /// Carries commands out, in a cluster those of one partition, in their order, and answers each.
     pub(crate) async fn all(&mut self, commands: Vec<Cmd>) -> RedisResult<Vec<RedisResult<Value>>> {
         match self {
             Self::One(connection) => {
-                let count = commands.len();
-                let mut pipeline = Pipeline::with_capacity(count);
-                for command in commands {
-                    pipeline.add_command(command);
-                }
-                let values = connection.req_packed_commands(&pipeline, 0, count).await?;
+                let values = in_one(connection, commands).await?;
                 Ok(values.into_iter().map(Value::extract_error).collect())
             }
-            Self::Cluster(_) => {
-                let mut answers = Vec::with_capacity(commands.len());
-                for command in &commands {
-                    answers.push(self.one(command).await);
+            Self::Cluster(connection) => {
+                let mut partitions: BTreeMap<Vec<u8>, (Vec<usize>, Vec<Cmd>)> = BTreeMap::new();
+                for (at, command) in commands.into_iter().enumerate() {
+                    let (places, together) = partitions.entry(tag(&command)).or_default();
+                    places.push(at);
+                    together.push(command);
                 }
-                Ok(answers)
+                let all = partitions.into_values().map(|(places, commands)| {
+                    let mut connection = connection.clone();
+                    async move {
+                        let answers = match in_one(&mut connection, commands).await {
+                            Ok(values) => values.into_iter().map(Value::extract_error).collect(),
+                            Err(cause) => vec![Err(cause); places.len()],
+                        };
+                        places.into_iter().zip(answers).collect::<Vec<_>>()
+                    }
+                });
+                let mut answers = join_all(all).await.concat();
+                answers.sort_by_key(|(at, _)| *at);
+                Ok(answers.into_iter().map(|(_, answer)| answer).collect())
             }
         }
     }

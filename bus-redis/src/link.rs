@@ -34,6 +34,8 @@ const MAX_WAITING: usize = 16 * 1024;
 /// How many commands go in one packet, and how many packets are under way.
 const BATCH: usize = 256;
 const BATCHES_UNDER_WAY: usize = 32;
+/// The same in a cluster, whose client may send what is under way in any order.
+const BATCHES_UNDER_WAY_IN_A_CLUSTER: usize = 1;
 /// How many channels are subscribed to by one command.
 const SUBSCRIBE_BATCH: usize = 512;
 /// How often the connections are tried while nothing else is.
@@ -211,6 +213,10 @@ impl Worker {
             FuturesOrdered::new();
         let mut batch = Vec::new();
         let mut ping_at = Instant::now() + PING_INTERVAL;
+        let most_under_way = match self.names.is_cluster() {
+            true => BATCHES_UNDER_WAY_IN_A_CLUSTER,
+            false => BATCHES_UNDER_WAY,
+        };
         loop {
             tokio::select! {
                 biased;
@@ -221,7 +227,7 @@ impl Worker {
                 }
                 () = hung_up.notified() => return End::Broken(error::away()),
                 count = self.jobs.recv_many(&mut batch, BATCH),
-                    if under_way.len() < BATCHES_UNDER_WAY =>
+                    if under_way.len() < most_under_way =>
                 {
                     if count == 0 {
                         return End::Over;
@@ -230,7 +236,7 @@ impl Worker {
                 }
                 () = sleep_until(ping_at) => {
                     ping_at = Instant::now() + PING_INTERVAL;
-                    if under_way.len() < BATCHES_UNDER_WAY {
+                    if under_way.len() < most_under_way {
                         under_way.push_back(ping(commands.clone(), ears.clone()).boxed());
                     }
                 }

@@ -60,7 +60,11 @@ pub const BUS_ROWS: &[BusRow] = &[
     row(
         "Rooms",
         "order: of one publisher; with history one order for all members on all nodes",
-        &["rooms::order_of_one_publisher", "history::one_order"],
+        &[
+            "rooms::order_of_one_publisher",
+            "rooms::many_publishers_at_once",
+            "history::one_order",
+        ],
         &[
             "nodes.rs::nothing_is_doubled_or_missed_in_silence_without_history",
             "nodes.rs::nothing_is_doubled_or_missed_in_silence_with_history",

@@ -72,6 +72,7 @@ macro_rules! for_each_bus_case {
                 publish_reaches_every_node,
                 except_on_any_node,
                 order_of_one_publisher,
+                many_publishers_at_once,
                 twice_is_once,
                 leaving_and_coming_back,
                 disconnect_on_every_node,

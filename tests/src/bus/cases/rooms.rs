@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use serde_json::json;
+use tokio::time::timeout;
 use wharf_hub::Event;
 use wharf_sdk::{Configure, Policy, SlowClient};
 
 use super::{BusHost, Node, nodes};
+
+/// Longest wait for a message that must come.
+const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Names out of bounds are refused with a typed error, and nothing is joined.
 pub async fn names(host: &dyn BusHost) {
@@ -89,6 +93,48 @@ pub async fn order_of_one_publisher(host: &dyn BusHost) {
             let at = at.expect("a speaker");
             assert_eq!(text["message"][1], next[at], "of speaker {at}: {text}");
             next[at] += 1;
+        }
+    }
+    for speaker in speakers {
+        speaker.await.expect("no panic");
+    }
+}
+
+/// Many publishers on one node at once, in many rooms: each room hears each of its own whole and in its
+/// order, and of no gap.
+pub async fn many_publishers_at_once(host: &dyn BusHost) {
+    const ROOMS: usize = 10;
+    const SPEAKERS: usize = 8;
+    const COUNT: u64 = 50;
+    let (_engine, nodes) = nodes(host, 2).await;
+    let (near, far) = (&nodes[0], &nodes[nodes.len() - 1]);
+    let mut hearing = Vec::new();
+    for room in 0..ROOMS {
+        let room = far.hub.room(format!("room-{room}")).expect("a name");
+        hearing.push(room.subscribe().await.expect("the bus is there"));
+    }
+    let mut speakers = Vec::new();
+    for at in 0..ROOMS * SPEAKERS {
+        let room = near.hub.room(format!("room-{}", at % ROOMS));
+        let (room, speaker) = (room.expect("a name"), at / ROOMS);
+        speakers.push(tokio::spawn(async move {
+            for number in 0..COUNT {
+                let text = json!([speaker, number]).to_string();
+                room.publish(text).await.expect("the bus is there");
+            }
+        }));
+    }
+    for subscription in &mut hearing {
+        let mut next = [0; SPEAKERS];
+        while next.iter().sum::<u64>() < COUNT * SPEAKERS as u64 {
+            let event = timeout(DEADLINE, subscription.next()).await;
+            let Ok(Some(Event::Message(delivery))) = event else {
+                panic!("{event:?} in {}, after {next:?}", subscription.room());
+            };
+            let text = delivery.message.as_text().expect("text");
+            let (speaker, number): (usize, u64) = serde_json::from_str(text).expect("two numbers");
+            assert_eq!(number, next[speaker], "of speaker {speaker}: {next:?}");
+            next[speaker] += 1;
         }
     }
     for speaker in speakers {
