@@ -410,10 +410,15 @@ impl Socket {
     }
 
     /// Lets what was written before leave before what is written next.
+    #[inline]
     fn poll_before_write(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        if self.extra.is_none() {
-            return Poll::Ready(Ok(()));
+        match self.extra {
+            Some(_) => self.poll_extra(cx),
+            None => Poll::Ready(Ok(())),
         }
+    }
+
+    fn poll_extra(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
         if let Some(native) = self.made_native() {
             native.sync();
         }

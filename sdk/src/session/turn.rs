@@ -23,14 +23,14 @@ struct Turn {
     /// Whose; it is only compared. Null if nobody has a turn.
     session: Cell<*const Shared>,
     /// What was brought along and is not read, if anything was.
-    ahead: Cell<Option<Inbound>>,
+    ahead: RefCell<Option<Inbound>>,
 }
 
 impl Turn {
     const fn none() -> Self {
         Self {
             session: Cell::new(ptr::null()),
-            ahead: Cell::new(None),
+            ahead: RefCell::new(None),
         }
     }
 
@@ -41,10 +41,7 @@ impl Turn {
 
     #[inline]
     fn read(&self) -> Option<Result<Message>> {
-        let mut ahead = self.ahead.take()?;
-        let next = ahead.pop();
-        self.ahead.set(Some(ahead));
-        next
+        self.ahead.borrow_mut().as_mut()?.pop()
     }
 }
 
@@ -78,7 +75,6 @@ pub(super) fn end() -> Option<Inbound> {
 }
 
 /// The next message that was brought along.
-#[inline]
 pub(super) fn read(session: &Shared) -> Option<Result<Message>> {
     TURN.with(|turn| match turn.is_of(session) {
         true => turn.read(),
@@ -87,7 +83,6 @@ pub(super) fn read(session: &Shared) -> Option<Result<Message>> {
 }
 
 /// Brings all of these along, if the turn is of this session's handler, and reads the first.
-#[inline]
 pub(super) fn read_along(
     session: &Shared,
     all: impl FnOnce() -> Inbound,
@@ -101,7 +96,7 @@ pub(super) fn read_along(
         let first = all.pop();
         match all.is_empty() {
             true => batch::give_back(all),
-            false => turn.ahead.set(Some(all)),
+            false => *turn.ahead.borrow_mut() = Some(all),
         }
         first
     };
