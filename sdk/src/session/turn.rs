@@ -38,11 +38,6 @@ impl Turn {
     fn is_of(&self, session: &Shared) -> bool {
         ptr::eq(self.session.get(), session)
     }
-
-    #[inline]
-    fn read(&self) -> Option<Result<Message>> {
-        self.ahead.borrow_mut().as_mut()?.pop()
-    }
 }
 
 /// The handler of this session is polled.
@@ -77,8 +72,8 @@ pub(super) fn end() -> Option<Inbound> {
 /// The next message that was brought along.
 pub(super) fn read(session: &Shared) -> Option<Result<Message>> {
     TURN.with(|turn| match turn.is_of(session) {
-        true => turn.read(),
-        false => of_outer(session, Turn::read)?,
+        true => turn.ahead.borrow_mut().as_mut()?.pop(),
+        false => of_outer(session, |turn| turn.ahead.borrow_mut().as_mut()?.pop())?,
     })
 }
 

@@ -94,7 +94,8 @@ impl Engine {
     /// Queues a message under the route's slow-client policy, or the given one. Where others wait
     /// for room before it, there is none for it. The clock is read only when a refusal begins the
     /// end.
-    #[inline]
+    // Every message takes this way: out of line, it would be copied on the way in and out.
+    #[inline(always)]
     pub(crate) fn write(
         &mut self,
         message: Message,
@@ -106,33 +107,31 @@ impl Engine {
             self.discard(message);
             return Err(refusal);
         }
-        let (bytes, behind) = (message.payload_bytes(), self.unsent_bytes);
+        let bytes = message.payload_bytes();
         let policy = policy.unwrap_or(self.limits.slow_client);
         let has_room = !is_behind_others
-            && match policy {
+            && (match policy {
                 SlowClient::Wait => self.has_room_for_patient(bytes),
-                _ => self.queue.has_room(&self.limits, bytes, behind),
-            };
+                _ => self.queue.has_room(&self.limits, bytes, self.unsent_bytes),
+            } || (!policy.drops() && self.displace(bytes)));
         if has_room {
             self.queue.push(message, !policy.drops());
-            return Ok(Admission::Done);
-        }
-        if !is_behind_others && !policy.drops() && self.displaces(bytes) {
-            // It goes before what was sent with less care.
-            let removed = self.queue.make_room(&self.limits, bytes, behind);
-            self.count_removed(removed);
-            self.queue.push(message, true);
             return Ok(Admission::Done);
         }
         self.write_without_room(message, policy, now)
     }
 
-    /// Whether there is no room for a message of this size, and would be without those that may be dropped.
+    /// Makes room for a message that stays, which goes before what was sent with less care.
     #[cold]
-    fn displaces(&self, payload_bytes: usize) -> bool {
+    fn displace(&mut self, payload_bytes: usize) -> bool {
         let (limits, behind) = (&*self.limits, self.unsent_bytes);
-        !self.queue.has_room(limits, payload_bytes, behind)
-            && self.queue.can_make_room(limits, payload_bytes, behind)
+        let makes_room = !self.queue.has_room(limits, payload_bytes, behind)
+            && self.queue.can_make_room(limits, payload_bytes, behind);
+        if makes_room {
+            let removed = self.queue.make_room(limits, payload_bytes, behind);
+            self.count_removed(removed);
+        }
+        makes_room
     }
 
     /// Queues a message in the place of a waiting one with the same key, or in one of the places
