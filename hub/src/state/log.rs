@@ -282,6 +282,26 @@ mod tests {
         Ok(())
     }
 
+    /// The first entry of a history that was begun anew, which came before the answer that lacks it.
+    #[test]
+    fn what_overtakes_an_answer_that_lacks_it_is_asked_for_again() {
+        let room = RoomName::new("room").expect("a name");
+        let history = History::new(5, Duration::from_secs(60));
+        let mut store = Store::default();
+        let mut log = Log::at(store.replay(&room, history, None, Duration::ZERO).head);
+        store = Store::default();
+        assert_eq!(log.doubt(), Some(Step::Refill));
+        let early = store.replay(&room, history, Some(log.position()), Duration::ZERO);
+        let frame = Bytes::from_static(b"first");
+        let place = store.append(&room, history, frame.clone(), Duration::ZERO);
+        assert!(log.hear(place, frame.clone()).is_empty());
+        let read = |entry: &Entry| Some(entry.frame.clone());
+        assert_eq!(log.refill(&early, read), [Step::Gap(None), Step::Refill]);
+        let late = store.replay(&room, history, Some(log.position()), Duration::ZERO);
+        let steps = log.refill(&late, read);
+        assert_eq!(steps, [Step::Deliver(place.position, frame)]);
+    }
+
     #[test]
     fn order_is_kept_and_holes_are_told_for_any_lane() {
         arbtest::arbtest(order_is_kept_and_holes_are_told).budget_ms(500);
