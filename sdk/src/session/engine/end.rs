@@ -27,6 +27,8 @@ pub(super) struct End {
     pub(super) is_lingering: bool,
     pub(super) is_aborted: bool,
     pub(super) is_dropped: bool,
+    /// The handler outlived its connection for too long.
+    pub(super) is_grace_over: bool,
 }
 
 #[derive(Debug)]

@@ -180,7 +180,7 @@ impl Engine {
                 // The close handshake took too long; what is still unsaid stays so.
                 Timer::Close => self.abort(Initiator::Server),
                 // The loop drops the handler: it asks `is_grace_over`.
-                Timer::HandlerGrace => self.grace_over = true,
+                Timer::HandlerGrace => self.end.is_grace_over = true,
             }
         }
     }
@@ -276,19 +276,19 @@ impl Engine {
     /// The server drops the connection, and the handler with it.
     pub(crate) fn handle_kill(&mut self) {
         self.abort(Initiator::Server);
-        self.grace_over = true;
+        self.end.is_grace_over = true;
     }
 
     /// The connection is gone and the handler is not: it gets a while to notice.
     pub(crate) fn start_handler_grace(&mut self, now: Instant) {
-        if !self.timers.is_set(Timer::HandlerGrace) && !self.grace_over {
+        if !self.timers.is_set(Timer::HandlerGrace) && !self.end.is_grace_over {
             self.timers
                 .set(Timer::HandlerGrace, now + self.limits.handler_grace);
         }
     }
 
     pub(crate) fn is_grace_over(&self) -> bool {
-        self.grace_over
+        self.end.is_grace_over
     }
 
     /// Takes a data or unknown message through the rate limit.

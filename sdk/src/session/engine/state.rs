@@ -67,8 +67,6 @@ pub(crate) struct Engine {
     pub(super) queue: SendQueue,
     /// Bytes that were taken from the queue and have not left the process.
     pub(super) unsent_bytes: usize,
-    /// The handler outlived its connection for too long.
-    pub(super) grace_over: bool,
     /// `None` until some of it is needed.
     pub(super) rare: Option<Box<Rare>>,
 }
@@ -107,7 +105,6 @@ impl Engine {
             data_at: Moment::of(now),
             queue: SendQueue::default(),
             unsent_bytes: 0,
-            grace_over: false,
             rare: limits.rate_limit.map(|limit| {
                 Box::new(Rare {
                     bucket: Some(Bucket::new(limit, now)),
