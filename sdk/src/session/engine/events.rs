@@ -232,6 +232,10 @@ impl Engine {
 
     /// The handler waits for a message and there is none; `true` if that is the end.
     pub(crate) fn handle_waiting_reader(&mut self, now: impl Fn() -> Instant) -> bool {
+        if self.is_in_hand {
+            // It is not the handler that waits.
+            return false;
+        }
         self.is_at_work = false;
         match self.take_drain() {
             Some(frame) => {

@@ -392,6 +392,23 @@ fn a_drain_waits_for_the_message_that_the_handler_is_at() {
 }
 
 #[test]
+fn a_drain_waits_for_what_the_handler_has_in_hand() {
+    let mut rig = Rig::new(quiet());
+    rig.receive("work");
+    rig.receive("more work");
+    let mut in_hand = rig.engine.read_all();
+    assert!(in_hand.pop().is_some());
+    rig.engine.handle_drain(frame(1001), rig.now);
+    let now = rig.now;
+    assert!(rig.engine.read().is_none());
+    let is_end = rig.engine.handle_waiting_reader(|| now);
+    assert!(!is_end, "another task waits, and not the handler");
+    rig.engine.unread(in_hand);
+    assert!(rig.engine.read().is_some());
+    assert!(rig.engine.handle_waiting_reader(|| now));
+}
+
+#[test]
 fn a_drain_waits_for_a_handler_that_hears_it() {
     let mut rig = Rig::new(quiet());
     rig.engine.hear_drains();

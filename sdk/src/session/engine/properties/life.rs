@@ -173,6 +173,8 @@ impl Life {
         }
         if !in_hand.is_empty() {
             assert!(self.engine.read().is_none(), "nobody else comes before it");
+            let now = self.now;
+            assert!(!self.engine.handle_waiting_reader(|| now), "it is at work");
         }
         self.engine.unread(in_hand);
         self.check();
