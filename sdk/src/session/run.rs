@@ -111,9 +111,14 @@ impl<T: Transport> Session<T> {
     }
 
     /// Takes in what arrived and what time brought, and hears what others did.
-    fn input(&mut self, cx: &mut Context<'_>, now: Instant, is_touched: bool, turn: &mut Turn) {
+    fn input(
+        &mut self,
+        cx: &mut Context<'_>,
+        (now, moment): (Instant, Moment),
+        is_touched: bool,
+        turn: &mut Turn,
+    ) {
         let mut batch = Arrived::in_list(batch::lend());
-        let moment = Moment::of(now);
         let mut has_news = is_touched;
         loop {
             let end = self.receive(cx, &mut batch, turn);
@@ -408,8 +413,10 @@ impl<T: Transport + Unpin> Future for Session<T> {
             if turn.frames_left == 0 || now >= *began.get_or_insert(now) + SLICE {
                 break;
             }
+            // Once for all of the round.
+            let moment = Moment::of(now);
             let is_touched = this.shared.bell.look();
-            this.input(cx, now, is_touched, &mut turn);
+            this.input(cx, (now, moment), is_touched, &mut turn);
             this.run_handler(now);
             // The output serves what the handler just did; only what comes later needs a round.
             this.shared.bell.look();
@@ -420,7 +427,7 @@ impl<T: Transport + Unpin> Future for Session<T> {
             wants_rest = next.wants_rest;
             is_at_rest = !((next.wants_input && this.input_unpolled)
                 || next.wants_output
-                || this.alarm.set(next.deadline, Moment::of(now), &this.shared)
+                || this.alarm.set(next.deadline, moment, &this.shared)
                 || !this.shared.bell.leave());
             if is_at_rest {
                 break;
