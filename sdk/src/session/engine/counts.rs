@@ -25,7 +25,7 @@ pub struct Counts {
 /// The part of it that is counted as it happens: what is dropped is counted where few sessions need
 /// room for it.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Moved {
     pub(super) messages_in: u64,
     pub(super) bytes_in: u64,
     pub(super) messages_out: u64,

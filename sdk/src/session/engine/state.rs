@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    counts::{Counts, Tally},
+    counts::{Counts, Moved},
     end::{End, Stage},
     heartbeat::Heartbeat,
     inbound::Inbound,
@@ -40,7 +40,7 @@ pub(crate) struct Engine {
     pub(super) timers: TimerTable,
     pub(super) heartbeat: Heartbeat,
     pub(super) end: End,
-    pub(super) counts: Tally,
+    pub(super) counts: Moved,
     /// The transport counts what goes over the connection.
     pub(super) tells_traffic: bool,
 
@@ -91,7 +91,7 @@ impl Engine {
             timers,
             heartbeat: Heartbeat::default(),
             end: End::default(),
-            counts: Tally::default(),
+            counts: Moved::default(),
             tells_traffic: false,
             inbound: Inbound::new(),
             input_ended: false,
